@@ -1,0 +1,101 @@
+"""Result of the frames stage: every frame considered, and which became key frames."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mvrecon.geometry.camera import Camera
+
+FRAMES_ITEM = "frames.json"
+
+
+def image_item(name: str) -> str:
+    """Item that holds the key frame `name`, in the frames and in the pose stage."""
+    return f"images/{name}.jpg"
+
+
+@dataclass(frozen=True)
+class CameraPrior:
+    """Intrinsics known before mapping, shared by the frames that name its index."""
+
+    camera: Camera
+    source: Literal["given", "exif", "default"]
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One frame considered.
+
+    Attributes:
+        index: position among all the frames considered.
+        name: six digits for a key frame, empty if not kept.
+        source: file name, or frame number in the video.
+        timestamp_s: presentation time; the index for photos.
+        camera: index of its prior in `FrameTable.cameras`.
+        sharpness: dimensionless focus measure, higher is sharper.
+        reason: why it was not kept; empty for key frames.
+    """
+
+    index: int
+    name: str
+    source: str
+    timestamp_s: float
+    camera: int
+    sharpness: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """All frames of the input.
+
+    Attributes:
+        kind: whether neighbours in the order overlap, or nothing is promised.
+        kind_reason: how that was decided, one sentence.
+    """
+
+    kind: Literal["sequence", "photos"]
+    kind_reason: str
+    cameras: tuple[CameraPrior, ...]
+    frames: tuple[FrameRecord, ...] = field(default=())
+
+    @property
+    def key_frames(self) -> tuple[FrameRecord, ...]:
+        """The frames that were kept, in order."""
+        return tuple(frame for frame in self.frames if frame.name)
+
+    def camera_of(self, frame: FrameRecord) -> Camera:
+        """Prior intrinsics of one frame."""
+        return self.cameras[frame.camera].camera
+
+    def to_json(self) -> str:
+        """Canonical text form."""
+        return json.dumps(
+            {
+                "kind": self.kind,
+                "kind_reason": self.kind_reason,
+                "cameras": [
+                    {"camera": prior.camera.to_json(), "source": prior.source}
+                    for prior in self.cameras
+                ],
+                "frames": [asdict(frame) for frame in self.frames],
+            },
+            indent=1,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> FrameTable:
+        """The table that `to_json` wrote."""
+        data = json.loads(path.read_text())
+        return cls(
+            kind=data["kind"],
+            kind_reason=data["kind_reason"],
+            cameras=tuple(
+                CameraPrior(Camera.from_json(entry["camera"]), entry["source"])
+                for entry in data["cameras"]
+            ),
+            frames=tuple(FrameRecord(**entry) for entry in data["frames"]),
+        )

@@ -1,0 +1,109 @@
+"""Result of the pose stage: undistorted posed key frames and sparse points."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.geometry.camera import Camera
+
+POSES_ITEM = "poses.json"
+POINTS_ITEM = "points.npz"
+
+
+@dataclass(frozen=True)
+class PosedFrame:
+    """A key frame with its pose.
+
+    Attributes:
+        name: of the key frame.
+        timestamp_s: presentation time.
+        camera: pinhole camera of the pose stage's undistorted image.
+        source_camera: refined camera of the frames stage's image, with distortion.
+        world_from_cam: (4, 4), OpenCV axes.
+    """
+
+    name: str
+    timestamp_s: float
+    camera: Camera
+    source_camera: Camera
+    world_from_cam: NDArray[np.float64]
+
+    @property
+    def cam_from_world(self) -> NDArray[np.float64]:
+        """(4, 4) inverse of the pose."""
+        rotation_t = self.world_from_cam[:3, :3].T
+        inverse = np.eye(4)
+        inverse[:3, :3] = rotation_t
+        inverse[:3, 3] = -rotation_t @ self.world_from_cam[:3, 3]
+        return inverse
+
+
+def poses_to_json(frames: list[PosedFrame]) -> str:
+    """Text of the item `poses.json`, frames in the key frames' order."""
+    return json.dumps(
+        [
+            {
+                "name": frame.name,
+                "timestamp_s": frame.timestamp_s,
+                "camera": frame.camera.to_json(),
+                "source_camera": frame.source_camera.to_json(),
+                "world_from_cam": frame.world_from_cam.tolist(),
+            }
+            for frame in frames
+        ],
+        indent=1,
+    )
+
+
+def load_poses(path: Path) -> list[PosedFrame]:
+    """Read what `poses_to_json` gave."""
+    return [
+        PosedFrame(
+            name=entry["name"],
+            timestamp_s=entry["timestamp_s"],
+            camera=Camera.from_json(entry["camera"]),
+            source_camera=Camera.from_json(entry["source_camera"]),
+            world_from_cam=np.array(entry["world_from_cam"]),
+        )
+        for entry in json.loads(path.read_text())
+    ]
+
+
+@dataclass(frozen=True)
+class SparsePoints:
+    """Triangulated points and which frame saw which.
+
+    Attributes:
+        xyz_n3: world coordinates.
+        rgb_n3: colours, uint8.
+        error_px_n: mean reprojection error.
+        observation_point_m, observation_frame_m: indices into the points and `poses.json`.
+        observation_xy_m2: pixels in the undistorted image.
+    """
+
+    xyz_n3: NDArray[np.float64]
+    rgb_n3: NDArray[np.uint8]
+    error_px_n: NDArray[np.float32]
+    observation_point_m: NDArray[np.int32]
+    observation_frame_m: NDArray[np.int32]
+    observation_xy_m2: NDArray[np.float32]
+
+    def save(self, path: Path) -> None:
+        """Write as .npz."""
+        with path.open("wb") as file:
+            np.savez(file, **vars(self))
+
+    @classmethod
+    def load(cls, path: Path) -> SparsePoints:
+        """Read what `save` wrote."""
+        with np.load(path) as data:
+            return cls(**{name: data[name] for name in data.files})
+
+    def seen_by(self, frame: int) -> NDArray[np.int32]:
+        """Indices of the points that a frame (by its row in `poses.json`) observes."""
+        return self.observation_point_m[self.observation_frame_m == frame]

@@ -1,0 +1,1 @@
+"""Data sets with ground truth, in their own on-disk layouts."""

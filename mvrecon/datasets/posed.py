@@ -1,0 +1,97 @@
+"""Posed image sets: a folder with `cameras.json` (optional depth maps and masks)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.errors import InputError
+from mvrecon.geometry.camera import Camera
+
+LAYOUT = "Expected ROOT/cameras.json with frames:[{file,w,h,fx,fy,cx,cy,c2w}]"
+
+
+@dataclass(frozen=True)
+class PosedImage:
+    """One image of a posed set.
+
+    Attributes:
+        file: path relative to the set's root.
+        camera: intrinsics of the stored image.
+        world_from_cam: (4, 4), OpenCV axes.
+        timestamp_s: time, or the index where the set has none.
+        depth_file, mask_file: relative paths, empty if there is none.
+    """
+
+    file: str
+    camera: Camera
+    world_from_cam: NDArray[np.float64]
+    timestamp_s: float
+    depth_file: str
+    mask_file: str
+
+
+@dataclass(frozen=True)
+class PosedSet:
+    """A posed set: `root / image.file` are its images."""
+
+    root: Path
+    images: tuple[PosedImage, ...]
+    depth_scale: float
+
+    def read_image(self, image: PosedImage) -> NDArray[np.uint8]:
+        """RGB image (h, w, 3)."""
+        return np.ascontiguousarray(self._read(image.file, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+
+    def read_depth(self, image: PosedImage) -> NDArray[np.float32]:
+        """Ground-truth depth (h, w) in world units, 0 = none."""
+        raw_hw = self._read(image.depth_file, cv2.IMREAD_UNCHANGED)
+        return raw_hw.astype(np.float32) / np.float32(self.depth_scale)
+
+    def _read(self, file: str, flags: int) -> NDArray[Any]:
+        pixels = cv2.imread(str(self.root / file), flags)
+        if pixels is None:
+            raise InputError(f"cannot read image {self.root / file}", "Restore the file")
+        return pixels
+
+
+def load_posed_set(root: Path) -> PosedSet:
+    """Read `cameras.json`.
+
+    Raises:
+        InputError: the file is missing or is not of the expected form.
+    """
+    path = root / "cameras.json"
+    if not path.is_file():
+        raise InputError(f"no posed set at {root}: {path.name} is missing", LAYOUT)
+    try:
+        data = json.loads(path.read_text())
+        images = tuple(_parse_image(entry, index) for index, entry in enumerate(data["frames"]))
+        return PosedSet(root, images, float(data.get("depth_scale", 1.0)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} cannot be understood ({error!r})", LAYOUT) from error
+
+
+def _parse_image(entry: dict[str, Any], index: int) -> PosedImage:
+    return PosedImage(
+        file=entry["file"],
+        camera=Camera(
+            width=entry["w"],
+            height=entry["h"],
+            fx=entry["fx"],
+            fy=entry["fy"],
+            cx=entry["cx"],
+            cy=entry["cy"],
+            distortion=tuple(entry.get("dist") or ()),
+        ),
+        world_from_cam=np.array(entry["c2w"], dtype=np.float64).reshape(4, 4),
+        timestamp_s=float(entry.get("t", index)),
+        depth_file=entry.get("depth", ""),
+        mask_file=entry.get("mask", ""),
+    )

@@ -1,0 +1,1 @@
+"""Stage declarations, keys, the artifact store and the runner."""

@@ -1,0 +1,25 @@
+"""How a stage describes its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+# Marks on a field, read by the engine when it makes a key.
+NOT_IN_KEY: dict[str, Any] = {"in_key": False}
+FILE_CONTENT: dict[str, Any] = {"file_content": True}
+
+# A file that a stage reads: its content, not its path, is part of the key.
+ContentFile = Annotated[Path, Field(json_schema_extra=FILE_CONTENT)]
+
+
+class StageConfig(BaseModel):
+    """Options of one stage: frozen, every field with a default, bounds and a description.
+
+    A description ends with the unit in brackets where there is one: `"… [px]"`.
+    A field that cannot change the result carries `json_schema_extra=NOT_IN_KEY`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

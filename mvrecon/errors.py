@@ -1,0 +1,47 @@
+"""The one family of errors that a user sees: what happened, where, what to do."""
+
+
+class MvreconError(Exception):
+    """An error that is told in one line and ends the program with `exit_code`.
+
+    Args:
+        what: what happened and where, without a final full stop.
+        remedy: what the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what, remedy)
+        self.what = what
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.remedy}"
+
+
+class UsageError(MvreconError):
+    """Wrong usage or configuration."""
+
+    exit_code = 2
+
+
+class InputError(MvreconError):
+    """Unusable input: missing, unreadable, or not what it claims to be."""
+
+    exit_code = 3
+
+
+class NotEnoughDataError(MvreconError):
+    """Readable input that cannot be reconstructed (for example too little parallax)."""
+
+    exit_code = 4
+
+
+class StageCrashError(MvreconError):
+    """Native code ended or hung the process that a stage ran it in."""
+
+    exit_code = 1
+
+
+INTERRUPTED_EXIT_CODE = 130

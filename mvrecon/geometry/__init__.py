@@ -1,0 +1,1 @@
+"""Cameras, rigid transforms, projection, triangulation and alignment."""

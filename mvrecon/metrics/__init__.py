@@ -1,0 +1,1 @@
+"""Errors against ground truth: flow, trajectory, depth, image, surface."""

@@ -1,0 +1,1 @@
+"""Rendered scenes with exact ground truth, for training, tests and the sample clip."""

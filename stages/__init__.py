@@ -1,0 +1,1 @@
+"""The stages of the pipeline, one room each, in DAG order."""
