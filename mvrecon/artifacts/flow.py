@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class FlowPair:
 
     def save(self, path: Path) -> None:
         """Write with 16 bits a flow component (scaled to its range) and 8 a confidence."""
-        arrays: dict[str, NDArray[np.generic]] = {}
+        arrays: dict[str, Any] = {}
         for name in ("forward", "backward"):
             flow_hw2 = getattr(self, f"{name}_hw2")
             largest_px = max(float(np.abs(flow_hw2).max()), 1e-6)
@@ -54,7 +55,7 @@ class FlowPair:
             confidence_hw = getattr(self, f"{name}_confidence_hw")
             arrays[f"{name}_confidence_hw"] = np.round(confidence_hw * 255).astype(np.uint8)
         with path.open("wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            np.savez(file, **arrays)
 
     @classmethod
     def load(cls, path: Path) -> FlowPair:

@@ -106,4 +106,5 @@ class SparsePoints:
 
     def seen_by(self, frame: int) -> NDArray[np.int32]:
         """Indices of the points that a frame (by its row in `poses.json`) observes."""
-        return self.observation_point_m[self.observation_frame_m == frame]
+        seen_n: NDArray[np.int32] = self.observation_point_m[self.observation_frame_m == frame]
+        return seen_n

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from mvrecon.engine.config import StageConfig
 
 C = TypeVar("C", bound=StageConfig)
+C_co = TypeVar("C_co", bound=StageConfig, covariant=True)
 T = TypeVar("T")
 
 
@@ -68,11 +69,11 @@ class StageOutput(Protocol):
         ...
 
 
-class StageContext(Protocol[C]):
+class StageContext(Protocol[C_co]):
     """All that a stage's `run` may use."""
 
     @property
-    def config(self) -> C:
+    def config(self) -> C_co:
         """The stage's validated options."""
         ...
 

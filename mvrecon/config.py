@@ -1,0 +1,111 @@
+"""Presets, files and command-line overrides → the validated options of every stage."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from mvrecon.engine.config import StageConfig
+from mvrecon.errors import UsageError
+
+Options = Mapping[str, Mapping[str, Any]]
+
+
+def presets_dir() -> Path:
+    """Folder of the presets, in the installed package or in the source tree."""
+    installed = Path(str(files("mvrecon"))) / "configs"
+    return installed if installed.is_dir() else installed.parents[1] / "configs"
+
+
+def preset_names() -> list[str]:
+    """Names that `--preset` takes."""
+    return sorted(path.stem for path in presets_dir().glob("*.toml"))
+
+
+def load_preset(name: str) -> Options:
+    """Options of a shipped preset, or of a TOML file of the user's.
+
+    Raises:
+        UsageError: there is no such preset, or the file is not TOML.
+    """
+    path = Path(name) if name.endswith(".toml") else presets_dir() / f"{name}.toml"
+    if not path.is_file():
+        raise UsageError(
+            f"no preset {name!r}{did_you_mean(name, preset_names())}",
+            f"Use one of {', '.join(preset_names())}, or a .toml file",
+        )
+    try:
+        return tomllib.loads(path.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}", "Correct the file") from error
+
+
+def build_configs(
+    classes: Mapping[str, type[StageConfig]], layers: Iterable[Options]
+) -> dict[str, StageConfig]:
+    """The options of every stage; later layers win over earlier ones.
+
+    Args:
+        classes: configuration class by stage name.
+        layers: stage name → field → value; text is parsed by the field's type.
+
+    Raises:
+        UsageError: an unknown stage or field, or a value of the wrong type or range.
+    """
+    merged: dict[str, dict[str, Any]] = {name: {} for name in classes}
+    for layer in layers:
+        for stage, values in layer.items():
+            if stage not in classes:
+                hint = did_you_mean(stage, classes)
+                raise UsageError(
+                    f"no stage {stage!r}{hint}", f"The stages are {', '.join(classes)}"
+                )
+            merged[stage].update(values)
+    return {name: _validate(name, classes[name], values) for name, values in merged.items()}
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`", did you mean 'x'?"` if something similar is known, else an empty text."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def _validate(stage: str, config: type[StageConfig], values: Mapping[str, Any]) -> StageConfig:
+    parsed = {}
+    for name, value in values.items():
+        field = config.model_fields.get(name)
+        if field is None:
+            raise UsageError(
+                f"no option --{stage}.{name}{did_you_mean(name, config.model_fields)}",
+                f"Options of {stage}: {', '.join(config.model_fields)}",
+            )
+        parsed[name] = _parse_text(field, value) if isinstance(value, str) else value
+    try:
+        return config(**parsed)
+    except ValidationError as error:
+        raise _usage_error(stage, error) from error
+
+
+def _parse_text(field: FieldInfo, text: str) -> Any:
+    """Text of the command line in the shape that pydantic expects of the field."""
+    alternatives = [field.annotation, *get_args(field.annotation)]
+    if type(None) in alternatives and text.lower() == "none":
+        return None
+    if any(getattr(kind, "__origin__", kind) in (tuple, list) for kind in alternatives):
+        return [part for part in text.split(",") if part]
+    return text
+
+
+def _usage_error(stage: str, error: ValidationError) -> UsageError:
+    first: Mapping[str, Any] = error.errors()[0]
+    location: Sequence[Any] = first["loc"]
+    name = f"--{stage}.{location[0]}" if location else f"[{stage}]"
+    message = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+    return UsageError(f"{name} {first['input']!r} is not accepted", f"It should be {message}")

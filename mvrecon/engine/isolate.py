@@ -1,0 +1,126 @@
+"""Run a function in a child process that native code may abort or hang.
+
+A hang is told from hard work by the child's processor time, which stands still.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mvrecon.engine.child import LENGTH
+from mvrecon.errors import StageCrashError
+
+T = TypeVar("T")
+
+HANG_S = 120.0
+POLL_S = 1.0
+LAST_WORDS_CHARACTERS = 200
+
+
+def run_isolated(
+    function: Callable[..., T], arguments: tuple[Any, ...], log: Path, label: str
+) -> T:
+    """Call a top-level function in a child process.
+
+    Args:
+        function: importable by its module and qualified name.
+        arguments: pickled to the child.
+        log: file that takes what the child prints.
+        label: names the work in an error.
+
+    Raises:
+        StageCrashError: the child died, or used no processor time for two minutes.
+        Exception: what the function raised.
+    """
+    reference = f"{function.__module__}:{function.__qualname__}"
+    payload = pickle.dumps(arguments)
+    read_fd, write_fd = os.pipe()
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as log_file:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "mvrecon.engine.child", reference, str(write_fd)],
+            stdin=subprocess.PIPE,
+            stdout=log_file,
+            stderr=subprocess.STDOUT,
+            pass_fds=(write_fd,),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
+        )
+    os.close(write_fd)
+    try:
+        _send(child, payload)
+        raw = _receive(child, read_fd, label)
+    except BaseException:
+        child.kill()
+        child.wait()
+        raise
+    finally:
+        os.close(read_fd)
+        if child.stdin:
+            child.stdin.close()
+    status = child.wait()
+    if not raw:
+        raise _crash(label, status, log)
+    succeeded, value = pickle.loads(raw)
+    if succeeded:
+        result: T = value
+        return result
+    raise value
+
+
+def _send(child: subprocess.Popen[bytes], payload: bytes) -> None:
+    assert child.stdin is not None
+    try:
+        child.stdin.write(LENGTH.pack(len(payload)) + payload)
+        child.stdin.flush()
+    except BrokenPipeError:
+        return  # the child is dead already; its exit status says why
+
+
+def _receive(child: subprocess.Popen[bytes], read_fd: int, label: str) -> bytes:
+    """All that the child sends until it closes the pipe."""
+    chunks: list[bytes] = []
+    busy_s, last_busy_at = -1.0, time.monotonic()
+    while True:
+        ready, _, _ = select.select([read_fd], [], [], POLL_S)
+        if ready:
+            chunk = os.read(read_fd, 1 << 20)
+            if not chunk:
+                return b"".join(chunks)
+            chunks.append(chunk)
+            continue
+        now_busy_s = _processor_seconds(child.pid)
+        if now_busy_s is None or now_busy_s > busy_s:
+            busy_s, last_busy_at = now_busy_s or 0.0, time.monotonic()
+        elif time.monotonic() - last_busy_at > HANG_S:
+            raise StageCrashError(
+                f"{label} made no progress for {HANG_S:.0f} s and was stopped",
+                "Run again: it resumes where it was",
+            )
+
+
+def _processor_seconds(pid: int) -> float | None:
+    """User and system time of a process so far, where the system tells."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _crash(label: str, status: int, log: Path) -> StageCrashError:
+    cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    last_words = next((line for line in reversed(lines) if line), "nothing printed")
+    return StageCrashError(
+        f"{label} was ended by its native code ({cause}: {last_words[:LAST_WORDS_CHARACTERS]})",
+        f"Its output is in {log}; what was finished is kept",
+    )

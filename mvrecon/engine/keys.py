@@ -1,0 +1,92 @@
+"""The key of a stage's result: everything that decides it, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mvrecon.engine.config import FILE_CONTENT, NOT_IN_KEY, StageConfig
+from mvrecon.engine.hashing import FileHashes, canonical_json, hash_text
+from mvrecon.engine.stage import Stage
+
+KEY_CHARACTERS = 24
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key and the parts that it was made of."""
+
+    parts: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Folder name in the store."""
+        return hash_text(canonical_json(self.parts))[:KEY_CHARACTERS]
+
+
+def make_key(
+    stage: Stage[Any],
+    config: StageConfig,
+    input_digests: Mapping[str, str],
+    raw_input: Path | None,
+    hashes: FileHashes,
+) -> Key:
+    """Key of a stage's result.
+
+    Args:
+        stage: the declaration.
+        config: its options.
+        input_digests: output digest of each stage in `stage.needs`.
+        raw_input: the user's video or folder; its content counts if the stage reads it.
+        hashes: hashes of files.
+    """
+    plain, files = _split_config(config)
+    files.update(stage.files(config))
+    return Key(
+        {
+            "stage": stage.name,
+            "version": stage.version,
+            "config": plain,
+            "inputs": {name: input_digests[name] for name in stage.needs},
+            "raw_input": hashes.of(raw_input) if stage.reads_raw_input and raw_input else None,
+            "files": {name: hashes.of(path) for name, path in files.items()},
+        }
+    )
+
+
+def changed_parts(old: Mapping[str, Any], new: Mapping[str, Any], where: str = "") -> list[str]:
+    """One line for each leaf in which two keys' parts differ."""
+    lines: list[str] = []
+    for name in sorted({*old, *new}):
+        before, after = old.get(name), new.get(name)
+        label = f"{where}{name}"
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            lines += changed_parts(before, after, f"{label}.")
+        elif before != after:
+            lines.append(f"{label}: {_short(before)} → {_short(after)}")
+    return lines
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    is_hash = len(text) == 64 and all(character in "0123456789abcdef" for character in text)
+    return text[:12] if is_hash else text
+
+
+def _split_config(config: StageConfig) -> tuple[dict[str, Any], dict[str, Path]]:
+    """The options that count by value, and the files that count by content."""
+    plain: dict[str, Any] = {}
+    files: dict[str, Path] = {}
+    for name, value in config.model_dump(mode="json").items():
+        extra = type(config).model_fields[name].json_schema_extra
+        marks = extra if isinstance(extra, dict) else {}
+        if NOT_IN_KEY.items() <= marks.items():
+            continue
+        if FILE_CONTENT.items() <= marks.items():
+            if value is not None:
+                files[name] = Path(value)
+        else:
+            plain[name] = value
+    return plain, files

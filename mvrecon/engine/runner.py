@@ -1,0 +1,213 @@
+"""Runs the stages in order, skipping what is there, and shows the newest results."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mvrecon.engine import lock, measure
+from mvrecon.engine.config import StageConfig
+from mvrecon.engine.context import RunContext
+from mvrecon.engine.hashing import FileHashes, canonical_json
+from mvrecon.engine.keys import Key, changed_parts, make_key
+from mvrecon.engine.stage import Stage, Summary
+from mvrecon.engine.store import SUMMARY_ITEM, Artifact, CorruptItemError, Store
+from mvrecon.errors import MvreconError
+
+State = Literal["cached", "stale", "partial", "missing", "unknown"]
+MAX_REPAIRS = 8
+
+
+@dataclass(frozen=True)
+class StageStatus:
+    """Where a stage stands, without running anything.
+
+    Attributes:
+        state: `unknown` when a stage that it reads has to run first.
+        why: the parts of the key that changed, for a stale stage.
+        items: (there, expected) of an interrupted run.
+        artifact: the result, or the last one in use.
+    """
+
+    name: str
+    state: State
+    why: Sequence[str] = ()
+    items: tuple[int, int] | None = None
+    artifact: Artifact | None = None
+
+
+class Runner:
+    """The stages of one run directory.
+
+    Args:
+        stages: in the order in which they run; the only place that knows the order.
+        run_dir: holds the store and the published names.
+        raw_input: the user's video or folder.
+        configs: options by stage name.
+        workers: threads for each stage.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[Stage[Any]],
+        run_dir: Path,
+        raw_input: Path,
+        configs: Mapping[str, StageConfig],
+        workers: int,
+    ) -> None:
+        self.stages = stages
+        self.run_dir = run_dir
+        self.raw_input = raw_input
+        self.configs = configs
+        self.workers = workers
+        self.store = Store(run_dir / "store")
+        self._hashes = FileHashes(self.store.root / "hashes.json")
+
+    def run(
+        self, until: str, forced: Collection[str] = (), verify: bool = False
+    ) -> dict[str, Artifact]:
+        """Bring every stage up to `until` up to date.
+
+        Args:
+            until: last stage to run.
+            forced: stages to run even if their result is there.
+            verify: check the hash of every stored item, not only sizes and times.
+
+        Returns:
+            The results by stage name.
+        """
+        pending = set(forced)
+        for _ in range(MAX_REPAIRS):
+            results: dict[str, Artifact] = {}
+            try:
+                for stage in self._up_to(until):
+                    results[stage.name] = self._bring_up_to_date(
+                        stage, results, stage.name in pending, verify
+                    )
+                    pending.discard(stage.name)
+                return results
+            except CorruptItemError as error:
+                self._repair(error, results)
+            finally:
+                self._hashes.save()
+        raise MvreconError(
+            "items of the store keep becoming corrupt", "Check the disk, or use another -o"
+        )
+
+    def status(self) -> list[StageStatus]:
+        """Where every stage stands."""
+        digests: dict[str, str] = {}
+        statuses = []
+        for stage in self.stages:
+            status = self._status_of(stage, digests)
+            if status.state == "cached" and status.artifact:
+                digests[stage.name] = status.artifact.digest
+            statuses.append(status)
+        return statuses
+
+    def _up_to(self, until: str) -> Iterator[Stage[Any]]:
+        for stage in self.stages:
+            yield stage
+            if stage.name == until:
+                return
+
+    def _key(self, stage: Stage[Any], digests: Mapping[str, str]) -> Key:
+        return make_key(stage, self.configs[stage.name], digests, self.raw_input, self._hashes)
+
+    def _bring_up_to_date(
+        self, stage: Stage[Any], results: Mapping[str, Artifact], forced: bool, verify: bool
+    ) -> Artifact:
+        key = self._key(stage, {name: artifact.digest for name, artifact in results.items()})
+
+        def on_wait() -> None:
+            _tell(f"{stage.name}: another process works on it; waiting")
+
+        with lock.exclusive(self.store.lock_path(stage.name, key), on_wait):
+            artifact = self.store.find(stage.name, key)
+            if artifact and (corrupt := artifact.corrupt_items(verify)):
+                _tell(f"{stage.name}: corrupt items, rebuilding: {', '.join(corrupt)}")
+                self.store.reopen(artifact, corrupt)
+                artifact = None
+            if artifact and not forced:
+                _tell(f"{stage.name}: cached")
+            else:
+                artifact = self._execute(stage, key, results)
+        self.store.set_latest(artifact)
+        self._publish(stage, artifact)
+        return artifact
+
+    def _execute(self, stage: Stage[Any], key: Key, results: Mapping[str, Artifact]) -> Artifact:
+        _tell(f"{stage.name}: running")
+        out = self.store.open_partial(stage.name, key)
+        context = RunContext(
+            name=stage.name,
+            config=self.configs[stage.name],
+            inputs={name: results[name] for name in stage.needs},
+            raw_input=self.raw_input,
+            workers=self.workers,
+            out=out,
+        )
+        with measure.Usage() as usage:
+            summary: Summary = stage.run(context)
+        out.write_text(
+            SUMMARY_ITEM,
+            canonical_json({"numbers": dict(summary.numbers), "warnings": list(summary.warnings)}),
+        )
+        recorded = {**usage.to_json(), "versions": measure.versions(), "command": sys.argv[1:]}
+        out.finish(key, recorded, self.store.folder(stage.name, key))
+        artifact = self.store.find(stage.name, key)
+        assert artifact is not None
+        for warning in summary.warnings:
+            _tell(f"{stage.name}: warning: {warning}")
+        _tell(f"{stage.name}: done in {usage.wall_s:.1f} s ({_numbers(summary)})")
+        return artifact
+
+    def _publish(self, stage: Stage[Any], artifact: Artifact) -> None:
+        """Point the names in the run directory at the result, each in one step."""
+        for name, item in stage.publishes.items():
+            link = self.run_dir / name
+            target = os.path.relpath(artifact.folder / item, link.parent)
+            if link.is_symlink() and str(link.readlink()) == target:
+                continue
+            temporary = self.run_dir / f".{name}.{os.getpid()}"
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(target)
+            temporary.replace(link)
+
+    def _repair(self, error: CorruptItemError, results: Mapping[str, Artifact]) -> None:
+        _tell(f"{error.stage}: item {error.item} is corrupt; rebuilding it")
+        artifact = results[error.stage]
+        lock_path = artifact.folder.with_name(f"{artifact.folder.name}.lock")
+        with lock.exclusive(lock_path, lambda: None):
+            if artifact.folder.exists():
+                self.store.reopen(artifact, artifact.corrupt_items(check_hashes=True))
+
+    def _status_of(self, stage: Stage[Any], digests: Mapping[str, str]) -> StageStatus:
+        latest = self.store.latest(stage.name)
+        if any(name not in digests for name in stage.needs):
+            return StageStatus(stage.name, "unknown" if latest else "missing", artifact=latest)
+        key = self._key(stage, digests)
+        artifact = self.store.find(stage.name, key)
+        if artifact and not artifact.corrupt_items(check_hashes=False):
+            return StageStatus(stage.name, "cached", artifact=artifact)
+        if items := self.store.partial_progress(stage.name, key):
+            return StageStatus(stage.name, "partial", items=items, artifact=latest)
+        if latest:
+            why = changed_parts(latest.manifest["key_parts"], key.parts)
+            return StageStatus(stage.name, "stale", why or ["items are corrupt"], artifact=latest)
+        return StageStatus(stage.name, "missing")
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def _numbers(summary: Summary) -> str:
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in summary.numbers.items()
+    )

@@ -1,0 +1,65 @@
+"""A run directory: what it was made from and with, so that it can be continued."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mvrecon.errors import UsageError
+
+RECORD = "run.json"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What `mvrecon run` was last asked for.
+
+    Attributes:
+        raw_input: the user's video or folder.
+        options: stage → field → value, all layers merged.
+    """
+
+    raw_input: Path
+    options: Mapping[str, Mapping[str, Any]]
+
+    def save(self, run_dir: Path) -> None:
+        """Write into the run directory, creating it.
+
+        Raises:
+            UsageError: the directory cannot be written.
+        """
+        try:
+            run_dir.mkdir(parents=True, exist_ok=True)
+            temporary = run_dir / f".{RECORD}.{os.getpid()}"
+            temporary.write_text(
+                json.dumps(
+                    {"input": str(self.raw_input.resolve()), "options": self.options}, indent=1
+                )
+            )
+            temporary.replace(run_dir / RECORD)
+        except OSError as error:
+            raise UsageError(
+                f"cannot write to {run_dir} ({error.strerror})",
+                "Choose another place with -o DIR",
+            ) from error
+
+    @classmethod
+    def load(cls, run_dir: Path) -> RunRecord:
+        """Read what `save` wrote.
+
+        Raises:
+            UsageError: this is not a run directory.
+        """
+        path = run_dir / RECORD
+        try:
+            data = json.loads(path.read_text())
+            return cls(Path(data["input"]), data["options"])
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(
+                f"{run_dir} is not a run directory ({RECORD} is missing or damaged)",
+                f"Make one with: mvrecon run INPUT -o {run_dir}",
+            ) from error
