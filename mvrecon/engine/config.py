@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 NOT_IN_KEY: dict[str, Any] = {"in_key": False}
 FILE_CONTENT: dict[str, Any] = {"file_content": True}
 
-# A file that a stage reads: its content, not its path, is part of the key.
-ContentFile = Annotated[Path, Field(json_schema_extra=FILE_CONTENT)]
+# An optional file that a stage reads: its content, not its path, is part of the key.
+ContentFile = Annotated[Path | None, Field(json_schema_extra=FILE_CONTENT)]
 
 
 class StageConfig(BaseModel):

@@ -1,0 +1,35 @@
+# On a fresh machine: `make demo` runs the main job, `make test` passes the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO_RUN := runs/demo
+
+.PHONY: demo test lint bench-flow clean
+
+demo: $(VENV)/.installed
+	$(BIN)/mvrecon run sample_data/clip.mp4 -o $(DEMO_RUN)
+	@echo "mesh:   $(DEMO_RUN)/mesh.ply (and mesh.glb)"
+	@echo "report: $(DEMO_RUN)/report.html"
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/.installed: pyproject.toml constraints.txt setup.sh
+	PYTHON=$(PYTHON) ./setup.sh $(VENV) .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	PYTHON=$(PYTHON) ./setup.sh $(VENV) ".[test]"
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	PYTHON=$(PYTHON) ./setup.sh $(VENV) ".[test,dev]"
+	@touch $@ $(VENV)/.installed-test
+
+clean:
+	rm -rf $(VENV) runs

@@ -1,0 +1,15 @@
+"""The ordered list of stages: the only place that knows the order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mvrecon.engine.stage import Stage
+from stages.depth.stage import STAGE as DEPTH
+from stages.flow.stage import STAGE as FLOW
+from stages.frames.stage import STAGE as FRAMES
+from stages.fusion.stage import STAGE as FUSION
+from stages.pose.stage import STAGE as POSE
+from stages.surface.stage import STAGE as SURFACE
+
+PIPELINE: tuple[Stage[Any], ...] = (FRAMES, FLOW, POSE, DEPTH, FUSION, SURFACE)

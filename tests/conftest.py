@@ -1,0 +1,19 @@
+"""Fixtures that every room's tests may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real data to run on, where there is any; the test is skipped where there is none."""
+    root = Path(os.environ.get("MVRECON_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not root.is_dir():
+        pytest.skip(f"no real data at {root} (set MVRECON_SHARED_DATA)")
+    return root
