@@ -7,14 +7,14 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
 from mvrecon import __version__
-from mvrecon.config import build_configs, did_you_mean, load_preset, preset_names
+from mvrecon.config import build_configs, load_preset, merge_options, preset_names
 from mvrecon.engine.runner import Runner, StageStatus
 from mvrecon.errors import INTERRUPTED_EXIT_CODE, InputError, MvreconError, UsageError
+from mvrecon.options import Parser, add_stage_options, overrides, refuse
 from mvrecon.run_dir import RunRecord
 from stages.pipeline import PIPELINE
 
@@ -23,21 +23,13 @@ CONFIG_CLASSES = {stage.name: stage.config for stage in PIPELINE}
 MIB = 1024**2
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are ours: one line, with what was probably meant."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the usage."""
-        raise UsageError(message, f"See {self.prog} --help")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         parsed, unknown = _make_parser().parse_known_args(arguments)
         if unknown:
-            _refuse(unknown[0], parsed)
+            refuse(unknown[0], parsed.known_options)
         command: Callable[[argparse.Namespace], int] = parsed.command
         return command(parsed)
     except MvreconError as error:
@@ -60,8 +52,8 @@ def _run(options: argparse.Namespace) -> int:
     if not options.input.exists():
         raise InputError(f"no such file or folder: {options.input}", "Check the path")
     run_dir = options.output or Path(f"{options.input.resolve().stem}.mvrecon")
-    layers = [load_preset(options.preset), _overrides(options)]
-    runner = _make_runner(run_dir, RunRecord(options.input, _merge(layers)), options.workers)
+    layers = [load_preset(options.preset), overrides(options)]
+    runner = _make_runner(run_dir, RunRecord(options.input, merge_options(layers)), options.workers)
     forced = _forced_stages(options)
     if options.dry_run:
         _print_statuses(runner.status(), forced)
@@ -74,7 +66,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _stage(options: argparse.Namespace) -> int:
     record = RunRecord.load(options.run_dir)
-    record = RunRecord(record.raw_input, _merge([record.options, _overrides(options)]))
+    record = RunRecord(record.raw_input, merge_options([record.options, overrides(options)]))
     runner = _make_runner(options.run_dir, record, options.workers)
     states = {status.name: status.state for status in runner.status()}
     needs = next(stage.needs for stage in PIPELINE if stage.name == options.name)
@@ -176,23 +168,6 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _merge(layers: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, dict[str, Any]]:
-    merged: dict[str, dict[str, Any]] = {}
-    for layer in layers:
-        for stage, values in layer.items():
-            merged.setdefault(stage, {}).update(values)
-    return merged
-
-
-def _overrides(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    overrides: dict[str, dict[str, Any]] = {}
-    for name, value in vars(options).items():
-        stage, dot, field = name.partition(".")
-        if dot:
-            overrides.setdefault(stage, {})[field] = value
-    return overrides
-
-
 def _forced_stages(options: argparse.Namespace) -> set[str]:
     forced = set(options.rerun)
     if options.rerun_from:
@@ -222,12 +197,6 @@ def _print_outputs(run_dir: Path, report: Path) -> None:
         if (run_dir / name).exists():
             print(run_dir / name)
     print(report)
-
-
-def _refuse(argument: str, parsed: argparse.Namespace) -> NoReturn:
-    name = argument.partition("=")[0]
-    known = parsed.known_options
-    raise UsageError(f"unknown option {name}{did_you_mean(name, known)}", "See mvrecon run --help")
 
 
 def _command_line(arguments: Sequence[str]) -> str:
@@ -262,13 +231,13 @@ def _make_parser() -> Parser:
         default=argparse.SUPPRESS,
         help="intrinsics, the same as --frames.camera",
     )
-    _add_stage_options(run)
+    add_stage_options(run, CONFIG_CLASSES)
 
     stage = add("stage", _stage, "run one stage whose inputs are there")
     stage.add_argument("name", choices=STAGE_NAMES, metavar="NAME")
     stage.add_argument("run_dir", type=Path, metavar="RUN_DIR")
     stage.add_argument("--force", action="store_true", help="even if its result is there")
-    _add_stage_options(stage)
+    add_stage_options(stage, CONFIG_CLASSES)
 
     for name, command, text in (
         ("status", _status, "where each stage stands: cached, stale and why, partial, missing"),
@@ -289,28 +258,6 @@ def _make_parser() -> Parser:
 
     add("doctor", _doctor, "what this machine lacks, and the command that mends it")
     return parser
-
-
-def _add_stage_options(parser: Parser) -> None:
-    """One option for each field of each stage's configuration, documented by the field."""
-    parser.add_argument("--workers", type=_positive, help="threads (default: all cores)")
-    for stage, config in CONFIG_CLASSES.items():
-        group = parser.add_argument_group(f"stage {stage}")
-        for name, field in config.model_fields.items():
-            group.add_argument(
-                f"--{stage}.{name}",
-                dest=f"{stage}.{name}",
-                default=argparse.SUPPRESS,
-                metavar=name.upper(),
-                help=f"{field.description} (default: {field.default})".replace("%", "%%"),
-            )
-    parser.set_defaults(known_options=list(parser._option_string_actions))
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 if __name__ == "__main__":

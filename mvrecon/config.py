@@ -59,16 +59,21 @@ def build_configs(
     Raises:
         UsageError: an unknown stage or field, or a value of the wrong type or range.
     """
-    merged: dict[str, dict[str, Any]] = {name: {} for name in classes}
+    merged = merge_options(layers)
+    for stage in merged:
+        if stage not in classes:
+            hint = did_you_mean(stage, classes)
+            raise UsageError(f"no stage {stage!r}{hint}", f"The stages are {', '.join(classes)}")
+    return {name: _validate(name, config, merged.get(name, {})) for name, config in classes.items()}
+
+
+def merge_options(layers: Iterable[Options]) -> dict[str, dict[str, Any]]:
+    """One set of options; later layers win over earlier ones."""
+    merged: dict[str, dict[str, Any]] = {}
     for layer in layers:
         for stage, values in layer.items():
-            if stage not in classes:
-                hint = did_you_mean(stage, classes)
-                raise UsageError(
-                    f"no stage {stage!r}{hint}", f"The stages are {', '.join(classes)}"
-                )
-            merged[stage].update(values)
-    return {name: _validate(name, classes[name], values) for name, values in merged.items()}
+            merged.setdefault(stage, {}).update(values)
+    return merged
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
