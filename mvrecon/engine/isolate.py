@@ -6,17 +6,18 @@ A hang is told from hard work by the child's processor time, which stands still.
 from __future__ import annotations
 
 import os
-import pickle
 import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mvrecon.engine.child import LENGTH
+from mvrecon.engine import channel
+from mvrecon.engine.progress import Progress
 from mvrecon.errors import StageCrashError
 
 T = TypeVar("T")
@@ -32,17 +33,17 @@ def run_isolated(
     """Call a top-level function in a child process.
 
     Args:
-        function: importable by its module and qualified name.
+        function: importable by its module and qualified name; may call
+            `mvrecon.engine.channel.report_progress`.
         arguments: pickled to the child.
         log: file that takes what the child prints.
-        label: names the work in an error.
+        label: names the work in an error and in the progress.
 
     Raises:
         StageCrashError: the child died, or used no processor time for two minutes.
         Exception: what the function raised.
     """
     reference = f"{function.__module__}:{function.__qualname__}"
-    payload = pickle.dumps(arguments)
     read_fd, write_fd = os.pipe()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as log_file:
@@ -56,8 +57,8 @@ def run_isolated(
         )
     os.close(write_fd)
     try:
-        _send(child, payload)
-        raw = _receive(child, read_fd, label)
+        _send(child, arguments)
+        result = _receive(child, read_fd, label)
     except BaseException:
         child.kill()
         child.wait()
@@ -67,44 +68,78 @@ def run_isolated(
         if child.stdin:
             child.stdin.close()
     status = child.wait()
-    if not raw:
+    if result is None:
         raise _crash(label, status, log)
-    succeeded, value = pickle.loads(raw)
-    if succeeded:
-        result: T = value
-        return result
-    raise value
+    if result.raised:
+        raise result.value
+    value: T = result.value
+    return value
 
 
-def _send(child: subprocess.Popen[bytes], payload: bytes) -> None:
+def _send(child: subprocess.Popen[bytes], arguments: tuple[Any, ...]) -> None:
     assert child.stdin is not None
     try:
-        child.stdin.write(LENGTH.pack(len(payload)) + payload)
+        child.stdin.write(channel.frame(arguments))
         child.stdin.flush()
     except BrokenPipeError:
         return  # the child is dead already; its exit status says why
 
 
-def _receive(child: subprocess.Popen[bytes], read_fd: int, label: str) -> bytes:
-    """All that the child sends until it closes the pipe."""
-    chunks: list[bytes] = []
+def _receive(
+    child: subprocess.Popen[bytes], read_fd: int, label: str
+) -> channel.ResultMessage | None:
+    """The child's result, or None if it died without one; shows its progress meanwhile."""
+    buffer = bytearray()
+    progress = _ShownProgress(label)
     busy_s, last_busy_at = -1.0, time.monotonic()
-    while True:
-        ready, _, _ = select.select([read_fd], [], [], POLL_S)
-        if ready:
-            chunk = os.read(read_fd, 1 << 20)
-            if not chunk:
-                return b"".join(chunks)
-            chunks.append(chunk)
-            continue
-        now_busy_s = _processor_seconds(child.pid)
-        if now_busy_s is None or now_busy_s > busy_s:
-            busy_s, last_busy_at = now_busy_s or 0.0, time.monotonic()
-        elif time.monotonic() - last_busy_at > HANG_S:
-            raise StageCrashError(
-                f"{label} made no progress for {HANG_S:.0f} s and was stopped",
-                "Run again: it resumes where it was",
+    with progress:
+        while True:
+            ready, _, _ = select.select([read_fd], [], [], POLL_S)
+            if ready:
+                chunk = os.read(read_fd, 1 << 20)
+                if not chunk:
+                    return None
+                buffer += chunk
+                while (message := channel.take_message(buffer)) is not None:
+                    if isinstance(message, channel.ResultMessage):
+                        return message
+                    progress.show(message)
+                continue
+            now_busy_s = _processor_seconds(child.pid)
+            if now_busy_s is None or now_busy_s > busy_s:
+                busy_s, last_busy_at = now_busy_s or 0.0, time.monotonic()
+            elif time.monotonic() - last_busy_at > HANG_S:
+                raise StageCrashError(
+                    f"{label} made no progress for {HANG_S:.0f} s and was stopped",
+                    "Run again: it resumes where it was",
+                )
+
+
+class _ShownProgress:
+    """A progress bar for each unit that the child reports."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._unit = ""
+        self._done = 0
+        self._stack = ExitStack()
+        self._bar: Progress | None = None
+
+    def show(self, message: channel.ProgressMessage) -> None:
+        if self._bar is None or message.unit != self._unit or message.done < self._done:
+            self._stack.close()
+            self._unit, self._done = message.unit, 0
+            self._bar = self._stack.enter_context(
+                Progress(self._label, message.total, message.unit)
             )
+        self._bar.advance(message.done - self._done)
+        self._done = message.done
+
+    def __enter__(self) -> _ShownProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
 
 def _processor_seconds(pid: int) -> float | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mvrecon.engine import isolate
+from mvrecon.engine import isolate, progress
+from mvrecon.engine.channel import report_progress
 from mvrecon.engine.isolate import run_isolated
 from mvrecon.errors import InputError, StageCrashError
 
@@ -58,3 +59,16 @@ def test_a_hang_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(isolate, "POLL_S", 0.2)
     with pytest.raises(StageCrashError, match="no progress"):
         run_isolated(sleep_for_ever, (), tmp_path / "log", "toy")
+
+
+def count_to_three() -> None:
+    for done in range(1, 4):
+        report_progress(done, 3, "step")
+
+
+def test_progress_of_the_child_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    run_isolated(count_to_three, (), tmp_path / "log", "toy")
+    assert "toy: 3/3 steps" in capsys.readouterr().err
