@@ -65,7 +65,8 @@ def align_similarity(
     patterns", PAMI 1991. For points on a line the rotation about it is arbitrary.
 
     Args:
-        source_n3, target_n3: corresponding points, at least one.
+        source_n3: points (n, 3), n at least 1.
+        target_n3: where they should go.
         with_scale: whether the scale is free; 1 otherwise.
 
     Raises:

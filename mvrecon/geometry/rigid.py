@@ -92,4 +92,5 @@ def rotation_between(from_3: FloatArray, to_3: FloatArray) -> FloatArray:
             [-cross_3[1], cross_3[0], 0.0],
         ]
     )
-    return np.eye(3) + skew_33 + skew_33 @ skew_33 / (1.0 + cosine)
+    rotation_33: FloatArray = np.eye(3) + skew_33 + skew_33 @ skew_33 / (1.0 + cosine)
+    return rotation_33

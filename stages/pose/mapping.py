@@ -1,0 +1,162 @@
+"""Geometric verification and mapping by pycolmap: only for use in a child process."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from stages.pose.database import create_database
+from stages.pose.problem import MappingProblem
+
+if TYPE_CHECKING:
+    import pycolmap
+
+SEED = 0
+MODEL_PARTS = ("cameras", "images", "points3D", "rigs", "frames")
+
+
+@dataclass(frozen=True)
+class MappingOptions:
+    """How to map.
+
+    Attributes:
+        mapper: pycolmap's mapper.
+        max_error_px: of the inliers of two views.
+        focal_bounds: least and largest focal length, in units of the longer image side.
+        refine_focal: whether free cameras' focal length is refined.
+        init_min_angle_deg: triangulation angle of the first pair.
+        init_max_forward_motion: of the first pair, 1 allows motion along the optical axis.
+        min_angle_deg: least triangulation angle of a point.
+        abs_pose_min_inliers: to register a frame.
+        threads: of the verification, whose result they do not change.
+    """
+
+    mapper: Literal["incremental", "global"] = "incremental"
+    max_error_px: float = 2.0
+    focal_bounds: tuple[float, float] = (0.3, 5.0)
+    refine_focal: bool = True
+    init_min_angle_deg: float = 16.0
+    init_max_forward_motion: float = 0.95
+    min_angle_deg: float = 1.5
+    abs_pose_min_inliers: int = 30
+    threads: int = 1
+
+
+def verify(problem: MappingProblem, database_path: Path, options: MappingOptions) -> int:
+    """Write the database and verify its pairs.
+
+    Returns:
+        Number of pairs with a consistent geometry.
+    """
+    import pycolmap
+
+    quieten()
+    create_database(database_path, problem)
+    pycolmap.geometric_verification(
+        database_path,
+        verifier_options=pycolmap.GeometricVerifierOptions(num_threads=options.threads),
+        two_view_geometry_options=two_view_options(options.max_error_px),
+    )
+    with pycolmap.Database.open(database_path) as database:
+        return int(database.num_verified_image_pairs())
+
+
+def quieten() -> None:
+    """Let pycolmap report errors only."""
+    import pycolmap
+
+    pycolmap.logging.minloglevel = int(pycolmap.logging.Level.ERROR.value)
+
+
+def two_view_options(max_error_px: float) -> pycolmap.TwoViewGeometryOptions:
+    """Options of the two-view geometry, with a seed for each pair."""
+    import pycolmap
+
+    options = pycolmap.TwoViewGeometryOptions()
+    options.ransac.max_error = max_error_px
+    options.ransac.random_seed = SEED
+    options.ransac.max_num_trials = 2000
+    options.detect_watermark = False
+    return options
+
+
+def map_database(
+    database_path: Path, folder: Path, options: MappingOptions, start: Path | None = None
+) -> list[Path]:
+    """Map what was verified.
+
+    One thread: several would change the order of sums, and so the last digits.
+
+    Args:
+        database_path: that `verify` wrote.
+        folder: for the models; emptied first.
+        options: how.
+        start: a model to extend, or None.
+
+    Returns:
+        Folders of the models, most images first.
+    """
+    import pycolmap
+
+    quieten()
+    pycolmap.set_random_seed(SEED)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if options.mapper == "global":
+        pycolmap.calibrate_view_graph(database_path)
+        models = pycolmap.global_mapping(database_path, folder, folder, _global_options(options))
+    else:
+        models = pycolmap.incremental_mapping(
+            database_path, folder, folder, _incremental_options(options), input_path=start or ""
+        )
+    return _write_sorted(models.values(), folder)
+
+
+def _write_sorted(models: Iterable[pycolmap.Reconstruction], folder: Path) -> list[Path]:
+    ranked = sorted(models, key=lambda model: (-model.num_reg_images(), -model.num_points3D()))
+    shutil.rmtree(folder)
+    paths = []
+    for rank, model in enumerate(ranked):
+        model.update_point_3d_errors()
+        path = folder / str(rank)
+        path.mkdir(parents=True)
+        model.write_binary(path)
+        paths.append(path)
+    return paths
+
+
+def _incremental_options(options: MappingOptions) -> pycolmap.IncrementalPipelineOptions:
+    import pycolmap
+
+    pipeline = pycolmap.IncrementalPipelineOptions()
+    pipeline.num_threads = 1
+    pipeline.random_seed = SEED
+    pipeline.extract_colors = False
+    pipeline.min_model_size = 2
+    pipeline.max_num_models = 20
+    pipeline.min_focal_length_ratio, pipeline.max_focal_length_ratio = options.focal_bounds
+    pipeline.ba_refine_focal_length = options.refine_focal
+    pipeline.ba_global_frames_ratio = 1.3
+    pipeline.ba_global_points_ratio = 1.3
+    pipeline.ba_global_max_refinements = 3
+    pipeline.ba_local_max_refinements = 1
+    pipeline.mapper.init_min_tri_angle = options.init_min_angle_deg
+    pipeline.mapper.init_max_forward_motion = options.init_max_forward_motion
+    pipeline.mapper.filter_min_tri_angle = options.min_angle_deg
+    pipeline.mapper.abs_pose_min_num_inliers = options.abs_pose_min_inliers
+    pipeline.triangulation.min_angle = options.min_angle_deg
+    return pipeline
+
+
+def _global_options(options: MappingOptions) -> pycolmap.GlobalPipelineOptions:
+    import pycolmap
+
+    pipeline = pycolmap.GlobalPipelineOptions()
+    pipeline.num_threads = 1
+    pipeline.random_seed = SEED
+    pipeline.min_model_size = 2
+    pipeline.mapper.bundle_adjustment.refine_focal_length = options.refine_focal
+    return pipeline
