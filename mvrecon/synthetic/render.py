@@ -1,0 +1,84 @@
+"""Pictures, exact depth and exact flow of a scene through a pinhole camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.geometry.camera import Camera
+from mvrecon.geometry.raycasting import pixel_rays
+from mvrecon.synthetic.scene import Scene
+
+FloatArray = NDArray[np.float32]
+
+OCCLUSION_TOLERANCE = 2e-3
+
+
+@dataclass(frozen=True)
+class View:
+    """A camera and where it is.
+
+    Attributes:
+        camera: intrinsics, possibly with distortion.
+        world_from_cam: (4, 4), OpenCV axes, metres.
+    """
+
+    camera: Camera
+    world_from_cam: NDArray[np.float64]
+
+    def rays(self, dx_px: float = 0.0, dy_px: float = 0.0) -> tuple[FloatArray, FloatArray]:
+        """As `pixel_rays`."""
+        return pixel_rays(self.camera, self.world_from_cam, dx_px, dy_px)
+
+    def to_camera(self, points_n3: NDArray[np.float64]) -> NDArray[np.float64]:
+        """World points (n, 3) in camera coordinates."""
+        moved_n3 = points_n3 - self.world_from_cam[:3, 3]
+        return np.asarray(moved_n3 @ self.world_from_cam[:3, :3])
+
+
+def render_depth(scene: Scene, view: View) -> FloatArray:
+    """Exact depth (h, w) at the pixel centres in metres, 0 where nothing is."""
+    hits = scene.triangles.cast(*view.rays())
+    depth_n = np.where(hits.met_n, hits.distance_n, 0)
+    return depth_n.reshape(view.camera.height, view.camera.width).astype(np.float32)
+
+
+def render_radiance(scene: Scene, view: View, supersampling: int = 3) -> FloatArray:
+    """Linear RGB (h, w, 3), each pixel the mean of `supersampling`² rays."""
+    total_n3 = np.zeros((view.camera.height * view.camera.width, 3), np.float32)
+    steps_px = (np.arange(supersampling) + 0.5) / supersampling - 0.5
+    for dy_px in steps_px:
+        for dx_px in steps_px:
+            total_n3 += scene.radiance(*view.rays(dx_px, dy_px))
+    total_n3 /= supersampling**2
+    return total_n3.reshape(view.camera.height, view.camera.width, 3)
+
+
+def render_flow(scene: Scene, first: View, second: View) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Exact flow from one view to another.
+
+    Returns:
+        flow_hw2: pixels, x then y; 0 where nothing is or the point is behind the camera.
+        visible_hw: whether the point is inside the second picture and not hidden there.
+    """
+    height, width = first.camera.height, first.camera.width
+    origins_n3, directions_n3 = (rays.astype(np.float64) for rays in first.rays())
+    depth_n = render_depth(scene, first).reshape(-1).astype(np.float64)
+    points_n3 = origins_n3 + depth_n[:, None] * directions_n3
+    cam_n3 = second.to_camera(points_n3)
+    front_n = (depth_n > 0) & (cam_n3[:, 2] > 1e-6)
+    target_n2 = second.camera.project(np.where(front_n[:, None], cam_n3, [0.0, 0.0, 1.0]))
+    pixels_n2 = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).reshape(-1, 2)
+    flow_n2 = np.where(front_n[:, None], target_n2 - pixels_n2, 0)
+    limit = np.array([second.camera.width, second.camera.height]) - 0.5
+    inside_n = ((target_n2 > -0.5) & (target_n2 < limit)).all(1)
+    centre_n3 = np.broadcast_to(second.world_from_cam[:3, 3], points_n3.shape).astype(np.float32)
+    towards_n3 = points_n3.astype(np.float32) - centre_n3
+    hidden_n = scene.triangles.blocked(centre_n3, towards_n3, 1 - OCCLUSION_TOLERANCE)
+    visible_n = front_n & inside_n & ~hidden_n
+    return (
+        flow_n2.reshape(height, width, 2).astype(np.float32),
+        visible_n.reshape(height, width),
+    )
