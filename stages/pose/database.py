@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mvrecon.geometry.camera import Camera
+from mvrecon.artifacts.frames import CameraPrior
 
 if TYPE_CHECKING:
     import pycolmap
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from stages.pose.problem import FeatureMatches, MappingProblem
 
 
-def to_colmap_camera(camera: Camera, camera_id: int, fixed: bool) -> pycolmap.Camera:
+def to_colmap_camera(prior: CameraPrior, camera_id: int, fixed: bool) -> pycolmap.Camera:
     """COLMAP's camera: SIMPLE_RADIAL if it may be refined, else as it is."""
     import pycolmap
 
+    camera = prior.camera
     if fixed:
         model = "OPENCV" if camera.distortion else "PINHOLE"
         focals = [camera.fx, camera.fy]
@@ -33,7 +34,7 @@ def to_colmap_camera(camera: Camera, camera_id: int, fixed: bool) -> pycolmap.Ca
         width=camera.width,
         height=camera.height,
         params=[*focals, camera.cx + 0.5, camera.cy + 0.5, *extra],
-        has_prior_focal_length=fixed,
+        has_prior_focal_length=prior.source != "default",
     )
 
 
@@ -41,8 +42,8 @@ def write_images(database: pycolmap.Database, problem: MappingProblem) -> None:
     """Write cameras and images; ids count from 1."""
     import pycolmap
 
-    for index, camera in enumerate(problem.cameras):
-        colmap_camera = to_colmap_camera(camera, index + 1, problem.fixed_cameras[index])
+    for index, prior in enumerate(problem.cameras):
+        colmap_camera = to_colmap_camera(prior, index + 1, problem.fixed_cameras[index])
         database.write_camera(colmap_camera, use_camera_id=True)
         rig = pycolmap.Rig(rig_id=index + 1)
         rig.add_ref_sensor(colmap_camera.sensor_id)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.geometry.camera import Camera
+from mvrecon.artifacts.frames import CameraPrior
 from stages.pose.tracks import Tracks
 
 Pair = tuple[int, int]
@@ -46,14 +46,14 @@ class MappingProblem:
 
     Attributes:
         names: image names, without folder.
-        cameras: prior intrinsics, with SIMPLE_RADIAL's one distortion parameter if free.
+        cameras: prior intrinsics.
         fixed_cameras: whether each camera stays as it is.
         camera_of_image: index of the camera of each image.
         features: keypoints and matches.
     """
 
     names: tuple[str, ...]
-    cameras: tuple[Camera, ...]
+    cameras: tuple[CameraPrior, ...]
     fixed_cameras: tuple[bool, ...]
     camera_of_image: tuple[int, ...]
     features: FeatureMatches

@@ -1,0 +1,183 @@
+"""Matches of all kinds for one input: flow tracks, and SIFT where tracks do not reach."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.artifacts.flow import PAIRS_ITEM, FlowPair, load_pairs, pair_item
+from mvrecon.artifacts.frames import FrameTable, image_item
+from mvrecon.engine.stage import StageContext
+from stages.pose.pairs import all_pairs, gap_pairs, loop_pairs, photo_pairs, pieces
+from stages.pose.problem import (
+    FeatureMatches,
+    MappingProblem,
+    Pair,
+    combine,
+    match_tracks,
+)
+from stages.pose.retrieval import describe_images
+from stages.pose.sift import SiftOptions, match_sift
+from stages.pose.stage import PoseConfig
+from stages.pose.tracks import TrackOptions, Tracks, build_tracks
+
+# Neighbours that share fewer tracks than this part of those wanted are a gap.
+GAP_PART = 0.12
+BRIDGE_FEATURES = 2048
+BRIDGE_MIN_INLIERS = 20
+PHOTO_MIN_INLIERS = 15
+LOOP_MIN_DISTANCE = 25
+LOOP_EVERY = 3
+LOOP_PARTNERS = 2
+
+
+@dataclass(frozen=True)
+class Matched:
+    """All matches, and which of them may only be used once a model supports them.
+
+    Attributes:
+        features: keypoints and matches, loops included.
+        loops: pairs whose SIFT matches are not to be trusted yet.
+        pieces: runs of frames joined by tracks; 0 for photos.
+    """
+
+    features: FeatureMatches
+    loops: list[Pair]
+    pieces: int
+
+
+def empty_problem(context: StageContext[PoseConfig], table: FrameTable) -> MappingProblem:
+    """Names and cameras of the key frames, without features."""
+    return MappingProblem(
+        names=tuple(Path(image_item(frame.name)).name for frame in table.key_frames),
+        cameras=table.cameras,
+        fixed_cameras=tuple(
+            prior.source == "given" and not context.config.refine_intrinsics
+            for prior in table.cameras
+        ),
+        camera_of_image=tuple(frame.camera for frame in table.key_frames),
+        features=FeatureMatches((), {}),
+    )
+
+
+def match_photos(context: StageContext[PoseConfig], table: FrameTable) -> Matched:
+    """SIFT between all photos, or between look-alikes if there are many."""
+    config, count = context.config, len(table.key_frames)
+    if count <= config.exhaustive_photos:
+        pairs = all_pairs(count)
+    else:
+        pairs = photo_pairs(_describe(context, table), config.photo_partners)
+    sift = SiftOptions(
+        max_size_px=config.sift_max_size,
+        max_features=config.sift_features,
+        max_error_px=error_px(config, table),
+        min_inliers=PHOTO_MIN_INLIERS,
+        threads=context.workers,
+    )
+    return Matched(_match_sift(context, table, pairs, sift), [], 0)
+
+
+def match_sequence(context: StageContext[PoseConfig], table: FrameTable) -> Matched:
+    """Flow tracks, SIFT across their gaps, and SIFT between frames that close a loop."""
+    config, count = context.config, len(table.key_frames)
+    with one_opencv_thread():
+        tracked = match_tracks(_track(context, table))
+    runs = pieces(count, tracked, round(GAP_PART * config.tracks))
+    looks_for_loops = config.loops and count > LOOP_MIN_DISTANCE
+    if len(runs) == 1 and not looks_for_loops:
+        return Matched(tracked, [], 1)
+    descriptors = _describe(context, table)
+    bridges = gap_pairs(runs, descriptors)
+    loops: list[Pair] = []
+    if looks_for_loops:
+        found = loop_pairs(descriptors, LOOP_MIN_DISTANCE, LOOP_EVERY, LOOP_PARTNERS)
+        loops = [pair for pair in found if pair not in bridges and pair not in tracked.matches]
+    sift = SiftOptions(
+        max_size_px=config.bridge_max_size,
+        max_features=BRIDGE_FEATURES,
+        max_error_px=error_px(config, table),
+        min_inliers=BRIDGE_MIN_INLIERS,
+        threads=context.workers,
+    )
+    described = _match_sift(context, table, sorted([*bridges, *loops]), sift)
+    loops = [
+        pair for pair in loops if len(described.matches.get(pair, ())) >= config.loop_min_inliers
+    ]
+    described = described.only({*bridges, *loops})
+    return Matched(combine(tracked, described), loops, len(runs))
+
+
+def error_px(config: PoseConfig, table: FrameTable) -> float:
+    """The inlier threshold at the size of the images."""
+    camera = table.cameras[table.key_frames[0].camera].camera
+    return config.max_error * max(max(camera.width, camera.height) / 1000.0, 0.5)
+
+
+@contextmanager
+def one_opencv_thread() -> Iterator[None]:
+    """Lucas–Kanade on a few hundred points is slower with threads."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def _load_gray(context: StageContext[PoseConfig], name: str) -> NDArray[np.uint8]:
+    path = context.inputs["frames"].path(image_item(name))
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
+def _track(context: StageContext[PoseConfig], table: FrameTable) -> Tracks:
+    names = [frame.name for frame in table.key_frames]
+    index = {name: number for number, name in enumerate(names)}
+    flow = context.inputs["flow"]
+    sources: dict[int, list[int]] = {}
+    for first, second in load_pairs(flow.path(PAIRS_ITEM)):
+        sources.setdefault(index[second], []).append(index[first])
+
+    def load_pairs_to(frame: int) -> dict[int, FlowPair]:
+        return {
+            source: FlowPair.load(flow.path(pair_item(names[source], names[frame])))
+            for source in sources.get(frame, [])
+        }
+
+    camera = table.camera_of(table.key_frames[0])
+    config = context.config
+    return build_tracks(
+        context.track(range(len(names)), "frames"),
+        lambda frame: _load_gray(context, names[frame]),
+        load_pairs_to,
+        (camera.width, camera.height),
+        TrackOptions(
+            per_frame=config.tracks,
+            min_confidence=config.min_flow_confidence,
+            min_length=config.min_track_length,
+        ),
+    )
+
+
+def _describe(context: StageContext[PoseConfig], table: FrameTable) -> NDArray[np.float32]:
+    def loader(name: str) -> Callable[[], NDArray[np.uint8]]:
+        return lambda: _load_gray(context, name)
+
+    with one_opencv_thread():
+        return describe_images([loader(frame.name) for frame in table.key_frames])
+
+
+def _match_sift(
+    context: StageContext[PoseConfig], table: FrameTable, pairs: list[Pair], options: SiftOptions
+) -> FeatureMatches:
+    problem = empty_problem(context, table)
+    if not pairs:
+        nothing = np.zeros((0, 2), np.float32)
+        return FeatureMatches((nothing,) * len(problem.names), {})
+    images = context.inputs["frames"].path(image_item(table.key_frames[0].name)).parent
+    return context.isolated(match_sift, images, problem, pairs, context.out.scratch(), options)

@@ -1,0 +1,109 @@
+"""Which images are worth matching by their appearance."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.pose.problem import FeatureMatches, Pair
+
+FloatArray = NDArray[np.float32]
+
+# Frames on each side of a gap that are matched with each other.
+GAP_REACH = 3
+# Pairs tried between a piece of the sequence and all that is outside it.
+PAIRS_PER_PIECE = 12
+
+
+def pieces(frame_count: int, matches: FeatureMatches, min_shared: int) -> list[range]:
+    """Runs of frames whose neighbours share enough tracks."""
+    starts = [0]
+    for frame in range(1, frame_count):
+        # A track may leap over one bad frame.
+        links = ((frame - 1, frame), (frame - 1, frame + 1), (frame - 2, frame))
+        if max(len(matches.matches.get(pair, ())) for pair in links) < min_shared:
+            starts.append(frame)
+    return [range(a, b) for a, b in zip(starts, [*starts[1:], frame_count], strict=True)]
+
+
+def gap_pairs(runs: list[range], descriptors: FloatArray) -> list[Pair]:
+    """Pairs that may bridge the gaps: both sides of each, and look-alikes elsewhere."""
+    pairs: set[Pair] = set()
+    for left, right in itertools.pairwise(runs):
+        for first in left[-GAP_REACH:]:
+            pairs.update((first, second) for second in right[:GAP_REACH])
+    for run in runs if len(runs) > 1 else []:
+        inside = np.arange(run.start, run.stop)
+        outside = np.setdiff1d(np.arange(len(descriptors)), inside)
+        likeness = descriptors[inside] @ descriptors[outside].T
+        pairs.update(_best(likeness, inside, outside, PAIRS_PER_PIECE))
+    return sorted(pairs)
+
+
+def loop_pairs(
+    descriptors: FloatArray, min_distance: int, every: int, per_frame: int
+) -> list[Pair]:
+    """Pairs of frames far apart in time that look about as alike as neighbours do.
+
+    Args:
+        descriptors: (n, d) unit vectors.
+        min_distance: frames between the two of a pair, at least.
+        every: step between the frames tried.
+        per_frame: partners of each, at most.
+    """
+    frames = np.arange(0, len(descriptors), every)
+    if len(frames) < 2:
+        return []
+    likeness = descriptors[frames] @ descriptors[frames].T
+    threshold = 0.5 * float(np.median(np.diagonal(likeness, 1)))
+    apart = np.abs(frames[:, None] - frames[None, :]) >= min_distance
+    likeness = np.where(apart & (likeness > threshold), likeness, -1.0)
+    pairs: set[Pair] = set()
+    for row, frame in enumerate(frames.tolist()):
+        for column in np.argsort(-likeness[row], kind="stable")[:per_frame]:
+            if likeness[row, column] > 0:
+                other = int(frames[column])
+                pairs.add((min(frame, other), max(frame, other)))
+    return sorted(pairs)
+
+
+def photo_pairs(descriptors: FloatArray, per_photo: int) -> list[Pair]:
+    """Each photo with those that look most like it."""
+    likeness = descriptors @ descriptors.T
+    np.fill_diagonal(likeness, -2.0)
+    nearest = np.argsort(-likeness, axis=1, kind="stable")[:, :per_photo]
+    return sorted(
+        {
+            (min(i, int(j)), max(i, int(j)))
+            for i in range(len(nearest))
+            for j in nearest[i]
+            if i != j
+        }
+    )
+
+
+def all_pairs(count: int) -> list[Pair]:
+    """Every photo with every other."""
+    return [(first, second) for first in range(count) for second in range(first + 1, count)]
+
+
+def _best(
+    likeness: FloatArray, rows: NDArray[np.int64], columns: NDArray[np.int64], count: int
+) -> list[Pair]:
+    """Pairs by falling likeness, each row and each column at most twice."""
+    chosen: list[Pair] = []
+    used: dict[tuple[str, int], int] = {}
+    for flat in np.argsort(-likeness, axis=None, kind="stable"):
+        row, column = divmod(int(flat), likeness.shape[1])
+        keys = ("row", row), ("column", column)
+        if max(used.get(key, 0) for key in keys) >= 2:
+            continue
+        for key in keys:
+            used[key] = used.get(key, 0) + 1
+        first, second = sorted((int(rows[row]), int(columns[column])))
+        chosen.append((first, second))
+        if len(chosen) == count:
+            break
+    return chosen
