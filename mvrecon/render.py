@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,17 +72,10 @@ class MeshRenderer:
         return np.where(np.isfinite(depth_hw), depth_hw, 0.0).astype(np.float32)
 
     def _cast(self, camera: Camera, world_from_cam: FloatArray) -> Any:
-        # Directions have z = 1 in camera axes, so that t_hit is the depth.
-        grid_vu = np.mgrid[0 : camera.height, 0 : camera.width]
-        pixels_n2 = np.stack([grid_vu[1].ravel(), grid_vu[0].ravel()], axis=1).astype(np.float64)
-        directions_n3 = np.concatenate(
-            [camera.normalize(pixels_n2), np.ones((len(pixels_n2), 1))], axis=1
-        )
+        directions_hw3 = _directions(camera) @ world_from_cam[:3, :3].T.astype(np.float32)
         rays_hw6 = np.empty((camera.height, camera.width, 6), np.float32)
         rays_hw6[..., :3] = world_from_cam[:3, 3]
-        rays_hw6[..., 3:] = (directions_n3 @ world_from_cam[:3, :3].T).reshape(
-            camera.height, camera.width, 3
-        )
+        rays_hw6[..., 3:] = directions_hw3
         return self._scene.cast_rays(self._tensor(rays_hw6))
 
     def _interpolate(
@@ -101,6 +95,16 @@ class MeshRenderer:
         facing_k1 = np.abs(normals_k3 @ world_from_cam[:3, 2])[:, None]
         shade_k1 = 240.0 * (AMBIENT + (1.0 - AMBIENT) * facing_k1)
         return np.repeat(np.asarray(shade_k1, np.float64), 3, axis=1).clip(0.0, 255.0)
+
+
+@lru_cache(maxsize=4)
+def _directions(camera: Camera) -> NDArray[np.float32]:
+    """Rays (h, w, 3) in camera axes with z = 1, so that the distance along them is depth."""
+    grid_vu = np.mgrid[0 : camera.height, 0 : camera.width]
+    pixels_n2 = np.stack([grid_vu[1].ravel(), grid_vu[0].ravel()], axis=1).astype(np.float64)
+    directions_hw3 = np.ones((camera.height, camera.width, 3), np.float32)
+    directions_hw3[..., :2] = camera.normalize(pixels_n2).reshape(camera.height, camera.width, 2)
+    return directions_hw3
 
 
 def render_mesh(

@@ -53,6 +53,12 @@ class PointCloud:
     rgb_n3: NDArray[np.uint8]
     confidence_n: NDArray[np.float32]
 
+    def rows(self, rows: slice) -> PointCloud:
+        """Some of the points."""
+        return PointCloud(
+            self.xyz_n3[rows], self.normals_n3[rows], self.rgb_n3[rows], self.confidence_n[rows]
+        )
+
 
 @dataclass(frozen=True)
 class Mesh:

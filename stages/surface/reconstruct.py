@@ -1,0 +1,232 @@
+"""The surface stage: depth maps in, coloured mesh and oriented cloud out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.artifacts.depth import DepthMap, depth_item
+from mvrecon.artifacts.frames import image_item
+from mvrecon.artifacts.poses import POSES_ITEM, PosedFrame, load_poses
+from mvrecon.engine.stage import StageContext, Summary
+from mvrecon.errors import InputError, NotEnoughDataError
+from mvrecon.formats.mesh import Mesh, PointCloud, write_cloud_ply, write_glb, write_mesh_ply
+from mvrecon.render import MeshRenderer
+from stages.surface.blocks import Scale, choose_voxel_size, measure_scale
+from stages.surface.clean import (
+    drop_unused,
+    fill_small_holes,
+    large_pieces,
+    simplify,
+    vertex_normals,
+)
+from stages.surface.color import ImageLoader, VertexColors
+from stages.surface.extract import Triangles, extract_triangles, vertex_confidence
+from stages.surface.stage import SurfaceConfig
+from stages.surface.views import DepthLoader, make_view
+from stages.surface.volume import Volume
+
+NOISE_DEVIATIONS = 3.0
+LOW_CONFIDENCE = 0.5
+
+Tracker = Callable[[Iterable[PosedFrame], str, int], Iterable[PosedFrame]]
+
+
+@dataclass(frozen=True)
+class SurfaceInputs:
+    """What is fused.
+
+    Attributes:
+        frames: posed frames with a depth map.
+        load_depth: depth map of a frame, by name.
+        load_image: RGB image (h, w, 3) of a frame's pinhole camera, by name.
+        workers: number of threads; does not change the result.
+        track: wraps an iteration with progress.
+    """
+
+    frames: Sequence[PosedFrame]
+    load_depth: DepthLoader
+    load_image: ImageLoader
+    workers: int = 1
+    track: Tracker = lambda items, unit, total: items
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What the stage makes.
+
+    Attributes:
+        mesh: simplified, coloured.
+        cloud: the surface before simplification.
+        summary: numbers and warnings.
+    """
+
+    mesh: Mesh
+    cloud: PointCloud
+    summary: Summary
+
+
+def run_surface(context: StageContext[SurfaceConfig]) -> Summary:
+    """Read the stage's inputs, reconstruct, store the three items."""
+    pose, fusion = context.inputs["pose"], context.inputs["fusion"]
+    stored = set(fusion.names("depth/"))
+
+    def load_image(name: str) -> NDArray[np.uint8]:
+        path = pose.path(image_item(name))
+        image_hw3 = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image_hw3 is None:
+            raise InputError(f"cannot read image {path}", "Rerun with --rerun-from pose")
+        return np.ascontiguousarray(image_hw3[..., ::-1], np.uint8)
+
+    inputs = SurfaceInputs(
+        frames=[
+            frame for frame in load_poses(pose.path(POSES_ITEM)) if depth_item(frame.name) in stored
+        ],
+        load_depth=lambda name: DepthMap.load(fusion.path(depth_item(name))),
+        load_image=load_image,
+        workers=context.workers,
+        track=context.track,
+    )
+    surface = reconstruct_surface(inputs, context.config)
+    context.out.write("mesh.ply", lambda path: write_mesh_ply(path, surface.mesh))
+    context.out.write("mesh.glb", lambda path: write_glb(path, surface.mesh))
+    context.out.write("cloud.ply", lambda path: write_cloud_ply(path, surface.cloud))
+    return surface.summary
+
+
+def reconstruct_surface(inputs: SurfaceInputs, config: SurfaceConfig) -> Surface:
+    """Fuse depth maps into a coloured surface.
+
+    Raises:
+        NotEnoughDataError: nothing could be fused.
+    """
+    if not inputs.frames:
+        raise NotEnoughDataError(
+            "no posed frame has a depth map", "Film the scene with more sideways motion"
+        )
+    names = [frame.name for frame in inputs.frames]
+    scale = measure_scale(names, inputs.load_depth, config.min_confidence)
+    wanted = config.voxel_size or scale.pixel_footprint / config.resolution
+    volume = _fuse(inputs, config, scale, wanted)
+    dense = extract_triangles(volume, config.min_views, config.min_evidence)
+    dense, pieces, removed = _cleaned(dense, config, volume.voxel_size)
+    vertices_n3, faces_m3 = simplify(dense.vertices_n3, dense.faces_m3, config.max_faces)
+    simple = Triangles(vertices_n3, faces_m3, vertex_normals(vertices_n3, faces_m3))
+
+    # Vertices are sorted by position, so an even choice of rows is even in space.
+    count = len(dense.vertices_n3)
+    chosen = np.linspace(0, count - 1, min(count, config.max_points)).round().astype(np.int64)
+    points = _colored(
+        inputs,
+        dense,
+        np.concatenate([simple.vertices_n3, dense.vertices_n3[chosen]]),
+        np.concatenate([simple.normals_n3, dense.normals_n3[chosen]]),
+        volume,
+        reference_depth=scale.reference_depth,
+    )
+    split = len(simple.vertices_n3)
+    mesh = Mesh(points.rows(slice(0, split)), simple.faces_m3)
+    cloud = points.rows(slice(split, None))
+    numbers = {
+        "views": len(names),
+        **_result_numbers(mesh, cloud),
+        **_volume_numbers(volume, scale),
+        "pieces_kept": pieces,
+        "pieces_removed": removed,
+    }
+    return Surface(mesh, cloud, Summary(numbers, _warnings(mesh, wanted, volume.voxel_size)))
+
+
+def _fuse(inputs: SurfaceInputs, config: SurfaceConfig, scale: Scale, wanted: float) -> Volume:
+    """All depth maps in one volume, one in memory at a time."""
+    voxel_size, keys_n3 = choose_voxel_size(
+        [frame.name for frame in inputs.frames],
+        inputs.load_depth,
+        wanted,
+        max_blocks=config.max_blocks,
+        min_confidence=config.min_confidence,
+        min_views=config.min_views,
+    )
+    noise = NOISE_DEVIATIONS * scale.depth_noise * scale.reference_depth
+    volume = Volume.empty(keys_n3, voxel_size, max(config.truncation * voxel_size, noise))
+    with ThreadPoolExecutor(inputs.workers) as pool:
+        for frame in inputs.track(inputs.frames, "view", len(inputs.frames)):
+            depth_map = inputs.load_depth(frame.name)
+            view = make_view(depth_map, config.min_confidence, scale.reference_depth)
+            volume.integrate(view, config.carving, pool)
+    return volume
+
+
+def _cleaned(
+    dense: Triangles, config: SurfaceConfig, voxel_size: float
+) -> tuple[Triangles, int, int]:
+    """Without floating pieces and small holes; how many pieces were kept and removed."""
+    keep_m, pieces, removed = large_pieces(dense.vertices_n3, dense.faces_m3, config.min_piece)
+    used, faces_m3 = drop_unused(len(dense.vertices_n3), dense.faces_m3[keep_m])
+    vertices_n3 = dense.vertices_n3[used]
+    if config.fill_holes > 0:
+        faces_m3 = fill_small_holes(vertices_n3, faces_m3, config.fill_holes * voxel_size)
+    return Triangles(vertices_n3, faces_m3, dense.normals_n3[used]), pieces, removed
+
+
+def _colored(
+    inputs: SurfaceInputs,
+    dense: Triangles,
+    vertices_n3: NDArray[np.float32],
+    normals_n3: NDArray[np.float32],
+    volume: Volume,
+    *,
+    reference_depth: float,
+) -> PointCloud:
+    """Colours and confidence of points on the dense surface, in one pass over the images."""
+    colors = VertexColors.start(vertices_n3, normals_n3, volume.voxel_size, reference_depth)
+    renderer = MeshRenderer(dense.as_mesh(), threads=inputs.workers)
+    frames = inputs.track(inputs.frames, "image", len(inputs.frames))
+    with ThreadPoolExecutor(inputs.workers) as pool:
+        for frame in frames:
+            image_hw3 = inputs.load_image(frame.name)
+            colors.add(image_hw3, frame.camera, frame.world_from_cam, renderer, pool)
+    confidence_n = vertex_confidence(volume, vertices_n3)
+    return PointCloud(vertices_n3, normals_n3, colors.rgb(), confidence_n)
+
+
+def _result_numbers(mesh: Mesh, cloud: PointCloud) -> dict[str, float | int | str]:
+    extent_3 = np.ptp(mesh.points.xyz_n3, axis=0)
+    return {
+        "faces": len(mesh.faces_m3),
+        "vertices": len(mesh.points.xyz_n3),
+        "cloud_points": len(cloud.xyz_n3),
+        "extent": " × ".join(f"{length:.3g}" for length in extent_3),
+        "median_confidence": _rounded(float(np.median(mesh.points.confidence_n))),
+    }
+
+
+def _volume_numbers(volume: Volume, scale: Scale) -> dict[str, float | int | str]:
+    return {
+        "voxel_size": _rounded(volume.voxel_size),
+        "truncation": _rounded(volume.truncation),
+        "blocks": len(volume.keys_n3),
+        "median_depth": _rounded(scale.reference_depth),
+        "depth_noise_percent": _rounded(100.0 * scale.depth_noise),
+    }
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _warnings(mesh: Mesh, wanted: float, voxel_size: float) -> list[str]:
+    warnings = []
+    if voxel_size > wanted * 1.001:
+        warnings.append(
+            f"Voxels are {voxel_size:.3g} instead of {wanted:.3g} world units to stay within the "
+            "budget; --surface.max_blocks raises it."
+        )
+    if np.median(mesh.points.confidence_n) < LOW_CONFIDENCE:
+        warnings.append("Most of the surface rests on few or uncertain views.")
+    return warnings

@@ -1,0 +1,146 @@
+"""Confidence-weighted truncated signed distance in sparse blocks of voxels.
+
+Curless and Levoy, "A volumetric method for building complex models from range images",
+SIGGRAPH 1996; sparse blocks as in Nießner et al. 2013; extraction by Open3D.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.surface.blocks import BLOCK_VOXELS, Keys
+from stages.surface.views import SurfaceView
+
+Array = NDArray[np.float32]
+
+VOXELS = BLOCK_VOXELS**3
+CHUNK_BLOCKS = 256  # temporary arrays of a chunk stay in the processor's cache
+TILE_PX = 16
+MAX_COUNT = 255
+
+
+def voxel_offsets() -> NDArray[np.float64]:
+    """Positions (512, 3) of the voxels in a block, in voxels, x fastest as in Open3D."""
+    z, y, x = np.mgrid[0:BLOCK_VOXELS, 0:BLOCK_VOXELS, 0:BLOCK_VOXELS]
+    return np.stack([x, y, z], axis=-1).reshape(-1, 3).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """Sums over views for each voxel of each block, (n, 512).
+
+    Attributes:
+        keys_n3: block coordinates, sorted.
+        voxel_size, truncation: world units.
+        distance_sum, weight_sum: weighted signed distance (positive in front) and weight.
+        evidence: sum of the confidence of the views that see a surface nearby.
+        views: number of those views, up to 255.
+    """
+
+    keys_n3: Keys
+    voxel_size: float
+    truncation: float
+    distance_sum: Array
+    weight_sum: Array
+    evidence: Array
+    views: NDArray[np.uint8]
+
+    @classmethod
+    def empty(cls, keys_n3: Keys, voxel_size: float, truncation: float) -> Volume:
+        """A volume that has seen nothing."""
+        shape = (len(keys_n3), VOXELS)
+        return cls(
+            keys_n3=keys_n3,
+            voxel_size=voxel_size,
+            truncation=truncation,
+            distance_sum=np.zeros(shape, np.float32),
+            weight_sum=np.zeros(shape, np.float32),
+            evidence=np.zeros(shape, np.float32),
+            views=np.zeros(shape, np.uint8),
+        )
+
+    def integrate(self, view: SurfaceView, carving: float, pool: ThreadPoolExecutor) -> None:
+        """Add one view.
+
+        Args:
+            view: prepared depth map.
+            carving: weight of seen free space relative to seen surface.
+            pool: chunks are disjoint, so the result does not depend on its size.
+        """
+        rows = self._rows_in_view(view)
+        chunks = [rows[start : start + CHUNK_BLOCKS] for start in range(0, len(rows), CHUNK_BLOCKS)]
+        for _ in pool.map(lambda chunk: self._add(chunk, view, carving), chunks):
+            pass
+
+    def _rows_in_view(self, view: SurfaceView) -> NDArray[np.int64]:
+        """Blocks that a view may see into: in the image, and not far behind its depth."""
+        edge = self.voxel_size * BLOCK_VOXELS
+        matrix_34 = view.pixel_from_world
+        centers_n3 = (self.keys_n3 + 0.5) * edge
+        projected_n3 = centers_n3 @ matrix_34[:, :3].T + matrix_34[:, 3]
+        depth_n = projected_n3[:, 2]
+        radius = edge * np.sqrt(3.0) / 2.0
+        height, width = view.depth_hw.shape
+        rows = np.nonzero(depth_n > radius)[0]
+        pixels_n2 = projected_n3[rows, :2] / depth_n[rows, None]
+        focal_px = float(np.abs(matrix_34[:2, :3]).max())
+        radius_px = radius * focal_px / (depth_n[rows] - 0.5 * radius)
+        near_n = np.all(
+            (pixels_n2 > -radius_px[:, None]) & (pixels_n2 < [width, height] + radius_px[:, None]),
+            axis=1,
+        )
+        rows, pixels_n2, radius_px = rows[near_n], pixels_n2[near_n], radius_px[near_n]
+        farthest_n = _farthest_nearby(view.depth_hw, pixels_n2)
+        farthest_n[radius_px > TILE_PX] = view.depth_hw.max()
+        reach = self.truncation * 4.0
+        return np.asarray(rows[(farthest_n > 0) & (depth_n[rows] - radius < farthest_n + reach)])
+
+    def _add(self, rows: NDArray[np.int64], view: SurfaceView, carving: float) -> None:
+        pixel_from_voxel = view.pixel_from_world * self.voxel_size
+        corner_n3 = self.keys_n3[rows] * BLOCK_VOXELS @ pixel_from_voxel[:, :3].T
+        corner_n3 = (corner_n3 + view.pixel_from_world[:, 3]).astype(np.float32)
+        offset_v3 = (voxel_offsets() @ pixel_from_voxel[:, :3].T).astype(np.float32)
+        z = corner_n3[:, 2:3] + offset_v3[:, 2]
+        inverse_z = 1.0 / np.maximum(z, 0.1 * self.voxel_size)
+        u = (corner_n3[:, 0:1] + offset_v3[:, 0]) * inverse_z
+        v = (corner_n3[:, 1:2] + offset_v3[:, 1]) * inverse_z
+        depth = cv2.remap(view.depth_hw, u, v, cv2.INTER_NEAREST)
+        weight = cv2.remap(view.weight_hw, u, v, cv2.INTER_NEAREST)
+        slant = cv2.remap(view.slant_hw, u, v, cv2.INTER_NEAREST)
+        smooth = cv2.remap(view.filled_depth_hw, u, v, cv2.INTER_LINEAR)
+        # Interpolated depth is right on a surface and wrong across a depth edge.
+        depth = np.where(np.abs(smooth - depth) < self.truncation, smooth, depth)
+        distance = (depth - z) * slant
+        weight[(z <= 0) | (distance <= -self.truncation)] = 0.0
+        near = (weight > 0) & (distance < self.truncation)
+        # Behind the surface the distance is a guess that fades with depth.
+        weight = weight * np.clip(1.0 + distance / self.truncation, 0.0, 1.0)
+        weight = np.where(distance < self.truncation, weight, weight * np.float32(carving))
+        np.minimum(distance, self.truncation, out=distance)
+        confidence = cv2.remap(view.confidence_hw, u, v, cv2.INTER_NEAREST)
+        self.distance_sum[rows] += weight * distance
+        self.weight_sum[rows] += weight
+        self.evidence[rows] += np.where(near, confidence, 0.0)
+        views = self.views[rows]
+        self.views[rows] = views + (near & (views < MAX_COUNT))
+
+    def surface_voxels(self, min_views: int, min_evidence: float) -> NDArray[np.bool_]:
+        """Voxels (n, 512) near a surface that enough views and confidence support."""
+        return (self.views >= min_views) & (self.evidence >= min_evidence) & (self.weight_sum > 0)
+
+
+def _farthest_nearby(depth_hw: Array, pixels_n2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Largest depth within at least `TILE_PX` of each pixel; 0 where there is none."""
+    height, width = depth_hw.shape
+    rows, columns = -(-height // TILE_PX), -(-width // TILE_PX)
+    padded = np.zeros((rows * TILE_PX, columns * TILE_PX), np.float32)
+    padded[:height, :width] = depth_hw
+    tiles = padded.reshape(rows, TILE_PX, columns, TILE_PX).max(axis=(1, 3))
+    tiles = cv2.dilate(tiles, np.ones((3, 3)))
+    at_n2 = np.clip((pixels_n2 / TILE_PX).astype(int), 0, [columns - 1, rows - 1])
+    return np.asarray(tiles[at_n2[:, 1], at_n2[:, 0]], dtype=np.float64)
