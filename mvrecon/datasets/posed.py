@@ -39,11 +39,19 @@ class PosedImage:
 
 @dataclass(frozen=True)
 class PosedSet:
-    """A posed set: `root / image.file` are its images."""
+    """A posed set: `root / image.file` are its images.
+
+    Attributes:
+        root: folder of `cameras.json`.
+        images: in the order of the file; of a video, one for each frame.
+        depth_scale: units of the depth files' values per world unit.
+        mesh_file: relative path of the true surface, empty if there is none.
+    """
 
     root: Path
     images: tuple[PosedImage, ...]
     depth_scale: float
+    mesh_file: str = ""
 
     def read_image(self, image: PosedImage) -> NDArray[np.uint8]:
         """RGB image (h, w, 3)."""
@@ -73,7 +81,8 @@ def load_posed_set(root: Path) -> PosedSet:
     try:
         data = json.loads(path.read_text())
         images = tuple(_parse_image(entry, index) for index, entry in enumerate(data["frames"]))
-        return PosedSet(root, images, float(data.get("depth_scale", 1.0)))
+        depth_scale = float(data.get("depth_scale") or 1.0)
+        return PosedSet(root, images, depth_scale, data.get("mesh") or "")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} cannot be understood ({error!r})", LAYOUT) from error
 

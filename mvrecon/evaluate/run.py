@@ -1,0 +1,230 @@
+"""Evaluates a run directory against a posed set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.artifacts.depth import DepthMap
+from mvrecon.datasets.posed import PosedSet, load_posed_set
+from mvrecon.errors import InputError, NotEnoughDataError
+from mvrecon.evaluate.evaluation import (
+    DepthEvaluation,
+    Evaluation,
+    FrameCounts,
+    ImageEvaluation,
+    SurfaceEvaluation,
+)
+from mvrecon.evaluate.reference import (
+    SAMPLES,
+    SEED,
+    ReferenceSurface,
+    build_reference,
+    nearest,
+    spread,
+)
+from mvrecon.evaluate.run_files import MatchedFrame, match_frames, read_key_frames
+from mvrecon.formats.mesh import Mesh, read_mesh_ply
+from mvrecon.geometry.alignment import Similarity
+from mvrecon.geometry.camera import Camera
+from mvrecon.geometry.raycasting import TriangleScene, pixel_rays
+from mvrecon.metrics.depth import (
+    abs_rel_by_confidence,
+    depth_errors,
+    mean_curve,
+    mean_over_images,
+    median_scale,
+)
+from mvrecon.metrics.image import image_errors, mean_image_errors
+from mvrecon.metrics.surface import sample_surface, surface_errors
+from mvrecon.metrics.trajectory import MIN_POSES, align_trajectories, trajectory_errors
+from mvrecon.render import MeshRenderer
+
+FloatArray = NDArray[np.float32]
+
+DEFAULT_THRESHOLD_SHARE = 0.01
+FURTHER_THRESHOLDS = (0.25, 0.5, 2.0)
+MAX_RENDERED_IMAGES = 30
+
+
+def evaluate_run(run_dir: Path, dataset: Path, threshold: float | None = None) -> Evaluation:
+    """Errors of a run's trajectory, depth maps, mesh and rendered pictures.
+
+    The run's world is brought into the set's by the Sim(3) of the camera centres.
+
+    Args:
+        run_dir: with `frames.csv` and `trajectory.txt`; `depth/`, `mesh.ply` and `images/`
+            are used where they are.
+        dataset: folder with `cameras.json`.
+        threshold: for the F-score, in the set's units; by default 1 % of the diagonal of
+            the box round the reference surface that cameras saw.
+
+    Raises:
+        InputError: files are missing or unreadable, or the set is not of this run.
+        NotEnoughDataError: too few common poses to align.
+    """
+    posed_set = load_posed_set(dataset)
+    frames = read_key_frames(run_dir)
+    matched = match_frames(frames, posed_set)
+    if len(matched) < MIN_POSES:
+        raise NotEnoughDataError(
+            f"{run_dir} has {len(matched)} posed frames with a true pose, {MIN_POSES} are needed",
+            "Look in frames.csv for why frames were lost",
+        )
+    estimate_n44 = np.stack([frame.world_from_cam for frame in matched])
+    truth_n44 = np.stack([frame.truth.world_from_cam for frame in matched])
+    try:
+        alignment = align_trajectories(estimate_n44, truth_n44)
+    except ValueError as error:
+        raise NotEnoughDataError(
+            f"the trajectory cannot be aligned ({error})", "Run again on frames that move"
+        ) from error
+    mesh_path = run_dir / "mesh.ply"
+    mesh = read_mesh_ply(mesh_path) if mesh_path.is_file() else None
+    reference = build_reference(posed_set)
+    depth = _evaluate_depth(run_dir, matched, posed_set, alignment.scale)
+    image = _evaluate_images(run_dir, matched, mesh) if mesh else None
+    posed = sum(frame.world_from_cam is not None for frame in frames)
+    return Evaluation(
+        frames=FrameCounts(len(frames), posed, len(matched)),
+        trajectory=trajectory_errors(estimate_n44, truth_n44, alignment),
+        depth=depth,
+        surface=_evaluate_surface(mesh, alignment, reference, threshold)
+        if mesh and reference
+        else None,
+        image=image,
+        notes=_notes(mesh, reference, depth, image),
+    )
+
+
+def _notes(
+    mesh: Mesh | None,
+    reference: ReferenceSurface | None,
+    depth: DepthEvaluation | None,
+    image: ImageEvaluation | None,
+) -> tuple[str, ...]:
+    notes = []
+    if depth is None:
+        notes.append("no depth figures: the run or the set has no depth of a common frame")
+    if mesh is None:
+        notes.append("no surface and image figures: the run has no mesh.ply")
+    elif reference is None:
+        notes.append("no surface figures: the set has neither a mesh nor depth maps")
+    if mesh is not None and image is None:
+        notes.append("no image figures: the run has no key frame with a picture and a depth map")
+    return tuple(notes)
+
+
+def _evaluate_depth(
+    run_dir: Path, frames: Sequence[MatchedFrame], posed_set: PosedSet, scale: float
+) -> DepthEvaluation | None:
+    """Compare along the same directions from the true camera centre, at the map's size."""
+    truth_of = _TrueDepth(posed_set)
+    by_trajectory, by_median, curves = [], [], []
+    for frame in frames:
+        path = run_dir / "depth" / f"{frame.name}.npz"
+        if not path.is_file() or not truth_of.knows(frame):
+            continue
+        estimate, camera = _load_depth(path)
+        truth_hw = truth_of.along(frame, camera)
+        scaled_hw = estimate.depth_hw * np.float32(scale)
+        by_trajectory.append(depth_errors(scaled_hw, truth_hw))
+        factor = np.float32(median_scale(estimate.depth_hw, truth_hw))
+        by_median.append(depth_errors(np.nan_to_num(estimate.depth_hw * factor), truth_hw))
+        curves.append(abs_rel_by_confidence(scaled_hw, estimate.confidence_hw, truth_hw))
+    if not by_trajectory:
+        return None
+    return DepthEvaluation(
+        images=len(by_trajectory),
+        trajectory_scale=mean_over_images(by_trajectory),
+        median_scale=mean_over_images(by_median),
+        abs_rel_by_coverage=mean_curve(curves),
+    )
+
+
+class _TrueDepth:
+    """True depth along the pixels of any pinhole camera at a true pose."""
+
+    def __init__(self, posed_set: PosedSet) -> None:
+        self._set = posed_set
+        self._scene: TriangleScene | None = None
+        if posed_set.mesh_file:
+            mesh = read_mesh_ply(posed_set.root / posed_set.mesh_file)
+            self._scene = TriangleScene(mesh.points.xyz_n3, mesh.faces_m3)
+
+    def knows(self, frame: MatchedFrame) -> bool:
+        """Whether there is a true depth for the frame."""
+        return self._scene is not None or bool(frame.truth.depth_file)
+
+    def along(self, frame: MatchedFrame, camera: Camera) -> FloatArray:
+        """True depth (h, w) along the pixels of `camera`, 0 = unknown."""
+        if self._scene is not None:
+            hits = self._scene.cast(*pixel_rays(camera, frame.truth.world_from_cam))
+            depth_n = np.where(hits.met_n, hits.distance_n, 0)
+        else:
+            directions_n3 = pixel_rays(camera, np.eye(4))[1].astype(np.float64)
+            depth_n = nearest(
+                self._set.read_depth(frame.truth), frame.truth.camera.project(directions_n3)
+            )
+        return depth_n.reshape(camera.height, camera.width).astype(np.float32)
+
+
+def _load_depth(path: Path) -> tuple[DepthMap, Camera]:
+    try:
+        estimate = DepthMap.load(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path} is not a depth map ({error})", "Run the fusion stage again"
+        ) from error
+    height, width = estimate.depth_hw.shape
+    k = estimate.k_33
+    return estimate, Camera(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])
+
+
+def _evaluate_surface(
+    mesh: Mesh, alignment: Similarity, reference: ReferenceSurface, threshold: float | None
+) -> SurfaceEvaluation:
+    vertices_n3 = alignment.apply(mesh.points.xyz_n3.astype(np.float64))
+    points = sample_surface(vertices_n3, mesh.faces_m3.astype(np.int64), SAMPLES, SEED)
+    judged_n = reference.can_judge(points.xyz_n3)
+    accuracy_n = reference.triangles.distance(points.xyz_n3[judged_n])
+    estimate = TriangleScene(vertices_n3, mesh.faces_m3)
+    completeness_m = estimate.distance(reference.seen.xyz_n3)
+    if threshold is None:
+        threshold = DEFAULT_THRESHOLD_SHARE * reference.diameter
+    further = [factor * threshold for factor in FURTHER_THRESHOLDS]
+    return SurfaceEvaluation(
+        diameter=reference.diameter,
+        judged_share=float(judged_n.mean()),
+        errors=surface_errors(accuracy_n, completeness_m, threshold),
+        f_score_by_threshold={
+            other: surface_errors(accuracy_n, completeness_m, other).f_score for other in further
+        },
+    )
+
+
+def _evaluate_images(
+    run_dir: Path, frames: Sequence[MatchedFrame], mesh: Mesh
+) -> ImageEvaluation | None:
+    """Compare the mesh seen from the run's own poses with the run's key frames."""
+    renderer = MeshRenderer(mesh)
+    errors = []
+    for frame in spread(frames, MAX_RENDERED_IMAGES):
+        depth_path = run_dir / "depth" / f"{frame.name}.npz"
+        pictures = sorted((run_dir / "images").glob(f"{frame.name}.*"))
+        if not depth_path.is_file() or not pictures:
+            continue
+        picture = cv2.imread(str(pictures[0]), cv2.IMREAD_COLOR)
+        if picture is None:
+            raise InputError(f"cannot read image {pictures[0]}", "Run the pose stage again")
+        height, width = picture.shape[:2]
+        camera = _load_depth(depth_path)[1].scaled(width, height)
+        rendered_hw3, depth_hw = renderer.render(camera, frame.world_from_cam)
+        truth_hw3 = picture[..., ::-1].astype(np.float32) / np.float32(255)
+        estimate_hw3 = rendered_hw3.astype(np.float32) / np.float32(255)
+        errors.append(image_errors(estimate_hw3, truth_hw3, depth_hw > 0))
+    return ImageEvaluation(len(errors), mean_image_errors(errors)) if errors else None
