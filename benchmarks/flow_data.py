@@ -1,0 +1,97 @@
+"""The flow data sets that the benchmarks look for under one root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.datasets.flow_pairs import FlowSample, Truth
+from mvrecon.datasets.flyingchairs import flyingchairs_pairs
+from mvrecon.datasets.flyingthings3d import flyingthings3d_pairs, flyingthings3d_stereo_pairs
+from mvrecon.datasets.kitti import kitti_pairs, kitti_stereo_pairs
+from mvrecon.datasets.middlebury import middlebury_pairs
+from mvrecon.datasets.posed import PosedSet, load_posed_set
+from mvrecon.errors import InputError
+
+Reader = Callable[[Path], Iterator[FlowSample]]
+
+# Title → folder under the root, and its reader.
+DATA_SETS: dict[str, tuple[str, Reader]] = {
+    "Middlebury": ("flow/middlebury", middlebury_pairs),
+    "KITTI 2012 noc": ("flow/kitti2012", kitti_pairs),
+    "KITTI 2015 noc": ("flow/kitti2015", kitti_pairs),
+    "FlyingChairs": ("flow/flyingchairs", flyingchairs_pairs),
+    "FlyingThings3D": ("flow/flyingthings3d", flyingthings3d_pairs),
+    "FlyingThings3D stereo": ("stereo/flyingthings3d", flyingthings3d_stereo_pairs),
+    "KITTI 2015 stereo": ("stereo/kitti2015", kitti_stereo_pairs),
+}
+NEAR_M = 1e-3
+
+
+def data_sets(root: Path) -> dict[str, list[FlowSample]]:
+    """The pairs of each data set that is there.
+
+    Raises:
+        InputError: none is there, or one is incomplete.
+    """
+    found = {
+        title: list(reader(root / folder))
+        for title, (folder, reader) in DATA_SETS.items()
+        if (root / folder).is_dir()
+    }
+    if not found:
+        folders = ", ".join(folder for folder, _ in DATA_SETS.values())
+        raise InputError(f"no flow data set under {root}", f"Expected at least one of {folders}")
+    return found
+
+
+def posed_samples(root: Path, steps: tuple[int, ...], count: int) -> list[FlowSample]:
+    """Pairs of a posed set with depth; the true flow follows from depth and poses.
+
+    Args:
+        root: of the posed set.
+        steps: distances between the two frames, taken in turn.
+        count: number of pairs, spread over the set.
+    """
+    posed = load_posed_set(root)
+    starts = np.linspace(0, len(posed.images) - 1 - max(steps), count).astype(int)
+    return [
+        _posed_sample(posed, int(start), int(start) + steps[i % len(steps)])
+        for i, start in enumerate(starts)
+    ]
+
+
+def _posed_sample(posed: PosedSet, first: int, second: int) -> FlowSample:
+    a, b = posed.images[first], posed.images[second]
+
+    def read_truth() -> Truth:
+        depth_hw = posed.read_depth(a)
+        y_hw, x_hw = np.indices(depth_hw.shape)
+        rays_n3 = np.stack([x_hw, y_hw, np.ones_like(x_hw)], -1).reshape(-1, 3)
+        points_n3 = (rays_n3 @ np.linalg.inv(a.camera.k_33).T) * depth_hw.reshape(-1, 1)
+        second_from_first = np.linalg.inv(b.world_from_cam) @ a.world_from_cam
+        moved_n3 = points_n3 @ second_from_first[:3, :3].T + second_from_first[:3, 3]
+        pixels_n3 = moved_n3 @ b.camera.k_33.T
+        valid_n = (depth_hw.ravel() > 0) & (pixels_n3[:, 2] > NEAR_M)
+        target_n2 = pixels_n3[:, :2] / np.where(valid_n, pixels_n3[:, 2], 1)[:, None]
+        flow_n2 = (target_n2 - rays_n3[:, :2]).astype(np.float32)
+        return flow_n2.reshape(*depth_hw.shape, 2), valid_n.reshape(depth_hw.shape)
+
+    name = f"{posed.root.name}-{first}-{second}"
+    return FlowSample(name, posed.root / a.file, posed.root / b.file, read_truth)
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """RGB image (h, w, 3).
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    bgr_hw3 = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr_hw3 is None:
+        raise InputError(f"cannot read image {path}", "Restore the file from its data set")
+    return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)

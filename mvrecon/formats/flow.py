@@ -1,0 +1,156 @@
+"""Files of optical flow: Middlebury's .flo, KITTI's 16-bit PNG, and PFM."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.errors import InputError
+
+FloatImage = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+FLO_MAGIC = b"PIEH"
+# Middlebury marks unknown flow with larger values than this.
+FLO_UNKNOWN_PX = 1e9
+KITTI_SCALE = np.float32(64)
+KITTI_OFFSET = np.float32(32768)
+PFM_HEADER = re.compile(rb"(P[Ff])\s+(\d+)\s+(\d+)\s+([-+.\deE]+)\s")
+RESTORE = "Restore the file from its data set"
+
+
+def read_flo(path: Path) -> tuple[FloatImage, Mask]:
+    """Read a .flo file (Baker et al., "A Database and Evaluation Methodology for Optical Flow").
+
+    Returns:
+        flow_hw2: x then y, pixels; 0 where unknown.
+        valid_hw: where it is known.
+
+    Raises:
+        InputError: missing, not a .flo file, or cut short.
+    """
+    data = _read_bytes(path)
+    if data[:4] != FLO_MAGIC or len(data) < 12:
+        raise InputError(f"{path} is not a .flo file: it does not start with PIEH", RESTORE)
+    width, height = (int(size) for size in np.frombuffer(data, "<i4", count=2, offset=4))
+    if width < 1 or height < 1:
+        raise InputError(f"{path} gives an impossible size, {width}×{height}", RESTORE)
+    _check_length(path, len(data), 12 + width * height * 8)
+    flow_hw2 = np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
+    valid_hw = np.asarray((np.abs(flow_hw2) < FLO_UNKNOWN_PX).all(axis=-1))
+    flow_hw2[~valid_hw] = 0
+    return flow_hw2, valid_hw
+
+
+def write_flo(path: Path, flow_hw2: FloatImage, valid_hw: Mask | None = None) -> None:
+    """Write a .flo file; unknown pixels get Middlebury's mark."""
+    marked_hw2 = flow_hw2.astype("<f4")
+    if valid_hw is not None:
+        marked_hw2[~valid_hw] = FLO_UNKNOWN_PX * 10
+    size = np.array([flow_hw2.shape[1], flow_hw2.shape[0]], "<i4")
+    path.write_bytes(FLO_MAGIC + size.tobytes() + marked_hw2.tobytes())
+
+
+def read_kitti_flow(path: Path) -> tuple[FloatImage, Mask]:
+    """Read KITTI's flow PNG: 16 bits, value = 64 · flow + 32768, third channel valid.
+
+    Returns:
+        flow_hw2: x then y, pixels; 0 where unknown.
+        valid_hw: where it is known.
+
+    Raises:
+        InputError: missing, or not a 16-bit PNG with three channels.
+    """
+    bgr_hw3 = _read_png16(path)
+    if bgr_hw3.ndim != 3 or bgr_hw3.shape[2] != 3:
+        raise InputError(f"{path} is not a KITTI flow PNG: it has no three channels", RESTORE)
+    valid_hw = np.asarray(bgr_hw3[..., 0] > 0)
+    flow_hw2 = (bgr_hw3[..., :0:-1].astype(np.float32) - KITTI_OFFSET) / KITTI_SCALE
+    flow_hw2[~valid_hw] = 0
+    return flow_hw2, valid_hw
+
+
+def write_kitti_flow(path: Path, flow_hw2: FloatImage, valid_hw: Mask | None = None) -> None:
+    """Write KITTI's flow PNG; components beyond ±512 px do not fit and become invalid."""
+    scaled_hw2 = np.round(flow_hw2 * KITTI_SCALE + KITTI_OFFSET)
+    fits_hw2 = (scaled_hw2 >= 0) & (scaled_hw2 <= np.iinfo(np.uint16).max)
+    known_hw = np.asarray(fits_hw2.all(axis=-1))
+    if valid_hw is not None:
+        known_hw &= valid_hw
+    bgr_hw3 = np.zeros((*known_hw.shape, 3), np.uint16)
+    bgr_hw3[..., 0] = known_hw
+    bgr_hw3[known_hw, 1:] = scaled_hw2[known_hw][:, ::-1]
+    _write_png(path, bgr_hw3)
+
+
+def read_kitti_disparity(path: Path) -> tuple[FloatImage, Mask]:
+    """Read KITTI's disparity PNG: 16 bits, value = 256 · disparity, 0 = unknown.
+
+    Returns:
+        disparity_hw: pixels.
+        valid_hw: where it is known.
+
+    Raises:
+        InputError: missing, or not a 16-bit PNG with one channel.
+    """
+    raw_hw = _read_png16(path)
+    if raw_hw.ndim != 2:
+        raise InputError(f"{path} is not a KITTI disparity PNG: it has several channels", RESTORE)
+    return raw_hw.astype(np.float32) / np.float32(256), np.asarray(raw_hw > 0)
+
+
+def read_pfm(path: Path) -> FloatImage:
+    """Read a portable float map, top row first: (h, w) or (h, w, 3).
+
+    Raises:
+        InputError: missing, not a PFM file, or cut short.
+    """
+    data = _read_bytes(path)
+    header = PFM_HEADER.match(data)
+    if header is None:
+        raise InputError(f"{path} is not a PFM file: its header is not understood", RESTORE)
+    width, height = int(header[2]), int(header[3])
+    shape = (height, width, 3) if header[1] == b"PF" else (height, width)
+    _check_length(path, len(data), header.end() + 4 * int(np.prod(shape)))
+    # The sign of the scale tells the byte order; rows are stored bottom first.
+    dtype = "<f4" if header[4].startswith(b"-") else ">f4"
+    rows = np.frombuffer(data, dtype, offset=header.end()).reshape(shape)
+    return np.ascontiguousarray(rows[::-1]).astype(np.float32)
+
+
+def write_pfm(path: Path, image: FloatImage) -> None:
+    """Write a portable float map of (h, w) or (h, w, 3), top row first."""
+    kind = "PF" if image.ndim == 3 else "Pf"
+    header = f"{kind}\n{image.shape[1]} {image.shape[0]}\n-1.0\n"
+    path.write_bytes(header.encode() + np.ascontiguousarray(image[::-1], "<f4").tobytes())
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror})", RESTORE) from error
+
+
+def _check_length(path: Path, found: int, expected: int) -> None:
+    if found != expected:
+        what = f"{path} has {found} bytes where its header promises {expected}"
+        raise InputError(what, RESTORE)
+
+
+def _read_png16(path: Path) -> NDArray[np.uint16]:
+    if not path.is_file():
+        raise InputError(f"cannot read {path} (no such file)", RESTORE)
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.dtype != np.uint16:
+        raise InputError(f"{path} is not a 16-bit PNG", RESTORE)
+    return pixels.astype(np.uint16, copy=False)
+
+
+def _write_png(path: Path, pixels: NDArray[np.uint16]) -> None:
+    encoded = cv2.imencode(".png", pixels)[1]
+    path.write_bytes(encoded.tobytes())

@@ -1,0 +1,102 @@
+"""Errors of optical flow. Names say how they aggregate; lower is better for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+KITTI_OUTLIER_PX = 3.0
+KITTI_OUTLIER_SHARE = 0.05
+
+
+def end_point_error(
+    flow_hw2: NDArray[np.floating], truth_hw2: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Distance in pixels between estimated and true flow vectors, per pixel (h, w)."""
+    return np.asarray(np.linalg.norm(flow_hw2.astype(np.float64) - truth_hw2, axis=-1))
+
+
+@dataclass(frozen=True)
+class FlowErrors:
+    """Errors of one image, over its valid pixels.
+
+    Attributes:
+        pixels: number of valid pixels.
+        epe_sum_px: sum of the end-point errors.
+        outliers: pixels wrong by KITTI's definition, over 3 px and over 5 % of the truth.
+        over_1px: pixels whose error exceeds 1 px.
+    """
+
+    pixels: int
+    epe_sum_px: float
+    outliers: int
+    over_1px: int
+
+
+def flow_errors(
+    flow_hw2: NDArray[np.floating],
+    truth_hw2: NDArray[np.floating],
+    valid_hw: NDArray[np.bool_],
+) -> FlowErrors:
+    """Errors of one image.
+
+    Raises:
+        ValueError: the shapes differ or no pixel is valid.
+    """
+    if flow_hw2.shape != truth_hw2.shape:
+        raise ValueError(f"flow is {flow_hw2.shape}, ground truth {truth_hw2.shape}")
+    if not valid_hw.any():
+        raise ValueError("the ground truth has no valid pixel")
+    error_n = end_point_error(flow_hw2, truth_hw2)[valid_hw]
+    truth_n = np.linalg.norm(truth_hw2[valid_hw], axis=-1)
+    outlier_n = (error_n > KITTI_OUTLIER_PX) & (error_n > KITTI_OUTLIER_SHARE * truth_n)
+    return FlowErrors(
+        error_n.size, float(error_n.sum()), int(outlier_n.sum()), int((error_n > 1).sum())
+    )
+
+
+def epe_mean_over_pixels_px(images: Sequence[FlowErrors]) -> float:
+    """End-point error over the pixels of all images: large images weigh more."""
+    return sum(image.epe_sum_px for image in images) / sum(image.pixels for image in images)
+
+
+def epe_mean_over_images_px(images: Sequence[FlowErrors]) -> float:
+    """Mean of the images' end-point errors, as RAFT reports KITTI's."""
+    return float(np.mean([image.epe_sum_px / image.pixels for image in images]))
+
+
+def fl_all_over_pixels(images: Sequence[FlowErrors]) -> float:
+    """Share 0…1 of KITTI outliers among the pixels of all images (Fl-all)."""
+    return sum(image.outliers for image in images) / sum(image.pixels for image in images)
+
+
+def over_1px_over_pixels(images: Sequence[FlowErrors]) -> float:
+    """Share 0…1 of pixels with an error above 1 px, among the pixels of all images."""
+    return sum(image.over_1px for image in images) / sum(image.pixels for image in images)
+
+
+def sparsification_epe_px(
+    error_n: NDArray[np.floating],
+    confidence_n: NDArray[np.floating],
+    dropped_shares: Sequence[float],
+) -> list[float]:
+    """Mean end-point error after dropping the least confident pixels.
+
+    Ties in confidence keep the pixels' order. A confidence equal to the negated error gives
+    the lower bound (the oracle of Ilg et al., "Uncertainty Estimates and Multi-Hypotheses
+    Networks for Optical Flow", ECCV 2018).
+
+    Args:
+        error_n: end-point errors in pixels, over all the pixels that count.
+        confidence_n: higher is more certain.
+        dropped_shares: each at least 0 and below 1.
+
+    Returns:
+        One mean for each share.
+    """
+    sorted_n = error_n[np.argsort(-confidence_n, kind="stable")]
+    kept = [max(round(sorted_n.size * (1 - share)), 1) for share in dropped_shares]
+    return [float(sorted_n[:count].mean()) for count in kept]

@@ -1,0 +1,128 @@
+"""How likely a flow vector is right, judged by the flow back, the images and their texture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FloatImage = NDArray[np.float32]
+
+FEATURES = ("residual", "motion", "unevenness", "photometric", "texture")
+# Logistic regression on pairs with true flow; `python -m benchmarks.flow_confidence` fits it.
+INTERCEPT = 1.62
+WEIGHTS = np.array([-0.77, -0.31, -0.58, -0.79, 0.81], np.float32)
+
+PHOTOMETRIC_SIGMA_PX = 2.0
+TEXTURE_SIGMA_PX = 1.5
+UNEVENNESS_SIZE_PX = 5
+
+
+def forward_backward_residual(forward_hw2: FloatImage, backward_hw2: FloatImage) -> FloatImage:
+    """Distance in pixels by which forward and then backward flow miss the start.
+
+    Where the forward flow leaves the image, the flow at the border stands in.
+    """
+    returned_hw2 = warp_by_flow(backward_hw2, forward_hw2)
+    return np.asarray(np.linalg.norm(forward_hw2 + returned_hw2, axis=-1), np.float32)
+
+
+def warp_by_flow(second: FloatImage, forward_hw2: FloatImage) -> FloatImage:
+    """What the second image (or field) shows where each pixel of the first goes; bilinear."""
+    height, width = forward_hw2.shape[:2]
+    map_x = forward_hw2[..., 0] + np.arange(width, dtype=np.float32)
+    map_y = forward_hw2[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    warped = cv2.remap(second, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.float32)
+
+
+def stays_inside(forward_hw2: FloatImage) -> NDArray[np.bool_]:
+    """Where the flow ends inside the second image."""
+    height, width = forward_hw2.shape[:2]
+    x_hw = forward_hw2[..., 0] + np.arange(width, dtype=np.float32)
+    y_hw = forward_hw2[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    inside_hw: NDArray[np.bool_] = (
+        (x_hw >= 0) & (x_hw <= width - 1) & (y_hw >= 0) & (y_hw <= height - 1)
+    )
+    return inside_hw
+
+
+def flow_confidence(
+    first_rgb_hw3: NDArray[np.uint8],
+    second_rgb_hw3: NDArray[np.uint8],
+    forward_hw2: FloatImage,
+    backward_hw2: FloatImage,
+) -> FloatImage:
+    """Probability that the forward flow is right to a pixel.
+
+    Args:
+        first_rgb_hw3: image that the forward flow starts from.
+        second_rgb_hw3: the other image, of equal size.
+        forward_hw2: flow first → second, pixels.
+        backward_hw2: flow second → first.
+
+    Returns:
+        (h, w) in 0…1; 0 where the flow leaves the second image.
+    """
+    features_fhw = confidence_features(first_rgb_hw3, second_rgb_hw3, forward_hw2, backward_hw2)
+    logit_hw = np.tensordot(WEIGHTS, features_fhw, 1) + np.float32(INTERCEPT)
+    probability_hw = 1 / (1 + np.exp(-logit_hw))
+    return np.asarray(np.where(stays_inside(forward_hw2), probability_hw, 0), np.float32)
+
+
+def confidence_features(
+    first_rgb_hw3: NDArray[np.uint8],
+    second_rgb_hw3: NDArray[np.uint8],
+    forward_hw2: FloatImage,
+    backward_hw2: FloatImage,
+) -> FloatImage:
+    """What the confidence is computed from, all as logarithms: (len(FEATURES), h, w).
+
+    residual: forward–backward miss. motion: length of the flow, since long flow misses by
+    more. unevenness: how much the flow varies nearby, high at motion boundaries.
+    photometric: colour difference to the warped image, without its local mean, so that
+    exposure does not count. texture: smaller eigenvalue of the structure tensor.
+    """
+    residual_hw = forward_backward_residual(forward_hw2, backward_hw2)
+    first, second = _grey(first_rgb_hw3), _grey(second_rgb_hw3)
+    features_fhw = np.stack(
+        [
+            np.log(residual_hw + 0.05),
+            np.log1p(np.linalg.norm(forward_hw2, axis=-1)),
+            np.log(_local_range(forward_hw2) + 0.05),
+            np.log(_photometric_residual(first, second, forward_hw2) + 0.005),
+            np.log(_texture(first) + 0.002),
+        ]
+    )
+    return np.asarray(features_fhw, np.float32)
+
+
+def _grey(rgb_hw3: NDArray[np.uint8]) -> FloatImage:
+    return np.asarray(cv2.cvtColor(rgb_hw3, cv2.COLOR_RGB2GRAY), np.float32) / 255
+
+
+def _local_range(flow_hw2: FloatImage) -> FloatImage:
+    """Largest minus smallest flow in a small window, the larger of the components."""
+    window = np.ones((UNEVENNESS_SIZE_PX, UNEVENNESS_SIZE_PX), np.uint8)
+    range_hw2 = cv2.dilate(flow_hw2, window) - cv2.erode(flow_hw2, window)
+    return np.asarray(range_hw2.max(axis=-1), np.float32)
+
+
+def _photometric_residual(
+    first_hw: FloatImage, second_hw: FloatImage, forward_hw2: FloatImage
+) -> FloatImage:
+    difference_hw = first_hw - warp_by_flow(second_hw, forward_hw2)
+    centred_hw = difference_hw - cv2.GaussianBlur(difference_hw, (0, 0), 4 * PHOTOMETRIC_SIGMA_PX)
+    squared_hw = cv2.GaussianBlur(centred_hw**2, (0, 0), PHOTOMETRIC_SIGMA_PX)
+    return np.asarray(np.sqrt(squared_hw), np.float32)
+
+
+def _texture(grey_hw: FloatImage) -> FloatImage:
+    """Square root of the structure tensor's smaller eigenvalue, grey levels per pixel."""
+    dx = cv2.Scharr(grey_hw, cv2.CV_32F, 1, 0, scale=1 / 32)
+    dy = cv2.Scharr(grey_hw, cv2.CV_32F, 0, 1, scale=1 / 32)
+    xx, xy, yy = (
+        cv2.GaussianBlur(p, (0, 0), TEXTURE_SIGMA_PX) for p in (dx * dx, dx * dy, dy * dy)
+    )
+    smaller_hw = (xx + yy) / 2 - np.sqrt(((xx - yy) / 2) ** 2 + xy**2)
+    return np.asarray(np.sqrt(np.maximum(smaller_hw, 0)), np.float32)

@@ -1,0 +1,178 @@
+"""The flow stage's work: choose pairs, estimate each, judge the result."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.artifacts.flow import PAIRS_ITEM, FlowPair, load_pairs, pair_item
+from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
+from mvrecon.engine.stage import StageContext, StoredItems, Summary
+from mvrecon.errors import InputError, NotEnoughDataError
+from stages.flow.confidence import flow_confidence, forward_backward_residual, stays_inside
+from stages.flow.memo import DEFAULT_CAPACITY
+from stages.flow.model import FlowModel, load_flow_model
+from stages.flow.overlap import Features, candidate_pairs, detect_features, overlap_score
+from stages.flow.pairs import partner_pairs, sequence_pairs
+from stages.flow.stage import FlowConfig
+
+# A pixel counts as confident above this, a pair as usable above this share of them.
+CONFIDENT = 0.5
+USABLE_SHARE = 0.05
+STATISTICS_STRIDE = 4
+WARNED_PAIRS = 8
+
+Image = NDArray[np.uint8]
+
+
+def estimate_pairs(context: StageContext[FlowConfig]) -> Summary:
+    """Run the stage.
+
+    Raises:
+        NotEnoughDataError: fewer than two key frames, or no photos that overlap.
+        UsageError: weights are missing or do not fit.
+    """
+    frames = FrameTable.load(context.inputs["frames"].path(FRAMES_ITEM))
+    model = load_flow_model(context.config)
+    if not context.out.has(PAIRS_ITEM):
+        context.out.write_text(PAIRS_ITEM, json.dumps(choose_pairs(context, frames)))
+    pairs = load_pairs(context.out.path(PAIRS_ITEM))
+    read_image = working_images(context.inputs["frames"], context.config.max_size)
+    pair_of = {pair_item(*pair): pair for pair in pairs}
+
+    def make(item: str) -> None:
+        first, second = (read_image(name) for name in pair_of[item])
+        context.out.write(item, estimate_pair(model, first, second).save)
+
+    context.make_items(list(pair_of), make, unit="pair")
+    return summarize(pairs, lambda pair: FlowPair.load(context.out.path(pair_item(*pair))))
+
+
+def estimate_pair(model: FlowModel, first_rgb_hw3: Image, second_rgb_hw3: Image) -> FlowPair:
+    """Flow both ways with its confidence; images of different sizes share the first's.
+
+    A model's own confidence counts where it is the more doubtful.
+    """
+    height, width = first_rgb_hw3.shape[:2]
+    if second_rgb_hw3.shape[:2] != (height, width):
+        second_rgb_hw3 = _resized(second_rgb_hw3, width, height)
+    estimate = model.estimate(first_rgb_hw3, second_rgb_hw3)
+    forward, backward = estimate.forward_hw2, estimate.backward_hw2
+    confidences = []
+    for images, flows, own in (
+        ((first_rgb_hw3, second_rgb_hw3), (forward, backward), estimate.forward_confidence_hw),
+        ((second_rgb_hw3, first_rgb_hw3), (backward, forward), estimate.backward_confidence_hw),
+    ):
+        checked_hw = flow_confidence(*images, *flows)
+        confidences.append(checked_hw if own is None else np.minimum(checked_hw, own))
+    return FlowPair(forward, backward, *confidences)
+
+
+def choose_pairs(context: StageContext[FlowConfig], frames: FrameTable) -> list[tuple[str, str]]:
+    """Names of the key frames of each pair, by order or by overlap.
+
+    Raises:
+        NotEnoughDataError: fewer than two key frames, or no photos that overlap.
+    """
+    names = [frame.name for frame in frames.key_frames]
+    if len(names) < 2:
+        raise NotEnoughDataError(
+            f"only {len(names)} key frame is left", "Flow needs two images or more of the scene"
+        )
+    config = context.config
+    if frames.kind == "sequence":
+        pairs = sequence_pairs(len(names), config.offsets)
+    else:
+        images: list[Features] = [
+            detect_features(read_rgb(context.inputs["frames"].path(image_item(name))))
+            for name in context.track(names, unit="photo")
+        ]
+        candidates = candidate_pairs(images, config.partners)
+        scores = {
+            pair: overlap_score(images[pair[0]], images[pair[1]])
+            for pair in context.track(candidates, unit="candidate pair")
+        }
+        overlaps = {pair: score for pair, score in scores.items() if score > 0}
+        if not overlaps:
+            raise NotEnoughDataError(
+                "no two photos show the same part of a scene", "Take photos that overlap by half"
+            )
+        pairs = partner_pairs(overlaps, len(names), config.partners)
+    return [(names[first], names[second]) for first, second in pairs]
+
+
+def working_images(frames: StoredItems, max_size_px: int) -> Callable[[str], Image]:
+    """Reads a key frame at the working size; the latest are remembered.
+
+    A remembered image is the same array again, by which a model knows it.
+    """
+
+    @lru_cache(maxsize=DEFAULT_CAPACITY)
+    def read(name: str) -> Image:
+        rgb_hw3 = read_rgb(frames.path(image_item(name)))
+        height, width = rgb_hw3.shape[:2]
+        scale = max_size_px / max(height, width)
+        if scale >= 1:
+            return rgb_hw3
+        return _resized(rgb_hw3, max(round(width * scale), 1), max(round(height * scale), 1))
+
+    return read
+
+
+def read_rgb(path: Path) -> Image:
+    """RGB image (h, w, 3).
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    bgr_hw3 = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if bgr_hw3 is None:
+        raise InputError(f"cannot read key frame {path}", "Rerun the frames stage")
+    return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)
+
+
+def summarize(pairs: list[tuple[str, str]], load: Callable[[tuple[str, str]], FlowPair]) -> Summary:
+    """Numbers over all pairs, and warnings that name the pairs of no use.
+
+    The medians are those of the pairs' medians over every fourth pixel in x and y.
+    """
+    residuals_px, motions_px, confidences, useless = [], [], [], []
+    for pair in pairs:
+        flow = load(pair)
+        some = np.s_[::STATISTICS_STRIDE, ::STATISTICS_STRIDE]
+        inside = stays_inside(flow.forward_hw2)[some]
+        residual = forward_backward_residual(flow.forward_hw2, flow.backward_hw2)[some][inside]
+        motions_px.append(np.median(np.linalg.norm(flow.forward_hw2[some], axis=-1)))
+        confidences.append(flow.forward_confidence_hw.mean())
+        if residual.size:
+            residuals_px.append(np.median(residual))
+        if (flow.forward_confidence_hw > CONFIDENT).mean() < USABLE_SHARE:
+            useless.append(f"{pair[0]}–{pair[1]}")
+    numbers = {
+        "pairs": len(pairs),
+        "median_fb_residual_px": round(float(np.median(residuals_px or np.inf)), 3),
+        "median_flow_px": round(float(np.median(motions_px)), 2),
+        "mean_confidence": round(float(np.mean(confidences)), 3),
+        "useless_pairs": len(useless),
+    }
+    return Summary(numbers, _warnings(useless))
+
+
+def _warnings(useless: list[str]) -> tuple[str, ...]:
+    if not useless:
+        return ()
+    more = len(useless) - WARNED_PAIRS
+    named = ", ".join(useless[:WARNED_PAIRS]) + (f" and {more} more" if more > 0 else "")
+    return (f"Almost no flow is trusted between the key frames {named}.",)
+
+
+def _resized(rgb_hw3: Image, width: int, height: int) -> Image:
+    shrinks = width * height < rgb_hw3.shape[0] * rgb_hw3.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(rgb_hw3, (width, height), interpolation=method), np.uint8)
