@@ -1,0 +1,233 @@
+"""Video files, frame by frame: true time stamps, upright, in bounded memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.errors import InputError
+from mvrecon.geometry.resize import fit_size
+
+if TYPE_CHECKING:
+    import av
+
+# Containers that are read; what else FFmpeg knows (playlists that open other files or
+# addresses, text art, still images) is refused.
+CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,mpegvideo,h264,hevc,mjpeg,ivf,y4m"
+WANTED = "Give an mp4, mov, avi, mkv or webm file, or a folder of images"
+DAMAGED_REMEDY = "Copy or export the file again"
+
+# The decoded frames may end this much before the container says without being cut short.
+END_TOLERANCE_S = 0.5
+END_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """One decoded frame; pixels are converted when asked for.
+
+    Attributes:
+        number: position in the video, from 0.
+        timestamp_s: presentation time.
+        size: (width, height) when upright and with square pixels.
+    """
+
+    number: int
+    timestamp_s: float
+    size: tuple[int, int]
+    _decoded: av.VideoFrame
+    _turn: Turn
+
+    def rgb_hw3(self, longest_px: int | None = None) -> NDArray[np.uint8]:
+        """Upright RGB image, shrunk until its longer side is at most `longest_px`."""
+        return self._pixels("rgb24", longest_px)
+
+    def grey_hw(self, longest_px: int | None = None) -> NDArray[np.uint8]:
+        """Upright grey image, shrunk until its longer side is at most `longest_px`."""
+        return self._pixels("gray", longest_px)
+
+    def _pixels(self, pixel_format: str, longest_px: int | None) -> NDArray[np.uint8]:
+        width, height = fit_size(self.size, longest_px)
+        if self._turn.transposed:
+            width, height = height, width
+        converted = self._decoded.reformat(
+            width=width, height=height, format=pixel_format, interpolation="AREA"
+        )
+        return self._turn.apply(np.asarray(converted.to_ndarray(), np.uint8))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """How stored pixels become an upright picture: transpose, then mirror x, then y."""
+
+    transposed: bool = False
+    mirror_x: bool = False
+    mirror_y: bool = False
+
+    @classmethod
+    def from_display_matrix(cls, matrix: bytes | None) -> Turn:
+        """Read FFmpeg's 3×3 display matrix, rounded to quarter turns and mirrors.
+
+        With its entries a, b, u, c, d, … a stored pixel (x, y) is shown at
+        (a x + c y, b x + d y).
+        """
+        if not matrix:
+            return cls()
+        a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].astype(np.int64)
+        if abs(a) + abs(d) < abs(b) + abs(c):
+            return cls(True, bool(c < 0), bool(b < 0))
+        return cls(False, bool(a < 0), bool(d < 0))
+
+    def apply(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The upright image (h, w) or (h, w, 3)."""
+        if self.transposed:
+            image = image.swapaxes(0, 1)
+        if self.mirror_x:
+            image = image[:, ::-1]
+        if self.mirror_y:
+            image = image[::-1]
+        return np.ascontiguousarray(image)
+
+
+class Video:
+    """A video file; iterating decodes it from its beginning.
+
+    Args:
+        path: of the file.
+        threads: for decoding.
+
+    Attributes:
+        expected_frames: how many frames the file says that it has, or an estimate; 0 if unknown.
+        size: (width, height) of the upright frames; known once the first is decoded.
+        damage: after iterating: what was wrong with the file, empty if nothing was.
+
+    Raises:
+        InputError: it is missing, not a video, or has no pictures.
+    """
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self.path = path
+        self.size = (0, 0)
+        self.damage = ""
+        self._threads = threads
+        with self._open() as container:
+            self.expected_frames = _expected_frames(container, _video_stream(container, path))
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """Frames in presentation order.
+
+        Raises:
+            InputError: not one frame can be decoded.
+        """
+        self.damage = ""
+        number, end_s = 0, 0.0
+        turn = Turn()
+        with self._open() as container:
+            stream = _video_stream(container, self.path)
+            stream.thread_type = "AUTO"
+            stream.codec_context.thread_count = self._threads
+            rate = float(stream.average_rate or stream.guessed_rate or 25)
+            for decoded in self._decode(container, stream):
+                if number == 0:
+                    turn = Turn.from_display_matrix(_display_matrix(decoded))
+                    self.size = _upright_size(decoded, stream, turn)
+                seconds = number / rate if decoded.pts is None else float(decoded.time)
+                yield VideoFrame(number, seconds, self.size, decoded, turn)
+                number, end_s = number + 1, seconds + 1 / rate
+            if number == 0:
+                reason = f" ({self.damage})" if self.damage else ""
+                raise InputError(f"{self.path} holds no decodable frame{reason}", DAMAGED_REMEDY)
+            missing_s = _duration_s(container, stream) - end_s
+            if missing_s > max(END_TOLERANCE_S, END_TOLERANCE * end_s):
+                self.damage = f"it ends {missing_s:.1f} s before the time that its header gives"
+
+    def _open(self) -> Any:
+        """The opened container."""
+        import av
+
+        if not self.path.is_file():
+            raise InputError(f"there is no video at {self.path}", WANTED)
+        if self.path.stat().st_size == 0:
+            raise InputError(f"{self.path} is empty", DAMAGED_REMEDY)
+        logging.getLogger("libav").setLevel(logging.CRITICAL)
+        try:
+            return av.open(
+                str(self.path),
+                options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
+            )
+        except (av.error.FFmpegError, ValueError) as error:
+            cause = getattr(error, "strerror", None) or str(error)
+            raise InputError(f"{self.path} is not a readable video ({cause})", WANTED) from error
+
+    def _decode(self, container: Any, stream: Any) -> Iterator[Any]:
+        """Decoded frames; what cannot be decoded is left out and noted in `damage`."""
+        import av
+
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError as error:
+                self.damage = f"reading it stopped early: {error.strerror}"
+                # The frames that are still inside the decoder are whole.
+                packet = None
+            try:
+                yield from stream.codec_context.decode(packet)
+            except av.error.FFmpegError as error:
+                self.damage = f"parts of it cannot be decoded: {error.strerror}"
+            if packet is None:
+                return
+
+
+def _video_stream(container: Any, path: Path) -> Any:
+    """The first stream of moving pictures (a song's cover is none)."""
+    from av.stream import Disposition
+
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise InputError(f"{path} uses a video codec that cannot be decoded", WANTED)
+            return stream
+    held = "only sound" if container.streams.audio else "no pictures"
+    raise InputError(f"{path} holds {held}", WANTED)
+
+
+def _expected_frames(container: Any, stream: Any) -> int:
+    if stream.frames:
+        return int(stream.frames)
+    return round(_duration_s(container, stream) * float(stream.average_rate or 0))
+
+
+def _duration_s(container: Any, stream: Any) -> float:
+    """Time at which the pictures should end; 0 if unknown.
+
+    A trimmed clip's stream may be longer than what is shown of it, sound longer than the
+    pictures: the shorter of the two counts.
+    """
+    start_s = float((stream.start_time or 0) * (stream.time_base or 0))
+    durations_s = []
+    if stream.duration:
+        durations_s.append(float(stream.duration * stream.time_base))
+    if container.duration:
+        durations_s.append(container.duration / 1e6)
+    return start_s + min(durations_s) if durations_s else 0.0
+
+
+def _display_matrix(decoded: Any) -> bytes | None:
+    side_data = decoded.side_data.get("DISPLAYMATRIX")
+    return bytes(side_data) if side_data is not None else None
+
+
+def _upright_size(decoded: Any, stream: Any, turn: Turn) -> tuple[int, int]:
+    """(width, height) with square pixels."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    width, height = round(decoded.width * aspect), decoded.height
+    return (height, width) if turn.transposed else (width, height)

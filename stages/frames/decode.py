@@ -1,0 +1,165 @@
+"""What the frames stage does in a child process, since files may crash their decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+
+from mvrecon.artifacts.frames import FrameRecord, FrameTable
+from mvrecon.engine.channel import report_progress
+from mvrecon.formats.images import ImageHeader, list_images, read_header, write_jpeg
+from mvrecon.formats.video import Video
+from stages.frames.appearance import UNREADABLE, look_at_frames
+from stages.frames.camera_prior import make_priors
+from stages.frames.order import Order, measure_order
+from stages.frames.selection import Limits, Selection, select_from_sequence, select_from_set
+from stages.frames.source import SourceFrame, Trim, folder_frames, video_frames
+
+if TYPE_CHECKING:
+    from stages.frames.stage import FramesConfig
+
+# A folder whose neighbours move at least this part of the wanted parallax is a chosen set.
+CHOSEN_STEP = 0.5
+PROGRESS_EVERY = 10
+
+
+@dataclass(frozen=True)
+class KeyFrameSettings:
+    """How key frames are stored.
+
+    Attributes:
+        longest_px: bound of the longer side.
+        jpeg_quality: in percent.
+        start_s: start of the trimmed video, from which indices count.
+    """
+
+    longest_px: int
+    jpeg_quality: int
+    start_s: float
+
+
+def choose_key_frames(
+    path: Path, config: FramesConfig, threads: int
+) -> tuple[FrameTable, list[str]]:
+    """Look at all frames and choose.
+
+    Args:
+        path: video file or image folder.
+        config: options of the stage.
+        threads: for decoding.
+
+    Returns:
+        The table of all frames, and warnings.
+
+    Raises:
+        InputError: nothing readable.
+        NotEnoughDataError: nothing to reconstruct.
+        UsageError: the given intrinsics do not suit the frames.
+    """
+    # Some of OpenCV's flow depends on the number of threads; results must not.
+    cv2.setNumThreads(1)
+    if path.is_dir():
+        return _choose_from_folder(path, config)
+    return _choose_from_video(path, config, threads)
+
+
+def write_key_frames(
+    path: Path,
+    file_names: Mapping[int, str],
+    folder: Path,
+    settings: KeyFrameSettings,
+    threads: int,
+) -> None:
+    """Decode again and write the key frames, each in one step.
+
+    Args:
+        path: video file or image folder.
+        file_names: by index of the frame.
+        folder: where the images go.
+        settings: how to store them.
+        threads: for decoding.
+    """
+    if path.is_dir():
+        frames = folder_frames(list_images(path))
+    else:
+        frames = video_frames(Video(path, threads), Trim(settings.start_s))
+    last = max(file_names)
+    written = 0
+    for frame in frames:
+        if name := file_names.get(frame.index):
+            temporary = folder / f".{name}"
+            write_jpeg(temporary, frame.rgb_hw3(settings.longest_px), settings.jpeg_quality)
+            temporary.replace(folder / name)
+            written += 1
+            report_progress(written, len(file_names), "key frame")
+        if frame.index == last:
+            return
+
+
+def _choose_from_video(
+    path: Path, config: FramesConfig, threads: int
+) -> tuple[FrameTable, list[str]]:
+    video = Video(path, threads)
+    frames = video_frames(video, Trim(config.start_s, config.end_s))
+    looks = look_at_frames(_with_progress(frames, video.expected_frames))
+    selection = select_from_sequence(looks, _limits(config), path)
+    order = Order("sequence", "a video is a sequence")
+    headers = {index: ImageHeader(video.size, None) for index in selection.kept}
+    warnings = [f"{path.name} is damaged: {video.damage}"] if video.damage else []
+    return _finish(selection, order, headers, config, warnings)
+
+
+def _choose_from_folder(path: Path, config: FramesConfig) -> tuple[FrameTable, list[str]]:
+    images = list_images(path)
+    order = measure_order(images)
+    looks = look_at_frames(_with_progress(folder_frames(images), len(images)))
+    finely_spaced = order.step < CHOSEN_STEP * config.min_parallax
+    is_sequence = config.kind == "sequence" or (config.kind == "auto" and order.kind == "sequence")
+    choose = select_from_sequence if is_sequence and finely_spaced else select_from_set
+    selection = choose(looks, _limits(config), path)
+    headers = {index: read_header(images[index]) for index in selection.kept}
+    unreadable = [look.flaw for look in selection.looks if look.flaw.startswith(UNREADABLE)]
+    return _finish(selection, order, headers, config, unreadable)
+
+
+def _finish(
+    selection: Selection,
+    order: Order,
+    headers: Mapping[int, ImageHeader],
+    config: FramesConfig,
+    warnings: list[str],
+) -> tuple[FrameTable, list[str]]:
+    cameras, camera_of, camera_warnings = make_priors(headers, config.camera, config.max_size)
+    kind, reason = order.kind, order.reason
+    if config.kind != "auto":
+        kind, reason = config.kind, f"asked for by --frames.kind {config.kind}"
+    table = FrameTable(kind, reason, cameras, tuple(_records(selection, camera_of)))
+    return table, [*warnings, *camera_warnings, *selection.warnings]
+
+
+def _records(selection: Selection, camera_of: Mapping[int, int]) -> Iterator[FrameRecord]:
+    for look in selection.looks:
+        yield FrameRecord(
+            index=look.index,
+            name=f"{look.index:06d}" if look.index in camera_of else "",
+            source=look.source,
+            timestamp_s=round(look.timestamp_s, 6),
+            camera=camera_of.get(look.index, 0),
+            sharpness=round(look.sharpness, 4),
+            reason=selection.reasons.get(look.index, ""),
+        )
+
+
+def _limits(config: FramesConfig) -> Limits:
+    return Limits(config.max, config.min_parallax, config.every_frame)
+
+
+def _with_progress(frames: Iterable[SourceFrame], total: int) -> Iterator[SourceFrame]:
+    for frame in frames:
+        if frame.index % PROGRESS_EVERY == 0:
+            report_progress(frame.index, max(total, frame.index) or None, "frame")
+        yield frame

@@ -1,0 +1,145 @@
+"""Image motion between two small grey images: how far it moved, how much is still seen.
+
+Corners (Shi and Tomasi, "Good features to track", 1994) are followed by pyramidal
+Lucas–Kanade, forwards and backwards; where that loses them, dense inverse search flow
+(Kroeger et al., "Fast optical flow using dense inverse search", 2016) gives a new start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+GreyImage = NDArray[np.uint8]
+
+MAX_CORNERS = 120
+MIN_CORNERS = 12
+CORNER_QUALITY = 0.01
+CORNER_DISTANCE_PX = 6
+LK_WINDOW_PX = 15
+LK_LEVELS = 3
+LK_STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 12, 0.03)
+ROUND_TRIP_PX = 1.0
+MIN_OVERLAP = 0.35
+# Mean difference [grey levels] of smoothed images below which nothing has changed.
+UNCHANGED_LEVELS = 3.0
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Motion of the image from one frame to another.
+
+    Attributes:
+        parallax: median displacement of the corners seen in both, as a fraction of the diagonal.
+        overlap: share of the corners that are seen in both.
+    """
+
+    parallax: float
+    overlap: float
+
+    @property
+    def lost(self) -> bool:
+        """Whether too little is seen in both to measure anything."""
+        return self.overlap < MIN_OVERLAP
+
+
+class MotionSince:
+    """Motion since a reference frame; follow it in the order of the video.
+
+    Args:
+        reference_hw: small grey image.
+    """
+
+    def __init__(self, reference_hw: GreyImage) -> None:
+        self._reference_shape = reference_hw.shape
+        self._smooth_hw = _smooth(reference_hw)
+        self._diagonal_px = float(np.hypot(*reference_hw.shape))
+        corners = cv2.goodFeaturesToTrack(
+            self._smooth_hw, MAX_CORNERS, CORNER_QUALITY, CORNER_DISTANCE_PX
+        )
+        self._corners_n2 = _points(corners)
+        self._guess_n2 = self._corners_n2
+
+    def measure(self, grey_hw: GreyImage) -> Motion:
+        """Motion from the reference to another image; lost if that is of another size."""
+        if grey_hw.shape != self._reference_shape:
+            return Motion(0.0, 0.0)
+        smooth_hw = _smooth(grey_hw)
+        if len(self._corners_n2) < MIN_CORNERS:
+            return self._without_corners(smooth_hw)
+        motion = self._track(smooth_hw, self._guess_n2)
+        if motion.lost and not self._unchanged(smooth_hw):
+            motion = self._track(smooth_hw, self._dense_guess(smooth_hw))
+        elif motion.lost:
+            motion = Motion(0.0, 1.0)
+        return motion
+
+    def _track(self, smooth_hw: GreyImage, guess_n2: NDArray[np.float32]) -> Motion:
+        forth_n2, found_forth = _lucas_kanade(
+            self._smooth_hw, smooth_hw, self._corners_n2, guess_n2
+        )
+        back_n2, found_back = _lucas_kanade(
+            smooth_hw, self._smooth_hw, forth_n2, self._corners_n2.copy()
+        )
+        round_trip_px = np.linalg.norm(back_n2 - self._corners_n2, axis=1)
+        seen = found_forth & found_back & (round_trip_px < ROUND_TRIP_PX)
+        if seen.sum() < MIN_CORNERS:
+            return Motion(0.0, 0.0)
+        shift_n2 = forth_n2 - self._corners_n2
+        # Lost corners may come back: they are looked for where their like have gone.
+        shift_n2[~seen] = np.median(shift_n2[seen], axis=0)
+        self._guess_n2 = self._corners_n2 + shift_n2
+        parallax_px = float(np.median(np.linalg.norm(shift_n2[seen], axis=1)))
+        return Motion(parallax_px / self._diagonal_px, float(seen.mean()))
+
+    def _dense_guess(self, smooth_hw: GreyImage) -> NDArray[np.float32]:
+        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        nothing: Any = None
+        flow_hw2 = np.asarray(dis.calc(self._smooth_hw, smooth_hw, nothing), np.float32)
+        x, y = self._corners_n2.round().astype(int).T
+        return np.asarray(self._corners_n2 + flow_hw2[y, x], np.float32)
+
+    def _unchanged(self, smooth_hw: GreyImage) -> bool:
+        """Whether the images look the same, so that lost corners were only noise."""
+        return mean_difference(self._smooth_hw, smooth_hw) < UNCHANGED_LEVELS
+
+    def _without_corners(self, smooth_hw: GreyImage) -> Motion:
+        return Motion(0.0, 1.0 if self._unchanged(smooth_hw) else 0.0)
+
+
+def mean_difference(first_hw: GreyImage, second_hw: GreyImage) -> float:
+    """Mean absolute difference in grey levels."""
+    return float(cv2.mean(cv2.absdiff(first_hw, second_hw))[0])
+
+
+def _smooth(grey_hw: GreyImage) -> GreyImage:
+    """Less noise: noise has corners, too."""
+    return np.asarray(cv2.GaussianBlur(grey_hw, (5, 5), 1.0), np.uint8)
+
+
+def _lucas_kanade(
+    first_hw: GreyImage,
+    second_hw: GreyImage,
+    points_n2: NDArray[np.float32],
+    guess_n2: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    moved, status, _ = cv2.calcOpticalFlowPyrLK(
+        first_hw,
+        second_hw,
+        points_n2,
+        guess_n2.copy(),
+        winSize=(LK_WINDOW_PX, LK_WINDOW_PX),
+        maxLevel=LK_LEVELS,
+        criteria=LK_STOP,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+    )
+    return _points(moved), status.reshape(-1).astype(bool)
+
+
+def _points(points: Any) -> NDArray[np.float32]:
+    """(n, 2), from OpenCV's changing shapes."""
+    return np.asarray([] if points is None else points, np.float32).reshape(-1, 2)

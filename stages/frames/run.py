@@ -1,0 +1,85 @@
+"""The frames stage's run: what decodes happens in a child process, here is the book-keeping."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
+from mvrecon.engine.stage import StageContext, Summary
+from stages.frames.decode import KeyFrameSettings, choose_key_frames, write_key_frames
+
+if TYPE_CHECKING:
+    from stages.frames.stage import FramesConfig
+
+# Written before the table, whose presence tells that the choice is made.
+WARNINGS_ITEM = "warnings.json"
+
+
+def make_frames(context: StageContext[FramesConfig]) -> Summary:
+    """Choose the key frames, then store them; both resume after an interruption."""
+    out = context.out
+    if not out.has(FRAMES_ITEM):
+        table, warnings = context.isolated(
+            choose_key_frames, context.raw_input, context.config, context.workers
+        )
+        out.write_text(WARNINGS_ITEM, json.dumps(warnings, indent=1))
+        out.write_text(FRAMES_ITEM, table.to_json())
+    table = FrameTable.load(out.path(FRAMES_ITEM))
+    warnings = json.loads(out.path(WARNINGS_ITEM).read_text())
+    context.say(f"{table.kind}: {table.kind_reason}")
+    _store_images(context, table)
+    return _summarize(table, warnings)
+
+
+def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> None:
+    """Decode the key frames that are missing into the scratch folder, then store them."""
+    decoded = context.out.scratch()
+    names = {image_item(frame.name): f"{frame.name}.jpg" for frame in table.key_frames}
+    missing = {
+        frame.index: f"{frame.name}.jpg"
+        for frame in table.key_frames
+        if not context.out.has(image_item(frame.name))
+        and not (decoded / f"{frame.name}.jpg").is_file()
+    }
+    if missing:
+        config = context.config
+        settings = KeyFrameSettings(config.max_size, config.jpeg_quality, config.start_s)
+        context.isolated(
+            write_key_frames, context.raw_input, missing, decoded, settings, context.workers
+        )
+
+    def move(item: str) -> None:
+        def save(path: Path) -> None:
+            shutil.copyfile(decoded / names[item], path)
+
+        context.out.write(item, save)
+
+    context.make_items(list(names), move, "key frame")
+
+
+def _summarize(table: FrameTable, warnings: list[str]) -> Summary:
+    key_frames = table.key_frames
+    kinds_of_reason = ["redundant", "blurred", "duplicate", "dark", "unreadable"]
+    dropped = {
+        f"{kind}_frames": sum(frame.reason.startswith(kind) for frame in table.frames)
+        for kind in kinds_of_reason
+    }
+    camera = table.camera_of(key_frames[0])
+    return Summary(
+        numbers={
+            "frames": len(table.frames),
+            "key_frames": len(key_frames),
+            **dropped,
+            "kind": table.kind,
+            "kind_reason": table.kind_reason,
+            "width_px": camera.width,
+            "height_px": camera.height,
+            "cameras": len(table.cameras),
+            "focal_px": round(camera.fx, 2),
+            "focal_source": table.cameras[key_frames[0].camera].source,
+        },
+        warnings=warnings,
+    )
