@@ -8,14 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.artifacts.depth import DepthMap
 from mvrecon.errors import NotEnoughDataError
 from stages.surface.views import DepthLoader, confident_depth, depth_noise, world_points
 
 Keys = NDArray[np.int32]
 
 BLOCK_VOXELS = 8  # along each edge
-KEY_BITS = 21  # a block coordinate must lie in ±2**20
+KEY_BITS = 21
+HALF_RANGE = 1 << (KEY_BITS - 1)  # block coordinates lie in ± this
+NOISE_SHARE = 0.5  # finer voxels than this share of the noise's deviation cost and add nothing
+SAMPLE_SPACING = 0.3  # of a block's edge
 COARSEN_MARGIN = 1.03
+COARSEN_POWER = 1 / 2.5
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,11 @@ class Scale:
     reference_depth: float
     pixel_footprint: float
     depth_noise: float
+
+    def voxel_size(self, resolution: float) -> float:
+        """Edge of a voxel for `resolution` voxels to a pixel, not far below the noise."""
+        noise = self.depth_noise * self.reference_depth
+        return max(self.pixel_footprint, NOISE_SHARE * noise) / resolution
 
 
 def measure_scale(names: Sequence[str], load: DepthLoader, min_confidence: float) -> Scale:
@@ -63,23 +73,27 @@ def find_blocks(
     names: Sequence[str],
     load: DepthLoader,
     voxel_size: float,
+    *,
     min_confidence: float,
     min_views: int,
+    min_evidence: float,
 ) -> Keys:
-    """Blocks that confident depth of at least `min_views` views touches.
+    """Blocks that depth of enough views and summed confidence touches.
 
     Returns:
         Block coordinates (n, 3), sorted; block k spans k … k + 1 times the block's edge.
     """
     codes: NDArray[np.int64] = np.empty(0, np.int64)
-    counts: NDArray[np.int64] = np.empty(0, np.int64)
+    # Rows: number of views, summed confidence.
+    sums_2n = np.empty((2, 0))
     for name in names:
-        touched = _touched_codes(load, name, voxel_size, min_confidence)
+        touched, confidence = _touched_codes(load(name), voxel_size, min_confidence)
         codes, inverse = np.unique(np.concatenate([codes, touched]), return_inverse=True)
-        counts = np.bincount(
-            inverse, weights=np.concatenate([counts, np.ones(len(touched))]), minlength=len(codes)
-        ).astype(np.int64)
-    return _keys_of(codes[counts >= min(min_views, len(names))])
+        added_2n = np.stack([np.ones(len(touched)), confidence])
+        terms_2n = np.concatenate([sums_2n, added_2n], axis=1)
+        sums_2n = np.stack([np.bincount(inverse, terms, len(codes)) for terms in terms_2n])
+    views, evidence = sums_2n
+    return _keys_of(codes[(views >= min_views) & (evidence >= min_evidence)])
 
 
 def choose_voxel_size(
@@ -90,58 +104,75 @@ def choose_voxel_size(
     max_blocks: int,
     min_confidence: float,
     min_views: int,
+    min_evidence: float,
 ) -> tuple[float, Keys]:
     """The voxel size, coarsened until the blocks fit the budget, and the blocks.
 
-    The number of blocks on a surface falls with the square of the voxel's size.
+    The number of blocks falls with the square of the voxel's size on a surface, and with
+    its cube in noise.
 
     Raises:
         NotEnoughDataError: no block is seen by enough views.
     """
     while True:
-        keys = find_blocks(names, load, voxel_size, min_confidence, min_views)
+        keys = find_blocks(
+            names,
+            load,
+            voxel_size,
+            min_confidence=min_confidence,
+            min_views=min_views,
+            min_evidence=min_evidence,
+        )
         if len(keys) == 0:
             raise NotEnoughDataError(
                 f"no part of the scene has depth in {min_views} views that agree",
-                "Film the scene with more overlap, or lower --surface.min_views",
+                "Film the scene with more overlap, or lower --surface.min_views "
+                "and --surface.min_evidence",
             )
         if len(keys) <= max_blocks:
             return voxel_size, keys
-        voxel_size *= COARSEN_MARGIN * float(np.sqrt(len(keys) / max_blocks))
+        voxel_size *= COARSEN_MARGIN * (len(keys) / max_blocks) ** COARSEN_POWER
 
 
 def _touched_codes(
-    load: DepthLoader, name: str, voxel_size: float, min_confidence: float
-) -> NDArray[np.int64]:
-    """Codes of the blocks within half a block, along the ray, of a view's depth."""
-    depth_map = load(name)
+    depth_map: DepthMap, voxel_size: float, min_confidence: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Codes of the blocks within half a block, along the ray, of a view's depth.
+
+    Returns:
+        Sorted codes, and for each the largest confidence of the pixels that touch it.
+    """
     edge = voxel_size * BLOCK_VOXELS
-    values = confident_depth(depth_map, min_confidence)
-    if not np.any(values):
-        return np.empty(0, np.int64)
-    footprint = float(np.median(values[values > 0])) / float(depth_map.k_33[0, 0])
-    stride_px = max(1, int(0.25 * edge / footprint))
+    depth_hw = confident_depth(depth_map, min_confidence)
+    if not np.any(depth_hw):
+        return np.empty(0, np.int64), np.empty(0)
+    footprint = float(np.median(depth_hw[depth_hw > 0])) / float(depth_map.k_33[0, 0])
+    stride_px = max(1, int(SAMPLE_SPACING * edge / footprint))
     points_n3 = world_points(depth_map, min_confidence, stride_px)
-    rays_n3 = points_n3 - depth_map.world_from_cam[:3, 3]
-    rays_n3 /= np.linalg.norm(rays_n3, axis=1, keepdims=True)
-    keys = [
-        np.floor((points_n3 + offset * edge * rays_n3) / edge).astype(np.int64)
-        for offset in (-0.5, 0.0, 0.5)
+    confidence_n = depth_map.confidence_hw[::stride_px, ::stride_px][
+        depth_hw[::stride_px, ::stride_px] > 0
     ]
-    return np.unique(_codes_of(np.concatenate(keys)))
+    rays_n3 = points_n3 - depth_map.world_from_cam[:3, 3]
+    step_n3 = rays_n3 * (0.5 * edge / np.linalg.norm(rays_n3, axis=1, keepdims=True))
+    samples_n3 = np.concatenate([points_n3 - step_n3, points_n3, points_n3 + step_n3]) / edge
+    in_range_n = np.all(np.abs(samples_n3) < HALF_RANGE, axis=1)
+    codes_n = _codes_of(np.floor(samples_n3[in_range_n]).astype(np.int64))
+    order_n = np.argsort(codes_n, kind="stable")
+    codes, first = np.unique(codes_n[order_n], return_index=True)
+    sorted_confidence_n = np.tile(confidence_n, 3)[in_range_n][order_n]
+    return codes, np.maximum.reduceat(sorted_confidence_n, first).astype(np.float64)
 
 
 def _codes_of(keys_n3: NDArray[np.int64]) -> NDArray[np.int64]:
-    """One integer for each block within range; its order is that of (x, y, z)."""
-    half = 1 << (KEY_BITS - 1)
-    keys_n3 = keys_n3[np.all(np.abs(keys_n3) < half, axis=1)] + half
-    return (keys_n3[:, 0] << (2 * KEY_BITS)) | (keys_n3[:, 1] << KEY_BITS) | keys_n3[:, 2]
+    """One integer for each block; its order is that of (x, y, z)."""
+    shifted_n3 = keys_n3 + HALF_RANGE
+    return (shifted_n3[:, 0] << 2 * KEY_BITS) | (shifted_n3[:, 1] << KEY_BITS) | shifted_n3[:, 2]
 
 
 def _keys_of(codes_n: NDArray[np.int64]) -> Keys:
-    mask, half = (1 << KEY_BITS) - 1, 1 << (KEY_BITS - 1)
+    mask = (1 << KEY_BITS) - 1
     parts = [codes_n >> (2 * KEY_BITS), (codes_n >> KEY_BITS) & mask, codes_n & mask]
-    return (np.stack(parts, axis=1) - half).astype(np.int32)
+    return (np.stack(parts, axis=1) - HALF_RANGE).astype(np.int32)
 
 
 def block_rows(keys_n3: Keys, query_m3: NDArray[np.int64]) -> NDArray[np.int64]:

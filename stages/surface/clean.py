@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.formats.mesh import Mesh, PointCloud
+
 Vertices = NDArray[np.float32]
 Faces = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Triangles:
+    """A surface without colours.
+
+    Attributes:
+        vertices_n3: world coordinates.
+        faces_m3: vertex indices, counter-clockwise seen from free space.
+        normals_n3: unit normals of the vertices, towards free space.
+    """
+
+    vertices_n3: Vertices
+    faces_m3: Faces
+    normals_n3: Vertices
+
+    @classmethod
+    def with_normals(cls, vertices_n3: Vertices, faces_m3: Faces) -> Triangles:
+        """Normals from the faces."""
+        return cls(vertices_n3, faces_m3, vertex_normals(vertices_n3, faces_m3))
+
+    def as_mesh(self) -> Mesh:
+        """The same in black, of no confidence."""
+        count = len(self.vertices_n3)
+        black_n3 = np.zeros((count, 3), np.uint8)
+        points = PointCloud(
+            self.vertices_n3, self.normals_n3, black_n3, np.zeros(count, np.float32)
+        )
+        return Mesh(points, self.faces_m3)
 
 
 def component_labels(faces_m3: Faces, vertex_count: int) -> NDArray[np.int64]:
@@ -86,7 +118,10 @@ def simplify(vertices_n3: Vertices, faces_m3: Faces, max_faces: int) -> tuple[Ve
 
 
 def vertex_normals(vertices_n3: Vertices, faces_m3: Faces) -> Vertices:
-    """Unit normals (n, 3): the mean of the adjacent faces', weighted by area."""
+    """Unit normals (n, 3): the mean of the adjacent faces', weighted by area.
+
+    A vertex of faces without area gets the z axis.
+    """
     face_normals_m3 = _face_normals(vertices_n3, faces_m3)
     sums_n3 = np.stack(
         [
@@ -100,7 +135,8 @@ def vertex_normals(vertices_n3: Vertices, faces_m3: Faces) -> Vertices:
         axis=1,
     )
     lengths_n1 = np.linalg.norm(sums_n3, axis=1, keepdims=True)
-    return np.asarray(sums_n3 / np.maximum(lengths_n1, 1e-30), dtype=np.float32)
+    unit_n3 = np.where(lengths_n1 > 0, sums_n3 / np.maximum(lengths_n1, 1e-300), [0.0, 0.0, 1.0])
+    return unit_n3.astype(np.float32)
 
 
 def _face_normals(vertices_n3: Vertices, faces_m3: Faces) -> NDArray[np.float64]:

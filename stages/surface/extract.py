@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import NotEnoughDataError
-from mvrecon.formats.mesh import Mesh, PointCloud
 from stages.surface.blocks import BLOCK_VOXELS, block_rows
 from stages.surface.volume import Volume
 
@@ -18,32 +15,13 @@ Faces = NDArray[np.int32]
 EVIDENCE_SCALE = 2.0
 
 
-@dataclass(frozen=True)
-class Triangles:
-    """A surface without colours.
-
-    Attributes:
-        vertices_n3: world coordinates.
-        faces_m3: vertex indices.
-        normals_n3: unit normals of the vertices, towards free space.
-    """
-
-    vertices_n3: Vertices
-    faces_m3: Faces
-    normals_n3: Vertices
-
-    def as_mesh(self) -> Mesh:
-        """The same in black, of no confidence."""
-        count = len(self.vertices_n3)
-        black_n3 = np.zeros((count, 3), np.uint8)
-        points = PointCloud(
-            self.vertices_n3, self.normals_n3, black_n3, np.zeros(count, np.float32)
-        )
-        return Mesh(points, self.faces_m3)
-
-
-def extract_triangles(volume: Volume, min_views: int, min_evidence: float) -> Triangles:
+def extract_triangles(
+    volume: Volume, min_views: int, min_evidence: float
+) -> tuple[Vertices, Faces]:
     """Marching cubes over the voxels that are supported well enough.
+
+    Returns:
+        Vertices (n, 3) and faces (m, 3), which face free space.
 
     Raises:
         NotEnoughDataError: the surface is empty.
@@ -74,13 +52,11 @@ def extract_triangles(volume: Volume, min_views: int, min_evidence: float) -> Tr
             "and --surface.min_evidence",
         )
     return canonical_order(
-        mesh.vertex.positions.numpy(),
-        mesh.triangle.indices.numpy().astype(np.int32),
-        mesh.vertex.normals.numpy(),
+        mesh.vertex.positions.numpy(), mesh.triangle.indices.numpy().astype(np.int32)
     )
 
 
-def canonical_order(vertices_n3: Vertices, faces_m3: Faces, normals_n3: Vertices) -> Triangles:
+def canonical_order(vertices_n3: Vertices, faces_m3: Faces) -> tuple[Vertices, Faces]:
     """Sort vertices by position and faces by vertex, keeping each face's orientation.
 
     Open3D extracts in parallel, so its order differs from run to run.
@@ -91,8 +67,7 @@ def canonical_order(vertices_n3: Vertices, faces_m3: Faces, normals_n3: Vertices
     faces_m3 = new_index_n[faces_m3]
     turn_m1 = np.argmin(faces_m3, axis=1)[:, None]
     faces_m3 = np.take_along_axis(faces_m3, (turn_m1 + np.arange(3)) % 3, axis=1)
-    faces_m3 = faces_m3[np.lexsort(faces_m3.T[::-1])]
-    return Triangles(vertices_n3[order_n], faces_m3, normals_n3[order_n])
+    return vertices_n3[order_n], faces_m3[np.lexsort(faces_m3.T[::-1])]
 
 
 def vertex_confidence(volume: Volume, vertices_n3: Vertices) -> NDArray[np.float32]:

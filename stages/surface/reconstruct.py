@@ -19,14 +19,14 @@ from mvrecon.formats.mesh import Mesh, PointCloud, write_cloud_ply, write_glb, w
 from mvrecon.render import MeshRenderer
 from stages.surface.blocks import Scale, choose_voxel_size, measure_scale
 from stages.surface.clean import (
+    Triangles,
     drop_unused,
     fill_small_holes,
     large_pieces,
     simplify,
-    vertex_normals,
 )
 from stages.surface.color import ImageLoader, VertexColors
-from stages.surface.extract import Triangles, extract_triangles, vertex_confidence
+from stages.surface.extract import extract_triangles, vertex_confidence
 from stages.surface.stage import SurfaceConfig
 from stages.surface.views import DepthLoader, make_view
 from stages.surface.volume import Volume
@@ -111,12 +111,10 @@ def reconstruct_surface(inputs: SurfaceInputs, config: SurfaceConfig) -> Surface
         )
     names = [frame.name for frame in inputs.frames]
     scale = measure_scale(names, inputs.load_depth, config.min_confidence)
-    wanted = config.voxel_size or scale.pixel_footprint / config.resolution
+    wanted = config.voxel_size or scale.voxel_size(config.resolution)
     volume = _fuse(inputs, config, scale, wanted)
-    dense = extract_triangles(volume, config.min_views, config.min_evidence)
-    dense, pieces, removed = _cleaned(dense, config, volume.voxel_size)
-    vertices_n3, faces_m3 = simplify(dense.vertices_n3, dense.faces_m3, config.max_faces)
-    simple = Triangles(vertices_n3, faces_m3, vertex_normals(vertices_n3, faces_m3))
+    dense, pieces, removed = _dense_surface(volume, config)
+    simple = Triangles.with_normals(*simplify(dense.vertices_n3, dense.faces_m3, config.max_faces))
 
     # Vertices are sorted by position, so an even choice of rows is even in space.
     count = len(dense.vertices_n3)
@@ -151,6 +149,7 @@ def _fuse(inputs: SurfaceInputs, config: SurfaceConfig, scale: Scale, wanted: fl
         max_blocks=config.max_blocks,
         min_confidence=config.min_confidence,
         min_views=config.min_views,
+        min_evidence=config.min_evidence,
     )
     noise = NOISE_DEVIATIONS * scale.depth_noise * scale.reference_depth
     volume = Volume.empty(keys_n3, voxel_size, max(config.truncation * voxel_size, noise))
@@ -162,16 +161,20 @@ def _fuse(inputs: SurfaceInputs, config: SurfaceConfig, scale: Scale, wanted: fl
     return volume
 
 
-def _cleaned(
-    dense: Triangles, config: SurfaceConfig, voxel_size: float
-) -> tuple[Triangles, int, int]:
-    """Without floating pieces and small holes; how many pieces were kept and removed."""
-    keep_m, pieces, removed = large_pieces(dense.vertices_n3, dense.faces_m3, config.min_piece)
-    used, faces_m3 = drop_unused(len(dense.vertices_n3), dense.faces_m3[keep_m])
-    vertices_n3 = dense.vertices_n3[used]
+def _dense_surface(volume: Volume, config: SurfaceConfig) -> tuple[Triangles, int, int]:
+    """All that is supported, without floating pieces and small holes.
+
+    Returns:
+        The surface, the number of pieces kept, the number removed.
+    """
+    vertices_n3, faces_m3 = extract_triangles(volume, config.min_views, config.min_evidence)
+    keep_m, pieces, removed = large_pieces(vertices_n3, faces_m3, config.min_piece)
+    used, faces_m3 = drop_unused(len(vertices_n3), faces_m3[keep_m])
+    vertices_n3 = vertices_n3[used]
     if config.fill_holes > 0:
-        faces_m3 = fill_small_holes(vertices_n3, faces_m3, config.fill_holes * voxel_size)
-    return Triangles(vertices_n3, faces_m3, dense.normals_n3[used]), pieces, removed
+        diameter = config.fill_holes * volume.voxel_size
+        faces_m3 = fill_small_holes(vertices_n3, faces_m3, diameter)
+    return Triangles.with_normals(vertices_n3, faces_m3), pieces, removed
 
 
 def _colored(

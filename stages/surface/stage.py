@@ -18,10 +18,11 @@ class SurfaceConfig(StageConfig):
         1.0,
         ge=0.1,
         le=10,
-        description="voxels to a depth pixel at the median depth, if voxel_size is 0",
+        description="voxels to a depth pixel at the median depth, or to half the depth maps' "
+        "noise where that is larger, if voxel_size is 0",
     )
     max_blocks: int = Field(
-        24_000,
+        16_000,
         ge=100,
         le=500_000,
         description="blocks of 8×8×8 voxels at most, 10 kB each; voxels are coarsened to fit",
