@@ -28,7 +28,11 @@ MAX_VIEWS = 60
 SAMPLES = 200_000
 SEED = 0
 VOXELS_ACROSS = 500
-TRUNCATION_VOXELS = 4
+TRUNCATION_VOXELS = 4.0
+BLOCK_VOXELS = 8
+BLOCKS_AT_FIRST = 20_000
+MIN_WEIGHT = 1.0
+HALF_PIXEL_33 = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
 EXTENT_STEP_PX = 16
 
 
@@ -91,6 +95,8 @@ def build_reference(posed_set: PosedSet) -> ReferenceSurface | None:
         if not judges:
             return None
         vertices_n3, triangles_m3 = _fuse_depths(posed_set, judges)
+    if len(triangles_m3) == 0:
+        return None
     scene = TriangleScene(vertices_n3, triangles_m3)
     points = sample_surface(vertices_n3, triangles_m3.astype(np.int64), SAMPLES, SEED)
     views = [(image.camera, image.world_from_cam) for image in spread(posed_set.images)]
@@ -109,39 +115,42 @@ def _fuse_depths(
     posed_set: PosedSet, images: Sequence[PosedImage]
 ) -> tuple[FloatArray, NDArray[np.int32]]:
     """Vertices and triangles of a TSDF of true depths (Curless and Levoy, SIGGRAPH 1996)."""
-    low_3, high_3 = np.percentile(_rough_points(posed_set, images), [1, 99], axis=0)
-    voxel = float(np.linalg.norm(high_3 - low_3)) / VOXELS_ACROSS
-    volume = o3d.pipelines.integration.ScalableTSDFVolume(
-        voxel_length=voxel,
-        sdf_trunc=TRUNCATION_VOXELS * voxel,
-        color_type=o3d.pipelines.integration.TSDFVolumeColorType.NoColor,
+    voxel = _voxel_size(posed_set, images)
+    grid = o3d.t.geometry.VoxelBlockGrid(
+        attr_names=("tsdf", "weight"),
+        attr_dtypes=(o3d.core.float32, o3d.core.float32),
+        attr_channels=(o3d.core.SizeVector([1]), o3d.core.SizeVector([1])),
+        voxel_size=voxel,
+        block_resolution=BLOCK_VOXELS,
+        block_count=BLOCKS_AT_FIRST,
+        device=o3d.core.Device("CPU:0"),
     )
     for image in images:
-        depth_hw: Any = np.ascontiguousarray(posed_set.read_depth(image))
-        no_colour: Any = np.zeros((*depth_hw.shape, 3), np.uint8)
-        camera = image.camera
-        picture = o3d.geometry.RGBDImage.create_from_color_and_depth(
-            o3d.geometry.Image(no_colour),
-            o3d.geometry.Image(depth_hw),
-            depth_scale=1.0,
-            depth_trunc=float(depth_hw.max()) + 1,
-            convert_rgb_to_intensity=False,
-        )
-        intrinsics = o3d.camera.PinholeCameraIntrinsic(
-            camera.width, camera.height, camera.fx, camera.fy, camera.cx, camera.cy
-        )
-        volume.integrate(picture, intrinsics, inverse_rigid(image.world_from_cam))
-    mesh = volume.extract_triangle_mesh()
-    return np.asarray(mesh.vertices), np.asarray(mesh.triangles, np.int32)
+        depth_hw = posed_set.read_depth(image)
+        depth = o3d.t.geometry.Image(o3d.core.Tensor.from_numpy(np.ascontiguousarray(depth_hw)))
+        # Open3D truncates pixel positions; half a pixel more makes it take the nearest.
+        intrinsics = o3d.core.Tensor.from_numpy(image.camera.k_33 + HALF_PIXEL_33)
+        extrinsics = o3d.core.Tensor.from_numpy(inverse_rigid(image.world_from_cam))
+        limits = (1.0, float(depth_hw.max()) + 1, TRUNCATION_VOXELS)
+        blocks = grid.compute_unique_block_coordinates(depth, intrinsics, extrinsics, *limits)
+        grid.integrate(blocks, depth, intrinsics, extrinsics, *limits)
+    mesh = grid.extract_triangle_mesh(weight_threshold=MIN_WEIGHT)
+    if "indices" not in mesh.triangle or len(mesh.triangle.indices) == 0:
+        return np.zeros((0, 3)), np.zeros((0, 3), np.int32)
+    vertices_n3 = mesh.vertex.positions.numpy().astype(np.float64)
+    return vertices_n3, mesh.triangle.indices.numpy().astype(np.int32)
 
 
-def _rough_points(posed_set: PosedSet, images: Sequence[PosedImage]) -> FloatArray:
-    """Some points (n, 3) that tell how large the scene is."""
-    points = []
+def _voxel_size(posed_set: PosedSet, images: Sequence[PosedImage]) -> float:
+    """A small share of the scene's size, but no less than what a pixel covers."""
+    points, footprints = [], []
     for image in images:
         origins_n3, directions_n3 = (
             rays[::EXTENT_STEP_PX] for rays in pixel_rays(image.camera, image.world_from_cam)
         )
         depth_n = posed_set.read_depth(image).reshape(-1)[::EXTENT_STEP_PX]
         points.append((origins_n3 + depth_n[:, None] * directions_n3)[depth_n > 0])
-    return np.concatenate(points).astype(np.float64)
+        footprints.append(depth_n[depth_n > 0] / image.camera.fx)
+    low_3, high_3 = np.percentile(np.concatenate(points), [1, 99], axis=0)
+    across = float(np.linalg.norm(high_3 - low_3))
+    return max(across / VOXELS_ACROSS, float(np.median(np.concatenate(footprints))))
