@@ -93,9 +93,13 @@ def _validate(stage: str, config: type[StageConfig], values: Mapping[str, Any]) 
             )
         parsed[name] = _parse_text(field, value) if isinstance(value, str) else value
     try:
-        return config(**parsed)
+        built = config(**parsed)
     except ValidationError as error:
         raise _usage_error(stage, error) from error
+    for name, path in built.content_files().items():
+        if not path.is_file():
+            raise UsageError(f"--{stage}.{name}: no file {path}", "Check the path")
+    return built
 
 
 def _parse_text(field: FieldInfo, text: str) -> Any:

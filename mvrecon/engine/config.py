@@ -23,3 +23,23 @@ class StageConfig(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def key_options(self) -> dict[str, Any]:
+        """The options that are part of a key by their value."""
+        return {
+            name: value
+            for name, value in self.model_dump(mode="json").items()
+            if not self._is_marked(name, NOT_IN_KEY) and not self._is_marked(name, FILE_CONTENT)
+        }
+
+    def content_files(self) -> dict[str, Path]:
+        """The files that are part of a key by their content, by option name."""
+        return {
+            name: Path(value)
+            for name, value in self.model_dump(mode="json").items()
+            if value is not None and self._is_marked(name, FILE_CONTENT)
+        }
+
+    def _is_marked(self, name: str, mark: dict[str, Any]) -> bool:
+        extra = type(self).model_fields[name].json_schema_extra
+        return isinstance(extra, dict) and mark.items() <= extra.items()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mvrecon.engine.config import FILE_CONTENT, NOT_IN_KEY, StageConfig
+from mvrecon.engine.config import StageConfig
 from mvrecon.engine.hashing import FileHashes, canonical_json, hash_text
 from mvrecon.engine.stage import Stage
 
@@ -42,13 +42,12 @@ def make_key(
         raw_input: the user's video or folder; its content counts if the stage reads it.
         hashes: hashes of files.
     """
-    plain, files = _split_config(config)
-    files.update(stage.files(config))
+    files = {**config.content_files(), **stage.files(config)}
     return Key(
         {
             "stage": stage.name,
             "version": stage.version,
-            "config": plain,
+            "config": config.key_options(),
             "inputs": {name: input_digests[name] for name in stage.needs},
             "raw_input": hashes.of(raw_input) if stage.reads_raw_input and raw_input else None,
             "files": {name: hashes.of(path) for name, path in files.items()},
@@ -73,20 +72,3 @@ def _short(value: Any) -> str:
     text = str(value)
     is_hash = len(text) == 64 and all(character in "0123456789abcdef" for character in text)
     return text[:12] if is_hash else text
-
-
-def _split_config(config: StageConfig) -> tuple[dict[str, Any], dict[str, Path]]:
-    """The options that count by value, and the files that count by content."""
-    plain: dict[str, Any] = {}
-    files: dict[str, Path] = {}
-    for name, value in config.model_dump(mode="json").items():
-        extra = type(config).model_fields[name].json_schema_extra
-        marks = extra if isinstance(extra, dict) else {}
-        if NOT_IN_KEY.items() <= marks.items():
-            continue
-        if FILE_CONTENT.items() <= marks.items():
-            if value is not None:
-                files[name] = Path(value)
-        else:
-            plain[name] = value
-    return plain, files
