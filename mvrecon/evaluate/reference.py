@@ -25,7 +25,7 @@ from mvrecon.metrics.surface import (
 FloatArray = NDArray[np.float64]
 
 MAX_VIEWS = 60
-SAMPLES = 200_000
+SAMPLES = 100_000
 SEED = 0
 VOXELS_ACROSS = 500
 TRUNCATION_VOXELS = 4.0

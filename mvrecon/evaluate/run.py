@@ -41,7 +41,7 @@ from mvrecon.metrics.depth import (
 )
 from mvrecon.metrics.image import image_errors, mean_image_errors
 from mvrecon.metrics.surface import sample_surface, surface_errors
-from mvrecon.metrics.trajectory import MIN_POSES, align_trajectories, trajectory_errors
+from mvrecon.metrics.trajectory import MIN_POSES, align_centres, align_poses, trajectory_errors
 from mvrecon.render import MeshRenderer
 
 FloatArray = NDArray[np.float32]
@@ -54,7 +54,8 @@ MAX_RENDERED_IMAGES = 30
 def evaluate_run(run_dir: Path, dataset: Path, threshold: float | None = None) -> Evaluation:
     """Errors of a run's trajectory, depth maps, mesh and rendered pictures.
 
-    The run's world is brought into the set's by the Sim(3) of the camera centres.
+    The run's world is brought into the set's by `align_poses`, for the ATE by
+    `align_centres`.
 
     Args:
         run_dir: with `frames.csv` and `trajectory.txt`; `depth/`, `mesh.ply` and `images/`
@@ -78,7 +79,8 @@ def evaluate_run(run_dir: Path, dataset: Path, threshold: float | None = None) -
     estimate_n44 = np.stack([frame.world_from_cam for frame in matched])
     truth_n44 = np.stack([frame.truth.world_from_cam for frame in matched])
     try:
-        alignment = align_trajectories(estimate_n44, truth_n44)
+        by_centres = align_centres(estimate_n44, truth_n44)
+        alignment = align_poses(estimate_n44, truth_n44)
     except ValueError as error:
         raise NotEnoughDataError(
             f"the trajectory cannot be aligned ({error})", "Run again on frames that move"
@@ -91,7 +93,7 @@ def evaluate_run(run_dir: Path, dataset: Path, threshold: float | None = None) -
     posed = sum(frame.world_from_cam is not None for frame in frames)
     return Evaluation(
         frames=FrameCounts(len(frames), posed, len(matched)),
-        trajectory=trajectory_errors(estimate_n44, truth_n44, alignment),
+        trajectory=trajectory_errors(estimate_n44, truth_n44, by_centres, alignment),
         depth=depth,
         surface=_evaluate_surface(mesh, alignment, reference, threshold)
         if mesh and reference

@@ -2,7 +2,7 @@
 
 How the two are made comparable:
 
-- The estimate is moved into the reference's world first (Sim(3) of the camera centres).
+- The estimate is moved into the reference's world first (`align_poses` in mvrecon/metrics/trajectory.py).
 - Recall and completeness are asked of the *seen* reference: points sampled uniformly by
   area on the reference, of which those remain that at least `min_views` reference cameras
   saw: inside the picture, in front of the camera, on the front or back of the surface at

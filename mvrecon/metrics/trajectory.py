@@ -23,14 +23,14 @@ class TrajectoryErrors:
         poses: number of frames compared.
         path_length: of the ground truth through the compared frames in order, world units.
         ate_rmse: root of the mean over frames of the squared distance of the camera centres
-            after Sim(3) alignment, world units (Sturm et al., IROS 2012).
+            after `align_centres`, world units (Sturm et al., IROS 2012).
         ate_median: median over frames of the same distances.
         ate_percent_of_path: 100 · ate_rmse / path_length.
         rotation_mean_deg: mean over frames of the angle between the orientations, after
-            the same alignment.
+            `align_poses`.
         rotation_median_deg: median of the same.
         rpe_translation_rmse: root of the mean over neighbours in the order of the squared
-            length of the error of the relative motion, after scaling, world units.
+            length of the error of the relative motion, scaled as for the ATE, world units.
         rpe_rotation_mean_deg: mean over neighbours of its angle.
     """
 
@@ -45,8 +45,11 @@ class TrajectoryErrors:
     rpe_rotation_mean_deg: float
 
 
-def align_trajectories(estimate_n44: FloatArray, truth_n44: FloatArray) -> Similarity:
-    """Sim(3) that takes the estimated world to the true one by the camera centres.
+def align_centres(estimate_n44: FloatArray, truth_n44: FloatArray) -> Similarity:
+    """Sim(3) with the least squared distance of the camera centres: the one of the ATE.
+
+    On a short or straight path, the rotation that the centres give is poor, whatever the
+    quality of the poses: what lies far from the path should be moved by `align_poses`.
 
     Args:
         estimate_n44: world_from_cam of n frames.
@@ -55,24 +58,61 @@ def align_trajectories(estimate_n44: FloatArray, truth_n44: FloatArray) -> Simil
     Raises:
         ValueError: fewer than three frames, or the estimated centres coincide.
     """
-    if len(estimate_n44) < MIN_POSES:
-        raise ValueError(f"alignment needs {MIN_POSES} poses, got {len(estimate_n44)}")
+    _check(estimate_n44)
     return align_similarity(estimate_n44[:, :3, 3], truth_n44[:, :3, 3])
 
 
+def align_poses(estimate_n44: FloatArray, truth_n44: FloatArray) -> Similarity:
+    """Sim(3) with the rotation of the cameras' orientations, the rest by their centres.
+
+    The rotation has the least squared chordal distance to those of the n frames (Hartley
+    et al., "Rotation averaging", IJCV 2013); given it, scale and translation have the
+    least squared distance of the centres.
+
+    Args:
+        estimate_n44: world_from_cam of n frames.
+        truth_n44: the same frames in the true world.
+
+    Raises:
+        ValueError: fewer than three frames, or the estimated centres coincide.
+    """
+    _check(estimate_n44)
+    sum_33 = np.einsum("nij,nkj->ik", truth_n44[:, :3, :3], estimate_n44[:, :3, :3])
+    u_33, _, vt_33 = np.linalg.svd(sum_33)
+    rotation_33 = u_33 @ np.diag([1.0, 1.0, np.linalg.det(u_33 @ vt_33)]) @ vt_33
+    turned_n3 = estimate_n44[:, :3, 3] @ rotation_33.T
+    centres_n3 = truth_n44[:, :3, 3]
+    turned_mean_3, mean_3 = turned_n3.mean(0), centres_n3.mean(0)
+    turned_n3 -= turned_mean_3
+    scale = float((turned_n3 * (centres_n3 - mean_3)).sum() / (turned_n3**2).sum())
+    return Similarity(scale, rotation_33, mean_3 - scale * turned_mean_3)
+
+
+def _check(estimate_n44: FloatArray) -> None:
+    if len(estimate_n44) < MIN_POSES:
+        raise ValueError(f"alignment needs {MIN_POSES} poses, got {len(estimate_n44)}")
+    if not np.ptp(estimate_n44[:, :3, 3], axis=0).any():
+        raise ValueError("all estimated centres coincide: the scale is undefined")
+
+
 def trajectory_errors(
-    estimate_n44: FloatArray, truth_n44: FloatArray, world_from_estimate: Similarity
+    estimate_n44: FloatArray,
+    truth_n44: FloatArray,
+    by_centres: Similarity,
+    by_poses: Similarity,
 ) -> TrajectoryErrors:
     """Compare poses of the same frames.
 
     Args:
         estimate_n44: world_from_cam of n frames, in order of time.
         truth_n44: the same in the true world.
-        world_from_estimate: as `align_trajectories` gives.
+        by_centres: as `align_centres` gives.
+        by_poses: as `align_poses` gives.
     """
-    aligned_n44 = np.stack([world_from_estimate.apply_to_pose(pose) for pose in estimate_n44])
+    aligned_n44 = np.stack([by_centres.apply_to_pose(pose) for pose in estimate_n44])
+    turned_n44 = np.stack([by_poses.apply_to_pose(pose) for pose in estimate_n44])
     distance_n = np.linalg.norm(aligned_n44[:, :3, 3] - truth_n44[:, :3, 3], axis=1)
-    angle_n = rotation_angles_deg(inverse_rigid(truth_n44) @ aligned_n44)
+    angle_n = rotation_angles_deg(inverse_rigid(truth_n44) @ turned_n44)
     true_steps = inverse_rigid(truth_n44[:-1]) @ truth_n44[1:]
     steps = inverse_rigid(aligned_n44[:-1]) @ aligned_n44[1:]
     step_errors = inverse_rigid(true_steps) @ steps

@@ -7,7 +7,8 @@ from evo.core import trajectory as evo_trajectory
 
 from mvrecon.geometry.alignment import Similarity
 from mvrecon.metrics.trajectory import (
-    align_trajectories,
+    align_centres,
+    align_poses,
     rotation_angles_deg,
     trajectory_errors,
 )
@@ -41,21 +42,30 @@ def estimate(truth):
     return np.stack([world.apply_to_pose(pose) for pose in noisy])
 
 
-def evo_error(metric, truth, estimate):
+def compare(estimate, truth):
+    return trajectory_errors(
+        estimate, truth, align_centres(estimate, truth), align_poses(estimate, truth)
+    )
+
+
+def evo_error(metric, truth, estimate, align=True):
     stamps = np.arange(len(truth), dtype=float)
     reference = evo_trajectory.PoseTrajectory3D(poses_se3=list(truth), timestamps=stamps)
     candidate = evo_trajectory.PoseTrajectory3D(poses_se3=list(estimate), timestamps=stamps)
     aligned = copy.deepcopy(candidate)
-    aligned.align(reference, correct_scale=True)
+    if align:
+        aligned.align(reference, correct_scale=True)
     metric.process_data((reference, aligned))
     return metric.get_all_statistics()
 
 
 def test_agrees_with_evo(truth, estimate):
-    errors = trajectory_errors(estimate, truth, align_trajectories(estimate, truth))
+    errors = compare(estimate, truth)
     relation = evo_metrics.PoseRelation
     ate = evo_error(evo_metrics.APE(relation.translation_part), truth, estimate)
-    angle = evo_error(evo_metrics.APE(relation.rotation_angle_deg), truth, estimate)
+    world = align_poses(estimate, truth)
+    turned = [world.apply_to_pose(pose) for pose in estimate]
+    angle = evo_error(evo_metrics.APE(relation.rotation_angle_deg), truth, turned, align=False)
     step = evo_error(evo_metrics.RPE(relation.translation_part, delta=1), truth, estimate)
     turn = evo_error(evo_metrics.RPE(relation.rotation_angle_deg, delta=1), truth, estimate)
     assert errors.ate_rmse == pytest.approx(ate["rmse"], rel=1e-6)
@@ -70,7 +80,7 @@ def test_agrees_with_evo(truth, estimate):
 def test_a_perfect_trajectory_in_another_world_has_no_error(truth):
     world = Similarity(0.2, rotation([0, 1, 1], 120), np.array([1.0, 2.0, 3.0]))
     estimate = np.stack([world.apply_to_pose(pose) for pose in truth])
-    errors = trajectory_errors(estimate, truth, align_trajectories(estimate, truth))
+    errors = compare(estimate, truth)
     assert errors.ate_rmse < 1e-12
     assert errors.rotation_mean_deg < 1e-9
     assert errors.rpe_translation_rmse < 1e-12
@@ -82,7 +92,7 @@ def test_by_hand_without_alignment():
     estimate = truth.copy()
     estimate[2, 1, 3] = 3.0
     estimate[1, :3, :3] = rotation([0, 0, 1], 30)
-    errors = trajectory_errors(estimate, truth, Similarity.identity())
+    errors = trajectory_errors(estimate, truth, Similarity.identity(), Similarity.identity())
     assert errors.poses == 3
     assert errors.path_length == pytest.approx(4)
     assert errors.ate_rmse == pytest.approx(np.sqrt(3))
@@ -100,5 +110,30 @@ def test_angles_are_exact_from_tiny_to_half_a_turn():
 
 
 def test_two_poses_cannot_be_aligned(truth):
-    with pytest.raises(ValueError, match="3 poses"):
-        align_trajectories(truth[:2], truth[:2])
+    for align in (align_centres, align_poses):
+        with pytest.raises(ValueError, match="3 poses"):
+            align(truth[:2], truth[:2])
+        with pytest.raises(ValueError, match="coincide"):
+            align(np.stack([truth[0]] * 3), truth[:3])
+
+
+def test_aligning_poses_recovers_the_world(truth):
+    world = Similarity(0.2, rotation([0, 1, 1], 120), np.array([1.0, 2.0, 3.0]))
+    estimate = np.stack([world.apply_to_pose(pose) for pose in truth])
+    found = align_poses(estimate, truth).compose(world)
+    assert found.scale == pytest.approx(1)
+    np.testing.assert_allclose(found.rotation_33, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(found.translation_3, 0, atol=1e-12)
+
+
+def test_aligning_poses_is_steady_where_centres_are_not():
+    truth = ARC.poses(np.arange(20) / 10, seed=1)
+    truth[:, :3, 3] = np.linspace([0, 0, 0], [0.7, 0, 0], 20)
+    estimate = truth.copy()
+    estimate[:, :3, 3] += np.random.default_rng(0).normal(0, 1e-3, (20, 3))
+    turn = np.eye(4)[None].repeat(2, 0)
+    turn[0, :3, :3] = align_centres(estimate, truth).rotation_33
+    turn[1, :3, :3] = align_poses(estimate, truth).rotation_33
+    by_centres_deg, by_poses_deg = rotation_angles_deg(turn)
+    assert by_poses_deg < 1e-9
+    assert by_centres_deg > 1
