@@ -1,0 +1,144 @@
+"""The depth stage's work: from stored frames, flow and poses to depth items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from mvrecon.artifacts.depth import DepthMap, depth_item
+from mvrecon.artifacts.depth_summary import summarize_depths
+from mvrecon.artifacts.flow import PAIRS_ITEM, FlowPair, load_pairs, pair_item
+from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
+from mvrecon.artifacts.poses import POINTS_ITEM, POSES_ITEM, PosedFrame, SparsePoints, load_poses
+from mvrecon.engine.stage import StageContext, StoredItems, Summary
+from mvrecon.errors import InputError
+from mvrecon.geometry.camera import Camera
+from mvrecon.geometry.view_selection import choose_neighbors
+from stages.depth.flow_prior import DepthPrior, FlowMatch, match_by_flow, triangulate
+from stages.depth.hypotheses import depths_of_points, inverse_depth_range
+from stages.depth.stage import DepthConfig
+from stages.depth.sweep import sweep_depth
+from stages.depth.views import PixelTransfer, View, sweep_camera
+
+REMEMBERED_IMAGES = 12
+REMEMBERED_FLOWS = 8
+
+
+def estimate_depths(context: StageContext[DepthConfig]) -> Summary:
+    """Run the stage."""
+    scene = Scene(context.inputs, context.config)
+    row_of = {depth_item(frame.name): row for row, frame in enumerate(scene.frames)}
+
+    def make(item: str) -> None:
+        context.out.write(item, scene.depth_map(row_of[item]).save)
+
+    context.make_items(list(row_of), make, unit="map")
+    return summarize_depths([frame.name for frame in scene.frames], context.out)
+
+
+class Scene:
+    """What the depth of any frame is measured from; reads images and flow when needed.
+
+    Args:
+        inputs: results of the frames, flow and pose stages.
+        config: options of the stage.
+    """
+
+    def __init__(self, inputs: Mapping[str, StoredItems], config: DepthConfig) -> None:
+        self.config = config
+        self.frames = load_poses(inputs["pose"].path(POSES_ITEM))
+        self._points = SparsePoints.load(inputs["pose"].path(POINTS_ITEM))
+        self._in_order = FrameTable.load(inputs["frames"].path(FRAMES_ITEM)).kind == "sequence"
+        self._row_of_name = {frame.name: row for row, frame in enumerate(self.frames)}
+        self._flow = inputs["flow"]
+        self._pairs = load_pairs(self._flow.path(PAIRS_ITEM)) if config.use_flow else []
+        self._images = inputs["pose"]
+        self._view = lru_cache(REMEMBERED_IMAGES)(self._read_view)
+        self._flow_pair = lru_cache(REMEMBERED_FLOWS)(self._read_flow_pair)
+
+    def depth_map(self, row: int) -> DepthMap:
+        """Depth of one frame; none anywhere if nothing overlaps it."""
+        frame = self.frames[row]
+        camera = self._working_camera(frame)
+        neighbors = choose_neighbors(
+            self.frames, self._points, row, self.config.neighbors, self._in_order
+        )
+        bounds = self._bounds(row, neighbors)
+        if not neighbors or bounds is None:
+            nothing_hw = np.zeros((camera.height, camera.width), np.float32)
+            return DepthMap(nothing_hw, nothing_hw, camera.k_33, frame.world_from_cam)
+        swept = sweep_depth(
+            self._view(row),
+            [self._view(neighbor) for neighbor in neighbors],
+            bounds,
+            self._prior(row, bounds),
+            self.config.max_hypotheses,
+        )
+        return DepthMap(
+            1.0 / swept.inverse_depth_hw, swept.confidence_hw, camera.k_33, frame.world_from_cam
+        )
+
+    def _bounds(self, row: int, neighbors: list[int]) -> tuple[float, float] | None:
+        """Range of inverse depth, from the points of all frames if those near see too few."""
+        near = depths_of_points(self.frames, self._points, row, neighbors)
+        everyone = range(len(self.frames))
+        return inverse_depth_range(near) or inverse_depth_range(
+            depths_of_points(self.frames, self._points, row, everyone)
+        )
+
+    def _working_camera(self, frame: PosedFrame) -> Camera:
+        camera = frame.camera
+        scale = min(self.config.max_size / max(camera.width, camera.height), 1.0)
+        return camera.scaled(
+            max(round(camera.width * scale), 2), max(round(camera.height * scale), 2)
+        )
+
+    def _read_view(self, row: int) -> View:
+        frame = self.frames[row]
+        camera = self._working_camera(frame)
+        path = self._images.path(image_item(frame.name))
+        gray_hw = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if gray_hw is None:
+            raise InputError(f"cannot read undistorted image {path}", "Rerun the pose stage")
+        size_wh = (camera.width, camera.height)
+        resized_hw = gray_hw.astype(np.float32)
+        if gray_hw.shape != size_wh[::-1]:
+            resized_hw = np.asarray(
+                cv2.resize(resized_hw, size_wh, interpolation=cv2.INTER_AREA), np.float32
+            )
+        return View(resized_hw, camera, frame.cam_from_world)
+
+    def _prior(self, row: int, bounds: tuple[float, float]) -> DepthPrior | None:
+        """Depth from the flow between this frame and its partners."""
+        name = self.frames[row].name
+        matches = []
+        for first, second in self._pairs:
+            other = second if first == name else first
+            if name in (first, second) and other in self._row_of_name:
+                matches.append(self._match(row, self._row_of_name[other], (first, second)))
+        return triangulate(matches, 0.5 * (bounds[0] + bounds[1])) if matches else None
+
+    def _match(self, row: int, other_row: int, pair: tuple[str, str]) -> FlowMatch:
+        frame, other = self.frames[row], self.frames[other_row]
+        camera = sweep_camera(self._working_camera(frame))
+        other_camera = sweep_camera(self._working_camera(other))
+        flow = self._flow_pair(pair)
+        if pair[0] != frame.name:
+            flow = flow.reversed()
+        return match_by_flow(
+            flow.forward_hw2,
+            flow.forward_confidence_hw,
+            camera=camera,
+            source_camera=frame.source_camera,
+            other_camera=other_camera,
+            other_source_camera=other.source_camera,
+            transfer=PixelTransfer.between(
+                camera, frame.cam_from_world, other_camera, other.cam_from_world
+            ),
+        )
+
+    def _read_flow_pair(self, pair: tuple[str, str]) -> FlowPair:
+        return FlowPair.load(self._flow.path(pair_item(*pair)))
