@@ -1,0 +1,157 @@
+"""What the page's 3D viewer shows, packed for it: meshes, points and lines."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.artifacts.poses import PosedFrame, SparsePoints
+from mvrecon.formats.mesh import Mesh
+from mvrecon.report.pictures import spread
+
+FloatArray = NDArray[np.float64]
+
+MAX_FACES = 120_000
+MAX_POINTS = 60_000
+MAX_FRUSTA = 120
+MAX_ERROR_PX = 4.0
+PATH_RGB = (255, 140, 26)
+FRUSTUM_RGB = (64, 140, 255)
+# Start and end of the lines of a camera's pyramid: apex 0, corners 1 to 4.
+FRUSTUM_LINES = (0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1)
+
+
+@dataclass(frozen=True)
+class Viewpoint:
+    """Where the viewer starts: world coordinates of the eye, the target, and up."""
+
+    eye_3: FloatArray
+    target_3: FloatArray
+    up_3: FloatArray
+
+
+def viewpoint(
+    frames: Sequence[PosedFrame], scene_n3: NDArray[Any], back: float, lift: float
+) -> Viewpoint:
+    """As the middle camera saw it, from farther back and higher up.
+
+    Args:
+        frames: posed frames.
+        scene_n3: points of the scene.
+        back, lift: in median depths of the scene.
+    """
+    pose = frames[len(frames) // 2].world_from_cam
+    ups_n3 = np.stack([-frame.world_from_cam[:3, 1] for frame in frames])
+    depth_n = (scene_n3 - pose[:3, 3]) @ pose[:3, 2]
+    in_front = depth_n[depth_n > 0]
+    depth = float(np.median(in_front)) if len(in_front) else 1.0
+    target_3 = pose[:3, 3] + depth * pose[:3, 2]
+    up_3 = ups_n3.mean(axis=0)
+    eye_3 = pose[:3, 3] - back * depth * pose[:3, 2] + lift * depth * up_3
+    return Viewpoint(eye_3, target_3, up_3)
+
+
+def scene_json(layers: Sequence[dict[str, Any]], view: Viewpoint) -> str:
+    """Text that the page's viewer reads."""
+    return json.dumps(
+        {
+            "layers": layers,
+            "eye": _short(view.eye_3),
+            "target": _short(view.target_3),
+            "up": _short(view.up_3),
+        },
+        separators=(",", ":"),
+    )
+
+
+def mesh_layer(name: str, mesh: Mesh) -> dict[str, Any]:
+    """A mesh with vertex colours, simplified for the page."""
+    xyz_n3, rgb_n3, faces_m3 = _simplified(mesh)
+    layer = _layer(name, "triangles", xyz_n3, rgb_n3)
+    layer["indices"] = _base64(faces_m3.astype("<u4"))
+    return layer
+
+
+def points_layer(name: str, points: SparsePoints) -> dict[str, Any]:
+    """The sparse points with the smallest errors."""
+    good = np.nonzero(points.error_px_n <= MAX_ERROR_PX)[0]
+    chosen = good[spread(len(good), MAX_POINTS)] if len(good) else good
+    return _layer(name, "points", points.xyz_n3[chosen], points.rgb_n3[chosen])
+
+
+def cameras_layer(
+    name: str, frames: Sequence[PosedFrame], size: float, shown: bool
+) -> dict[str, Any]:
+    """A pyramid of `size` (world units) for each camera, and the path through them."""
+    path_n3 = np.stack([frame.world_from_cam[:3, 3] for frame in frames])
+    path_lines = np.repeat(np.arange(len(frames)), 2)[1:-1]
+    shown = [frames[i] for i in spread(len(frames), MAX_FRUSTA)]
+    corners = [_frustum(frame, size)[list(FRUSTUM_LINES)] for frame in shown]
+    lines_n3 = np.concatenate([path_n3[path_lines], *corners])
+    rgb_n3 = np.empty(lines_n3.shape, np.uint8)
+    rgb_n3[: len(path_lines)] = PATH_RGB
+    rgb_n3[len(path_lines) :] = FRUSTUM_RGB
+    return {**_layer(name, "lines", lines_n3, rgb_n3), "shown": shown}
+
+
+def _frustum(frame: PosedFrame, size: float) -> FloatArray:
+    camera = frame.camera
+    pixels_42 = np.array(
+        [
+            [-0.5, -0.5],
+            [camera.width - 0.5, -0.5],
+            [camera.width - 0.5, camera.height - 0.5],
+            [-0.5, camera.height - 0.5],
+        ]
+    )
+    corners_43 = np.concatenate([camera.normalize(pixels_42), np.ones((4, 1))], axis=1)
+    cam_53 = np.concatenate([np.zeros((1, 3)), corners_43]) * size
+    world_53 = cam_53 @ frame.world_from_cam[:3, :3].T + frame.world_from_cam[:3, 3]
+    return np.asarray(world_53)
+
+
+def _simplified(mesh: Mesh) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Vertices, colours and faces, at most `MAX_FACES`."""
+    points = mesh.points
+    if len(mesh.faces_m3) <= MAX_FACES:
+        return points.xyz_n3, points.rgb_n3, mesh.faces_m3
+    import open3d as o3d
+
+    full = o3d.geometry.TriangleMesh(
+        o3d.utility.Vector3dVector(points.xyz_n3.astype(np.float64)),
+        o3d.utility.Vector3iVector(mesh.faces_m3),
+    )
+    full.vertex_colors = o3d.utility.Vector3dVector(points.rgb_n3 / 255.0)
+    small = full.simplify_quadric_decimation(MAX_FACES)
+    rgb_n3 = np.round(np.clip(np.asarray(small.vertex_colors), 0.0, 1.0) * 255)
+    return np.asarray(small.vertices), rgb_n3, np.asarray(small.triangles)
+
+
+def _layer(name: str, kind: str, xyz_n3: NDArray[Any], rgb_n3: NDArray[Any]) -> dict[str, Any]:
+    """Positions as 16 bits of their range, colours as bytes."""
+    low_3 = xyz_n3.min(axis=0) if len(xyz_n3) else np.zeros(3)
+    size_3 = np.maximum(np.ptp(xyz_n3, axis=0), 1e-9) if len(xyz_n3) else np.ones(3)
+    quantized_n3 = np.round((xyz_n3 - low_3) / size_3 * 65535)
+    return {
+        "name": name,
+        "kind": kind,
+        "shown": True,
+        "low": _short(low_3),
+        "size": _short(size_3),
+        "positions": _base64(quantized_n3.astype("<u2")),
+        "colors": _base64(rgb_n3.astype("u1")),
+    }
+
+
+def _base64(array: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
+
+
+def _short(values: NDArray[Any]) -> list[float]:
+    return [float(f"{value:.7g}") for value in values]

@@ -1,0 +1,102 @@
+"""The model and the cameras in 3D, and the model beside the photographs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.artifacts.frames import image_item
+from mvrecon.artifacts.poses import (
+    POINTS_ITEM,
+    POSES_ITEM,
+    PosedFrame,
+    SparsePoints,
+    load_poses,
+)
+from mvrecon.formats.mesh import Mesh, read_mesh_ply
+from mvrecon.render import MeshRenderer
+from mvrecon.report.contents import ReportInput
+from mvrecon.report.markup import picture, section, viewer
+from mvrecon.report.pictures import read_rgb, spread
+from mvrecon.report.scene import (
+    cameras_layer,
+    mesh_layer,
+    points_layer,
+    scene_json,
+    viewpoint,
+)
+
+HINT = (
+    "Drag to turn, wheel or pinch to zoom, shift-drag or two fingers to move, double click resets."
+)
+COMPARED_VIEWS = 3
+RENDER_SIDE_PX = 560
+FRUSTUM_SHARE = 0.06  # of the median distance between cameras and scene
+
+
+def model_section(report: ReportInput) -> str:
+    """The mesh, and renderings of it beside the photographs."""
+    mesh_path, poses_path = report.item("surface", "mesh.ply"), report.item("pose", POSES_ITEM)
+    if mesh_path is None or poses_path is None:
+        return ""
+    mesh, frames = read_mesh_ply(mesh_path), load_poses(poses_path)
+    view = viewpoint(frames, mesh.points.xyz_n3, back=0.3, lift=0.15)
+    size = FRUSTUM_SHARE * float(np.linalg.norm(view.target_3 - view.eye_3))
+    cameras = cameras_layer("Cameras", frames, size, shown=False)
+    scene = scene_json([mesh_layer("Model", mesh), cameras], view)
+    note = (
+        f"{len(mesh.faces_m3):,} triangles in mesh.ply and mesh.glb; simplified for this page. "
+        "The back of a surface is drawn darker."
+    )
+    body = viewer(scene, HINT) + _comparison(report, mesh, frames)
+    return section("model", "The model", note, body)
+
+
+def camera_section(report: ReportInput) -> str:
+    """The camera path with the sparse points."""
+    poses_path, points_path = report.item("pose", POSES_ITEM), report.item("pose", POINTS_ITEM)
+    if poses_path is None or points_path is None:
+        return ""
+    frames, points = load_poses(poses_path), SparsePoints.load(points_path)
+    if not frames:
+        return ""
+    centers_n3 = np.stack([frame.world_from_cam[:3, 3] for frame in frames])
+    around_n3 = points.xyz_n3 if len(points.xyz_n3) else centers_n3
+    view = viewpoint(frames, around_n3, back=0.9, lift=0.6)
+    size = FRUSTUM_SHARE * float(np.linalg.norm(view.target_3 - view.eye_3))
+    layers = [cameras_layer("Cameras", frames, size, shown=True)]
+    if len(points.xyz_n3):
+        layers.append(points_layer("Points", points))
+    note = f"{len(frames)} cameras (orange: their path) and {len(points.xyz_n3):,} sparse points."
+    return section("cameras", "The cameras", note, viewer(scene_json(layers, view), HINT))
+
+
+def _comparison(report: ReportInput, mesh: Mesh, frames: list[PosedFrame]) -> str:
+    renderer = MeshRenderer(mesh)
+    # Neither the first nor the last view: those see the edges of the model.
+    chosen = [frames[i + 1] for i in spread(max(len(frames) - 2, 0), COMPARED_VIEWS)] or frames[:1]
+    rows = []
+    for frame in chosen:
+        photo_hw3 = read_rgb(report.item("pose", image_item(frame.name)))
+        if photo_hw3 is None:
+            continue
+        rendered_hw3, clay_hw3 = _renderings(renderer, frame)
+        rows.append(
+            '<div class="row">'
+            + picture(photo_hw3, f"{frame.name}: photograph", RENDER_SIDE_PX)
+            + picture(rendered_hw3, "model from the same place", RENDER_SIDE_PX)
+            + picture(clay_hw3, "its shape", RENDER_SIDE_PX)
+            + "</div>"
+        )
+    return "<h3>Beside the photographs</h3>" + "".join(rows) if rows else ""
+
+
+def _renderings(
+    renderer: MeshRenderer, frame: PosedFrame
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    camera = frame.camera
+    scale = min(1.0, RENDER_SIDE_PX / max(camera.width, camera.height))
+    small = camera.scaled(round(camera.width * scale), round(camera.height * scale))
+    colored_hw3, _ = renderer.render(small, frame.world_from_cam)
+    clay_hw3, _ = renderer.render(small, frame.world_from_cam, shaded=True)
+    return colored_hw3, clay_hw3

@@ -1,0 +1,233 @@
+// A small WebGL 2 viewer: triangles, points and lines with vertex colours; orbit, pan, zoom.
+"use strict";
+
+const VERTEX_SHADER = `#version 300 es
+in vec3 position; in vec3 color;
+uniform mat4 clipFromWorld; uniform vec3 low; uniform vec3 size; uniform float pointSize;
+out vec3 vColor; out vec3 vWorld;
+void main() {
+  vWorld = low + position * size; vColor = color;
+  gl_Position = clipFromWorld * vec4(vWorld, 1.0); gl_PointSize = pointSize;
+}`;
+const FRAGMENT_SHADER = `#version 300 es
+precision highp float;
+in vec3 vColor; in vec3 vWorld; out vec4 outColor;
+uniform bool clay; uniform bool triangles; uniform vec3 eye;
+void main() {
+  vec3 color = vColor;
+  if (triangles && clay) {
+    vec3 normal = normalize(cross(dFdx(vWorld), dFdy(vWorld)));
+    color = vec3(0.25 + 0.7 * abs(dot(normal, normalize(eye - vWorld))));
+  }
+  if (triangles && !gl_FrontFacing) color = mix(color, vec3(0.5), 0.35) * 0.6;
+  outColor = vec4(color, 1.0);
+}`;
+
+const sub = (a, b) => a.map((x, i) => x - b[i]);
+const addScaled = (a, b, s) => a.map((x, i) => x + b[i] * s);
+const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+const cross = (a, b) =>
+  [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+const unit = (a) => a.map((x) => x / (Math.hypot(...a) || 1));
+
+function bytesOf(text) {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < binary.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+function rotate(v, axis, angle) {
+  const c = Math.cos(angle), s = Math.sin(angle), k = dot(axis, v) * (1 - c), x = cross(axis, v);
+  return v.map((value, i) => value * c + x[i] * s + axis[i] * k);
+}
+
+function buildProgram(gl) {
+  const program = gl.createProgram();
+  for (const [kind, source] of
+    [[gl.VERTEX_SHADER, VERTEX_SHADER], [gl.FRAGMENT_SHADER, FRAGMENT_SHADER]]) {
+    const shader = gl.createShader(kind);
+    gl.shaderSource(shader, source);
+    gl.compileShader(shader);
+    gl.attachShader(program, shader);
+  }
+  gl.linkProgram(program);
+  if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw gl.getProgramInfoLog(program);
+  return program;
+}
+
+function buildLayer(gl, program, layer) {
+  const array = gl.createVertexArray();
+  gl.bindVertexArray(array);
+  const attribute = (name, data, type) => {
+    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
+    const location = gl.getAttribLocation(program, name);
+    gl.enableVertexAttribArray(location);
+    gl.vertexAttribPointer(location, 3, type, true, 0, 0);
+  };
+  const positions = new Uint16Array(bytesOf(layer.positions).buffer);
+  attribute("position", positions, gl.UNSIGNED_SHORT);
+  attribute("color", bytesOf(layer.colors), gl.UNSIGNED_BYTE);
+  let count = positions.length / 3;
+  if (layer.indices) {
+    const indices = new Uint32Array(bytesOf(layer.indices).buffer);
+    gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
+    gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, indices, gl.STATIC_DRAW);
+    count = indices.length;
+  }
+  const mode = { triangles: gl.TRIANGLES, points: gl.POINTS, lines: gl.LINES }[layer.kind];
+  return { array, count, mode, layer, shown: layer.shown };
+}
+
+function clipFromWorld(view, aspect) {
+  const back = unit(sub(view.eye, view.target));
+  const right = unit(cross(view.up, back));
+  const up = cross(back, right);
+  const distance = Math.hypot(...sub(view.eye, view.target));
+  const near = distance / 100, far = distance * 100;
+  const f = 1 / Math.tan(0.45), sx = aspect > 1 ? f / aspect : f, sy = aspect > 1 ? f : f * aspect;
+  const zz = (far + near) / (near - far), zw = (2 * far * near) / (near - far);
+  const matrix = new Float32Array(16);
+  const rows = [[right, sx], [up, sy]];
+  rows.forEach(([axis, scale], row) => {
+    for (let i = 0; i < 3; i++) matrix[i * 4 + row] = axis[i] * scale;
+    matrix[12 + row] = -dot(axis, view.eye) * scale;
+  });
+  for (let i = 0; i < 3; i++) {
+    matrix[i * 4 + 2] = back[i] * zz;
+    matrix[i * 4 + 3] = -back[i];
+  }
+  matrix[14] = -dot(back, view.eye) * zz + zw;
+  matrix[15] = dot(back, view.eye);
+  return matrix;
+}
+
+function startViewer(figure) {
+  const canvas = figure.querySelector("canvas");
+  const scene = JSON.parse(figure.querySelector("script").textContent);
+  const gl = canvas.getContext("webgl2", { antialias: true });
+  if (!gl) {
+    figure.classList.add("no-webgl");
+    return;
+  }
+  const program = buildProgram(gl);
+  const uniform = (name) => gl.getUniformLocation(program, name);
+  const layers = scene.layers.map((layer) => buildLayer(gl, program, layer));
+  const home = () => ({ eye: scene.eye, target: scene.target, up: unit(scene.up) });
+  let view = home(), clay = false, seeThrough = false, queued = false;
+
+  function draw() {
+    queued = false;
+    const scale = Math.min(window.devicePixelRatio || 1, 2);
+    canvas.width = Math.round(canvas.clientWidth * scale);
+    canvas.height = Math.round(canvas.clientHeight * scale);
+    gl.viewport(0, 0, canvas.width, canvas.height);
+    gl.clearColor(0.09, 0.1, 0.12, 1);
+    gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
+    gl.enable(gl.DEPTH_TEST);
+    gl.useProgram(program);
+    gl.uniformMatrix4fv(
+      uniform("clipFromWorld"), false, clipFromWorld(view, canvas.width / canvas.height));
+    gl.uniform3fv(uniform("eye"), view.eye);
+    gl.uniform1i(uniform("clay"), clay ? 1 : 0);
+    gl.uniform1f(uniform("pointSize"), 2 * scale);
+    (seeThrough ? gl.enable : gl.disable).call(gl, gl.CULL_FACE);
+    for (const { array, count, mode, layer, shown } of layers) {
+      if (!shown) continue;
+      gl.uniform3fv(uniform("low"), layer.low);
+      gl.uniform3fv(uniform("size"), layer.size);
+      gl.uniform1i(uniform("triangles"), mode === gl.TRIANGLES ? 1 : 0);
+      gl.bindVertexArray(array);
+      if (layer.indices) gl.drawElements(mode, count, gl.UNSIGNED_INT, 0);
+      else gl.drawArrays(mode, 0, count);
+    }
+  }
+  const redraw = () => {
+    if (!queued) requestAnimationFrame(draw);
+    queued = true;
+  };
+
+  function orbit(dx, dy) {
+    let arm = rotate(sub(view.eye, view.target), view.up, -dx * 0.008);
+    const right = unit(cross(view.up, arm));
+    const tilted = rotate(arm, right, -dy * 0.008);
+    if (Math.abs(dot(unit(tilted), view.up)) < 0.995) arm = tilted;
+    view.eye = addScaled(view.target, arm, 1);
+  }
+  function pan(dx, dy) {
+    const arm = sub(view.eye, view.target);
+    const right = unit(cross(view.up, arm)), up = unit(cross(arm, right));
+    const step = Math.hypot(...arm) / canvas.clientHeight;
+    for (const end of ["eye", "target"])
+      view[end] = addScaled(addScaled(view[end], right, -dx * step), up, dy * step);
+  }
+  const zoom = (factor) => {
+    view.eye = addScaled(view.target, sub(view.eye, view.target), factor);
+  };
+
+  const pointers = new Map();
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    pointers.set(event.pointerId, [event.clientX, event.clientY]);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const before = pointers.get(event.pointerId);
+    if (!before) return;
+    const now = [event.clientX, event.clientY];
+    const [dx, dy] = sub(now, before);
+    if (pointers.size === 2) {
+      const [other] = [...pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
+      zoom(Math.hypot(...sub(before, other)) / Math.max(Math.hypot(...sub(now, other)), 1));
+      pan(dx / 2, dy / 2);
+    } else if (event.shiftKey || event.buttons & 6) pan(dx, dy);
+    else orbit(dx, dy);
+    pointers.set(event.pointerId, now);
+    redraw();
+  });
+  for (const end of ["pointerup", "pointercancel"])
+    canvas.addEventListener(end, (event) => pointers.delete(event.pointerId));
+  canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+  canvas.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoom(Math.exp(event.deltaY * 0.001));
+    redraw();
+  }, { passive: false });
+  const reset = () => { view = home(); redraw(); };
+  canvas.addEventListener("dblclick", reset);
+
+  const buttons = figure.querySelector(".buttons");
+  const button = (label, pressed, act) => {
+    const element = document.createElement("button");
+    element.type = "button";
+    element.textContent = label;
+    if (pressed !== null) element.setAttribute("aria-pressed", pressed);
+    element.addEventListener("click", () => {
+      const on = element.getAttribute("aria-pressed") !== "true";
+      if (pressed !== null) element.setAttribute("aria-pressed", on);
+      act(on);
+      redraw();
+    });
+    buttons.append(element);
+  };
+  if (layers.length > 1)
+    for (const entry of layers) button(entry.layer.name, entry.shown, (on) => { entry.shown = on; });
+  if (scene.layers.some((layer) => layer.kind === "triangles")) {
+    button("Clay", false, (on) => { clay = on; });
+    button("Hide backs", false, (on) => { seeThrough = on; });
+  }
+  button("Reset view", null, reset);
+  new ResizeObserver(redraw).observe(canvas);
+  redraw();
+}
+
+document.querySelectorAll("figure.viewer").forEach(startViewer);
+
+const dialog = document.querySelector("dialog.zoom");
+document.addEventListener("click", (event) => {
+  if (event.target.closest("dialog.zoom")) dialog.close();
+  else if (event.target.matches("img.zoomable")) {
+    dialog.querySelector("img").src = event.target.src;
+    dialog.showModal();
+  }
+});
