@@ -44,7 +44,8 @@ def viewpoint(
     Args:
         frames: posed frames.
         scene_n3: points of the scene.
-        back, lift: in median depths of the scene.
+        back: how far, in median depths of the scene.
+        lift: how high, in median depths of the scene.
     """
     pose = frames[len(frames) // 2].world_from_cam
     ups_n3 = np.stack([-frame.world_from_cam[:3, 1] for frame in frames])
@@ -91,8 +92,8 @@ def cameras_layer(
     """A pyramid of `size` (world units) for each camera, and the path through them."""
     path_n3 = np.stack([frame.world_from_cam[:3, 3] for frame in frames])
     path_lines = np.repeat(np.arange(len(frames)), 2)[1:-1]
-    shown = [frames[i] for i in spread(len(frames), MAX_FRUSTA)]
-    corners = [_frustum(frame, size)[list(FRUSTUM_LINES)] for frame in shown]
+    drawn = [frames[i] for i in spread(len(frames), MAX_FRUSTA)]
+    corners = [_frustum(frame, size)[list(FRUSTUM_LINES)] for frame in drawn]
     lines_n3 = np.concatenate([path_n3[path_lines], *corners])
     rgb_n3 = np.empty(lines_n3.shape, np.uint8)
     rgb_n3[: len(path_lines)] = PATH_RGB
