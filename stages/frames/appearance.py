@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
 from mvrecon.geometry.resize import fit_size
@@ -18,9 +17,9 @@ from stages.frames.source import SourceFrame
 SHARPNESS_SIZE_PX = 640
 MOTION_SIZE_PX = 320
 
-CONTRAST_WINDOW_PX = 15
-# Variance [grey levels²] of noise: without it an empty wall would count as sharp.
-NOISE_VARIANCE = 4.0
+BLUR_PX = 9
+# Gradients that noise and rounding make in the smoothed image: they are no sharp edges.
+NOISE_LEVELS = np.uint8(1)
 
 DARK_LEVEL = 24
 DARK_QUANTILE = 0.98
@@ -43,7 +42,7 @@ class Look:
         source: file name, or frame number in the video.
         timestamp_s: presentation time.
         grey_hw: small image for motion.
-        sharpness: higher is sharper, dimensionless.
+        sharpness: higher is sharper, 0…1.
         flaw: why it is of no use at all (dark, duplicate, unreadable), or empty.
         blur: why it should be avoided, or empty.
     """
@@ -110,23 +109,23 @@ def _mark_first(ahead: deque[Look], before: deque[float], below: float) -> Look:
 
 
 def measure_sharpness(grey_hw: GreyImage) -> float:
-    """Gradient energy over local contrast: how steep edges are, whatever is in the picture.
+    """How much of the image's gradients a blur takes away, 0…1, in the worse direction.
 
-    After the focus measures compared by Pertuz et al., "Analysis of focus measure operators
-    for shape-from-focus", 2013 (gradient energy and grey-level variance).
+    What is blurred already loses little; contrast and content matter little. After Crété
+    et al., "The blur effect: perception and estimation with a new no-reference perceptual
+    blur metric", 2007.
     """
     smooth_hw = np.asarray(cv2.GaussianBlur(grey_hw, (3, 3), 0), np.uint8)
-    gradient_energy = _mean_square(smooth_hw[:, 1:], smooth_hw[:, :-1]) + _mean_square(
-        smooth_hw[1:], smooth_hw[:-1]
-    )
-    window = (CONTRAST_WINDOW_PX, CONTRAST_WINDOW_PX)
-    variance = _mean_square(smooth_hw, np.asarray(cv2.blur(smooth_hw, window), np.uint8))
-    return float(np.sqrt(gradient_energy / (variance + NOISE_VARIANCE)))
+    return min(_gradient_loss(smooth_hw), _gradient_loss(smooth_hw.T))
 
 
-def _mean_square(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
-    """Mean squared difference."""
-    return float(cv2.norm(first, second, cv2.NORM_L2SQR)) / first.size
+def _gradient_loss(grey_hw: GreyImage) -> float:
+    """Share of the horizontal gradients that a horizontal blur removes."""
+    blurred_hw = np.asarray(cv2.blur(grey_hw, (BLUR_PX, 1)), np.uint8)
+    gradient_hw = cv2.absdiff(grey_hw[:, 1:], grey_hw[:, :-1])
+    left_hw = np.asarray(cv2.absdiff(blurred_hw[:, 1:], blurred_hw[:, :-1])) + NOISE_LEVELS
+    total = float(cv2.sumElems(gradient_hw)[0])
+    return float(cv2.sumElems(cv2.subtract(gradient_hw, left_hw))[0]) / max(total, 1.0)
 
 
 def is_dark(grey_hw: GreyImage) -> bool:

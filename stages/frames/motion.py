@@ -25,8 +25,11 @@ LK_LEVELS = 3
 LK_STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 12, 0.03)
 ROUND_TRIP_PX = 1.0
 MIN_OVERLAP = 0.35
-# Mean difference [grey levels] of smoothed images below which nothing has changed.
-UNCHANGED_LEVELS = 3.0
+# With fewer corners seen again, they may be noise: then the images are compared as a whole,
+# by the means of blocks, which noise hardly moves.
+UNSURE_OVERLAP = 0.6
+BLOCK_PX = 8
+UNCHANGED_LEVELS = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class MotionSince:
     def __init__(self, reference_hw: GreyImage) -> None:
         self._reference_shape = reference_hw.shape
         self._smooth_hw = _smooth(reference_hw)
+        self._blocks_hw = _block_means(self._smooth_hw)
         self._diagonal_px = float(np.hypot(*reference_hw.shape))
         corners = cv2.goodFeaturesToTrack(
             self._smooth_hw, MAX_CORNERS, CORNER_QUALITY, CORNER_DISTANCE_PX
@@ -72,10 +76,10 @@ class MotionSince:
         if len(self._corners_n2) < MIN_CORNERS:
             return self._without_corners(smooth_hw)
         motion = self._track(smooth_hw, self._guess_n2)
-        if motion.lost and not self._unchanged(smooth_hw):
-            motion = self._track(smooth_hw, self._dense_guess(smooth_hw))
-        elif motion.lost:
-            motion = Motion(0.0, 1.0)
+        if motion.overlap < UNSURE_OVERLAP and self._unchanged(smooth_hw):
+            return Motion(0.0, 1.0)
+        if motion.lost:
+            return self._track(smooth_hw, self._dense_guess(smooth_hw))
         return motion
 
     def _track(self, smooth_hw: GreyImage, guess_n2: NDArray[np.float32]) -> Motion:
@@ -104,14 +108,14 @@ class MotionSince:
         return np.asarray(self._corners_n2 + flow_hw2[y, x], np.float32)
 
     def _unchanged(self, smooth_hw: GreyImage) -> bool:
-        """Whether the images look the same, so that lost corners were only noise."""
-        return mean_difference(self._smooth_hw, smooth_hw) < UNCHANGED_LEVELS
+        """Whether the images look the same but for noise."""
+        return mean_difference(self._blocks_hw, _block_means(smooth_hw)) < UNCHANGED_LEVELS
 
     def _without_corners(self, smooth_hw: GreyImage) -> Motion:
         return Motion(0.0, 1.0 if self._unchanged(smooth_hw) else 0.0)
 
 
-def mean_difference(first_hw: GreyImage, second_hw: GreyImage) -> float:
+def mean_difference(first_hw: NDArray[Any], second_hw: NDArray[Any]) -> float:
     """Mean absolute difference in grey levels."""
     return float(cv2.mean(cv2.absdiff(first_hw, second_hw))[0])
 
@@ -119,6 +123,12 @@ def mean_difference(first_hw: GreyImage, second_hw: GreyImage) -> float:
 def _smooth(grey_hw: GreyImage) -> GreyImage:
     """Less noise: noise has corners, too."""
     return np.asarray(cv2.GaussianBlur(grey_hw, (5, 5), 1.0), np.uint8)
+
+
+def _block_means(grey_hw: GreyImage) -> NDArray[np.float32]:
+    size = (max(1, grey_hw.shape[1] // BLOCK_PX), max(1, grey_hw.shape[0] // BLOCK_PX))
+    means_hw = cv2.resize(grey_hw.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(means_hw, np.float32)
 
 
 def _lucas_kanade(

@@ -130,7 +130,13 @@ def select_from_set(looks: Iterable[Look], limits: Limits, path: Path) -> Select
             f"to keep to --frames.max {limits.max_frames}"
         )
         kept = _spread(kept, limits.max_frames)
-    return Selection(all_looks, kept, _reasons(all_looks, kept), warnings)
+    over = f"left out to keep to --frames.max {limits.max_frames}"
+    reasons = {
+        look.index: look.flaw or look.blur or over
+        for look in all_looks
+        if look.index not in set(kept)
+    }
+    return Selection(all_looks, kept, reasons, warnings)
 
 
 def _thin(candidates: list[Spaced], limits: Limits) -> tuple[list[Spaced], list[str]]:

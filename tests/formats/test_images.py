@@ -1,0 +1,129 @@
+import cv2
+import numpy as np
+import pytest
+from PIL import ExifTags, Image
+
+from mvrecon.errors import InputError
+from mvrecon.formats.images import (
+    list_images,
+    read_grey,
+    read_header,
+    read_rgb,
+    write_jpeg,
+)
+from tests.media import make_texture
+
+
+def save_with_exif(path, size=(400, 300), orientation=None, **tags):
+    exif = Image.Exif()
+    if orientation:
+        exif[ExifTags.Base.Orientation] = orientation
+    ifd = exif.get_ifd(ExifTags.IFD.Exif)
+    for name, value in tags.items():
+        ifd[ExifTags.Base[name]] = value
+    pixels = np.full((size[1], size[0], 3), 40, np.uint8)
+    pixels[: size[1] // 4, : size[0] // 4] = (250, 120, 10)
+    Image.fromarray(pixels).save(path, exif=exif, quality=95)
+    return path
+
+
+def test_lists_images_in_natural_order_and_nothing_else(tmp_path):
+    for name in ["img10.JPG", "img2.jpg", "IMG1.Png", ".hidden.jpg", "notes.txt", "img3.webp"]:
+        (tmp_path / name).touch()
+    (tmp_path / "folder.png").mkdir()
+    names = [path.name for path in list_images(tmp_path)]
+    assert names == ["IMG1.Png", "img2.jpg", "img3.webp", "img10.JPG"]
+
+
+def test_empty_and_missing_folders_are_input_errors(tmp_path):
+    with pytest.raises(InputError, match="holds no images"):
+        list_images(tmp_path)
+    with pytest.raises(InputError, match="no folder"):
+        list_images(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    ("orientation", "bright"),
+    [(1, "tl"), (2, "tr"), (3, "br"), (4, "bl"), (5, "tl"), (6, "tr"), (7, "br"), (8, "bl")],
+)
+def test_exif_orientation_is_applied(tmp_path, orientation, bright):
+    path = save_with_exif(tmp_path / "a.jpg", orientation=orientation)
+    turned = orientation >= 5
+    image = read_rgb(path)
+    assert image.shape == ((400, 300, 3) if turned else (300, 400, 3))
+    assert read_header(path).size == ((300, 400) if turned else (400, 300))
+    corners = {
+        "tl": image[:20, :20],
+        "tr": image[:20, -20:],
+        "bl": image[-20:, :20],
+        "br": image[-20:, -20:],
+    }
+    assert max(corners, key=lambda name: corners[name][..., 0].mean()) == bright
+
+
+def test_focal_length_from_the_35_mm_equivalent(tmp_path):
+    path = save_with_exif(tmp_path / "a.jpg", FocalLengthIn35mmFilm=26, FocalLength=4.2)
+    assert read_header(path).focal_px == pytest.approx(26 / 43.2666 * 500, rel=1e-4)
+
+
+def test_focal_length_from_the_focal_plane_resolution(tmp_path):
+    """A sensor 20 mm wide with 400 pixels has 20 pixels a millimetre."""
+    tags = {"FocalLength": 30.0, "FocalPlaneXResolution": 200.0, "FocalPlaneResolutionUnit": 3}
+    assert read_header(save_with_exif(tmp_path / "a.jpg", **tags)).focal_px == pytest.approx(600)
+    shrunk = save_with_exif(tmp_path / "b.jpg", ExifImageWidth=800, ExifImageHeight=600, **tags)
+    assert read_header(shrunk).focal_px == pytest.approx(300)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [{}, {"FocalLengthIn35mmFilm": 0}, {"FocalLengthIn35mmFilm": 60000}, {"FocalLength": 4.2}],
+)
+def test_senseless_or_missing_focal_lengths_are_ignored(tmp_path, tags):
+    assert read_header(save_with_exif(tmp_path / "a.jpg", **tags)).focal_px is None
+
+
+def test_16_bit_grey_and_alpha_become_8_bit_rgb(tmp_path):
+    rgb = make_texture(40, 60)
+    grey16 = rgb[..., 0].astype(np.uint16) * 257
+    rgb16 = rgb.astype(np.uint16) * 257
+    rgba = np.dstack([rgb[..., ::-1], np.full((40, 60), 100, np.uint8)])
+    cv2.imwrite(str(tmp_path / "grey16.png"), grey16)
+    cv2.imwrite(str(tmp_path / "grey16.tif"), grey16)
+    cv2.imwrite(str(tmp_path / "rgb16.png"), rgb16[..., ::-1])
+    cv2.imwrite(str(tmp_path / "rgb16.tiff"), rgb16[..., ::-1])
+    cv2.imwrite(str(tmp_path / "rgba.png"), rgba)
+    cv2.imwrite(str(tmp_path / "grey.bmp"), rgb[..., 0])
+    for path in list_images(tmp_path):
+        expected = np.repeat(rgb[..., :1], 3, axis=2) if "grey" in path.name else rgb
+        image = read_rgb(path)
+        assert image.dtype == np.uint8, path.name
+        assert np.array_equal(image, expected), path.name
+        assert read_header(path).size == (60, 40)
+        assert read_grey(path).shape == (40, 60)
+
+
+def test_shrinks_to_the_bound(tmp_path):
+    path = save_with_exif(tmp_path / "a.jpg", orientation=6)
+    assert read_rgb(path, 100).shape == (100, 75, 3)
+    assert read_grey(path, 100).shape == (100, 75)
+
+
+def test_unreadable_images_are_input_errors(tmp_path):
+    good = save_with_exif(tmp_path / "good.jpg")
+    (tmp_path / "text.jpg").write_text("no image")
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "cut.jpg").write_bytes(good.read_bytes()[:-1500])
+    for name in ("text.jpg", "empty.png", "cut.jpg"):
+        with pytest.raises(InputError, match=name) as caught:
+            read_rgb(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+def test_jpeg_quality_and_colours(tmp_path):
+    image = make_texture(80, 120)
+    for quality, largest_error in ((97, 2.5), (50, 30)):
+        path = tmp_path / "a.part"
+        write_jpeg(path, image, quality)
+        error = np.abs(read_rgb(path).astype(int) - image).mean()
+        assert error < largest_error
+    assert error > 2.5

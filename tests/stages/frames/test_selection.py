@@ -1,0 +1,179 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mvrecon.errors import NotEnoughDataError
+from stages.frames.appearance import look_at_frames
+from stages.frames.selection import Limits, select_from_sequence, select_from_set
+from stages.frames.source import SourceFrame
+from tests.media import make_texture, pan
+
+PATH = Path("clip.mp4")
+DIAGONAL_PX = 200.0
+
+
+def looks_of(images):
+    def frame(index, image):
+        grey_hw = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        return SourceFrame(index, str(index), index / 10, lambda _: grey_hw, lambda _: image)
+
+    return look_at_frames(frame(i, image) for i, image in enumerate(images))
+
+
+def select(images, parallax_px=8.0, max_frames=100, **options):
+    limits = Limits(max_frames, parallax_px / DIAGONAL_PX, **options)
+    return select_from_sequence(looks_of(images), limits, PATH)
+
+
+def steps_px(selection, offsets):
+    return np.diff([offsets[index] for index in selection.kept])
+
+
+def with_noise(image, seed, sigma=4.0):
+    noisy = image + np.random.default_rng(seed).normal(0, sigma, image.shape)
+    return noisy.clip(0, 255).astype(np.uint8)
+
+
+def test_key_frames_are_evenly_spaced_whatever_the_speed():
+    offsets = [*np.arange(0, 60, 1.0), *np.arange(60, 160, 4.0), *np.arange(160, 200, 0.5)]
+    selection = select(pan(offsets))
+    steps = steps_px(selection, offsets)
+    assert steps.min() > 0.6 * 8
+    assert steps.max() < 1.6 * 8
+    assert offsets[selection.kept[-1]] > 190
+
+
+def test_every_frame_has_its_place_and_every_dropped_one_a_reason():
+    offsets = np.arange(0, 150, 2.0)
+    selection = select(pan(offsets))
+    assert [look.index for look in selection.looks] == list(range(75))
+    assert set(selection.kept) | set(selection.reasons) == set(range(75))
+    assert not set(selection.kept) & set(selection.reasons)
+    second = selection.kept[1]
+    assert selection.reasons[second + 1] == (
+        f"redundant: little parallax since key frame {second:06d}"
+    )
+
+
+def test_the_sharpest_of_the_window_is_taken():
+    offsets = np.arange(0, 140, 2.0)
+    images = pan(offsets)
+    sharp = set(range(0, 70, 4))
+    soft = [
+        image if i in sharp else cv2.GaussianBlur(image, (0, 0), 1.0)
+        for i, image in enumerate(images)
+    ]
+    selection = select(soft)
+    assert sum(index in sharp for index in selection.kept) > 0.85 * len(selection.kept)
+
+
+def test_blurred_frames_are_dropped_with_their_reason():
+    images = pan(np.arange(0, 100, 2.0))
+    bad = [11, 20, 33]
+    for i in bad:
+        images[i] = cv2.blur(images[i], (25, 1))
+    selection = select(images, every_frame=False)
+    assert not set(bad) & set(selection.kept)
+    assert all(selection.reasons[i].startswith("blurred") for i in bad)
+
+
+def test_duplicates_are_dropped_with_their_reason():
+    images = [image for image in pan(np.arange(0, 120, 8.0)) for _ in range(3)]
+    selection = select(images)
+    assert all(index % 3 == 0 for index in selection.kept)
+    assert selection.reasons[4] == "duplicate: no change since frame 000003"
+
+
+def test_too_many_key_frames_raise_the_spacing_evenly():
+    offsets = np.arange(0, 400, 4.0)
+    selection = select(pan(offsets), max_frames=20)
+    steps = steps_px(selection, offsets)
+    assert 12 <= len(selection.kept) <= 20
+    assert steps.max() <= 2 * steps.min()
+    assert offsets[selection.kept[-1]] > 360
+    assert "--frames.max 20" in selection.warnings[0]
+
+
+def test_memory_is_bounded_by_the_maximum_not_by_the_length():
+    offsets = np.arange(0, 600, 3.0)
+    selection = select(pan(offsets), max_frames=6)
+    assert 3 <= len(selection.kept) <= 6
+    assert offsets[selection.kept[-1]] > 450
+
+
+def test_fast_motion_keeps_the_frames_that_bridge_it():
+    """40 px a frame: far more than wanted, and each frame is needed to follow it."""
+    offsets = [*np.arange(0, 40, 2.0), *np.arange(40, 280, 40.0), *np.arange(280, 320, 2.0)]
+    selection = select(pan(offsets))
+    assert set(range(20, 27)) <= set(selection.kept)
+
+
+def test_a_cut_is_crossed_with_a_warning():
+    images = [*pan(np.arange(0, 60, 2.0), seed=0), *pan(np.arange(0, 60, 2.0), seed=1)]
+    selection = select(images)
+    assert selection.kept[-1] > 50
+    assert any(
+        "1 of" in warning and "no measurable view" in warning for warning in selection.warnings
+    )
+
+
+def test_a_clip_with_little_motion_gets_a_finer_spacing():
+    offsets = np.arange(0, 30, 0.5)
+    selection = select(pan(offsets))
+    assert len(selection.kept) >= 8
+
+
+def test_few_frames_are_all_kept():
+    assert select(pan([0, 1, 2, 40, 41, 80, 81, 82])).kept == list(range(8))
+
+
+def test_every_frame_keeps_all_but_duplicates():
+    images = pan(np.arange(0, 40, 2.0))
+    images[7] = images[6]
+    assert select(images, every_frame=True).kept == [i for i in range(20) if i != 7]
+
+
+def test_the_choice_is_the_same_each_time():
+    images = [with_noise(image, i) for i, image in enumerate(pan(np.arange(0, 120, 1.5)))]
+    first, second = select(images), select(images)
+    assert first.kept == second.kept
+    assert first.reasons == second.reasons
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([make_texture(120, 160)], "only one frame"),
+        ([make_texture(120, 160)] * 5, "identical"),
+        ([np.zeros((120, 160, 3), np.uint8)] * 5, "all black"),
+        ([with_noise(make_texture(120, 160), i) for i in range(20)], "static camera"),
+        ([with_noise(np.full((120, 160, 3), 120), i) for i in range(20)], "static camera"),
+    ],
+    ids=["one", "identical", "black", "static", "wall"],
+)
+def test_not_enough_data_says_which(images, message):
+    with pytest.raises(NotEnoughDataError, match=message) as caught:
+        select(images)
+    assert caught.value.remedy
+
+
+def test_a_set_keeps_all_but_duplicates_and_clearly_bad_ones():
+    images = [make_texture(120, 160, seed) for seed in range(12)]
+    images[3] = images[2]
+    images[8] = cv2.GaussianBlur(images[8], (0, 0), 12)
+    images[10] = cv2.GaussianBlur(images[10], (0, 0), 1)
+    selection = select_from_set(looks_of(images), Limits(100, 0.04), PATH)
+    assert selection.kept == [i for i in range(12) if i not in (3, 8)]
+    assert selection.reasons[3].startswith("duplicate")
+    assert selection.reasons[8].startswith("blurred")
+
+
+def test_a_set_above_the_maximum_is_thinned_evenly():
+    images = [make_texture(60, 80, seed) for seed in range(30)]
+    selection = select_from_set(looks_of(images), Limits(10, 0.04), PATH)
+    assert len(selection.kept) == 10
+    assert max(np.diff(selection.kept)) <= 4
+    assert "--frames.max 10" in selection.warnings[0]
+    assert "--frames.max 10" in selection.reasons[1]
