@@ -59,7 +59,12 @@ def _run(options: argparse.Namespace) -> int:
         _print_statuses(runner.status(), forced)
         return 0
     _prepare(runner, run_dir, options.input)
-    runner.run(options.until, forced, options.verify)
+    try:
+        runner.run(options.until, forced, options.verify)
+    except MvreconError:
+        if runner.store.latest(STAGE_NAMES[0]):
+            _update_report(runner)  # what is there helps to see why it failed
+        raise
     _print_outputs(run_dir, _update_report(runner))
     return 0
 

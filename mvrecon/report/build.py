@@ -1,0 +1,58 @@
+"""From the store of a run to its report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mvrecon import __version__
+from mvrecon.engine.measure import versions
+from mvrecon.engine.runner import Runner
+from mvrecon.engine.stage import Stage
+from mvrecon.engine.store import Artifact
+from mvrecon.report.contents import ReportInput, StageReport
+
+REPORT = "report.html"
+MADE_FROM = "report.json"
+
+
+def update_report(runner: Runner, force: bool = False) -> Path:
+    """Write the report if the results that it shows have changed; returns its path."""
+    current = {
+        status.name: status.artifact
+        for status in runner.status()
+        if status.state == "cached" and status.artifact
+    }
+    made_from = {name: artifact.folder.name for name, artifact in current.items()}
+    made_from["mvrecon"] = __version__
+    path = runner.run_dir / REPORT
+    record = runner.store.root / MADE_FROM
+    if not force and path.is_file() and record.is_file():
+        if json.loads(record.read_text()) == made_from:
+            return path
+    from mvrecon.report.page import write_report
+
+    stages = [_stage_report(stage, current, runner) for stage in runner.stages]
+    write_report(ReportInput(runner.raw_input.name, stages, versions()), path)
+    record.write_text(json.dumps(made_from))
+    return path
+
+
+def _stage_report(stage: Stage[Any], current: dict[str, Artifact], runner: Runner) -> StageReport:
+    config = runner.configs[stage.name].model_dump(mode="json")
+    artifact = current.get(stage.name)
+    if artifact is None:
+        return StageReport(stage.name, config=config)
+    summary = artifact.read_summary()
+    recorded = artifact.manifest["recorded"]
+    return StageReport(
+        stage.name,
+        folder=artifact.folder,
+        numbers=summary["numbers"],
+        warnings=summary["warnings"],
+        config=config,
+        wall_s=recorded["wall_s"],
+        cpu_s=recorded["cpu_s"],
+        peak_bytes=recorded["peak_bytes"],
+    )
