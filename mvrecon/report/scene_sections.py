@@ -40,6 +40,8 @@ def model_section(report: ReportInput) -> str:
     if mesh_path is None or poses_path is None:
         return ""
     mesh, frames = read_mesh_ply(mesh_path), load_poses(poses_path)
+    if not frames:
+        return ""
     view = viewpoint(frames, mesh.points.xyz_n3, back=0.3, lift=0.15)
     size = FRUSTUM_SHARE * float(np.linalg.norm(view.target_3 - view.eye_3))
     cameras = cameras_layer("Cameras", frames, size, shown=False)

@@ -33,7 +33,8 @@ def stages_section(report: ReportInput) -> str:
         '<th class="number">CPU seconds</th><th class="number">peak memory</th><th></th></tr>'
         f"</thead><tbody>{rows}</tbody></table></div>"
     )
-    numbers = "".join(_numbers(stage) for stage in report.stages if stage.numbers)
+    blocks = "".join(_numbers(stage) for stage in report.stages if stage.numbers)
+    numbers = f'<div class="numbers">{blocks}</div>'
     note = f"{total_s:.0f} seconds in all, for the results shown; a cached stage keeps its time."
     return section("stages", "Stages", note, costs + numbers)
 
@@ -52,7 +53,7 @@ def _cost_row(stage: StageReport, longest_s: float) -> str:
 
 def _numbers(stage: StageReport) -> str:
     rows = [[name.replace("_", " "), _value(value)] for name, value in stage.numbers.items()]
-    return f"<h3>{escape(stage.name)}</h3>" + table(["measure", "value"], rows)
+    return f"<div><h3>{escape(stage.name)}</h3>{table(['measure', 'value'], rows)}</div>"
 
 
 def configuration_section(report: ReportInput) -> str:
