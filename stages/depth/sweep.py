@@ -28,6 +28,8 @@ AMBIGUITY_MARGIN = 100
 REFINEMENT_WINDOW_PX = 5
 REFINEMENT_SMALL_PENALTY = 8
 REFINEMENT_LARGE_PENALTY = 60
+SMOOTHING_ROUNDS = 2
+SMOOTHING_SIGMA_PX = 3.0
 # Each round tries offsets of so many sweep steps, −3…3 times.
 REFINEMENT_STEPS = (0.5, 0.2)
 OFFSETS = np.arange(-3, 4)
@@ -82,7 +84,7 @@ def sweep_depth(
             surface_hw = np.maximum(surface_hw, np.float32(0.5 * bounds[0]))
             surface_hw = _refine(fine_view, fine_neighbors, surface_hw, fraction * step)
         step *= 0.5
-    surface_hw = np.maximum(surface_hw, np.float32(0.5 * bounds[0]))
+    surface_hw = np.maximum(_smooth(surface_hw, coarse.step), np.float32(0.5 * bounds[0]))
     size_wh = (view.camera.width, view.camera.height)
     confidence_hw = cv2.resize(
         confidence_of(coarse.evidence), size_wh, interpolation=cv2.INTER_LINEAR
@@ -159,3 +161,12 @@ def _refine(view: View, neighbors: Sequence[View], surface_hw: FloatMap, step: f
     )
     _, position_hw = best_hypothesis(total_hdw)
     return np.asarray(surface_hw + (position_hw + OFFSETS[0]) * step, dtype=np.float32)
+
+
+def _smooth(surface_hw: FloatMap, step: float) -> FloatMap:
+    """Remove ripples below a sweep step; a bilateral filter leaves planes and edges as they are."""
+    for _ in range(SMOOTHING_ROUNDS):
+        surface_hw = np.asarray(
+            cv2.bilateralFilter(surface_hw, 9, step, SMOOTHING_SIGMA_PX), np.float32
+        )
+    return surface_hw

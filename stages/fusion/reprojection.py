@@ -1,0 +1,120 @@
+"""Depth maps seen from other views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mvrecon.artifacts.depth import DepthMap
+
+FloatMap = NDArray[np.float32]
+INDEX_BITS = 32
+
+
+@dataclass(frozen=True)
+class SeenDepth:
+    """Depth and confidence in a view; inverse depth 0 = none.
+
+    Attributes:
+        inverse_depth_hw: float32.
+        confidence_hw: float32, 0 where there is no depth.
+    """
+
+    inverse_depth_hw: FloatMap
+    confidence_hw: FloatMap
+
+
+def see_from(view: DepthMap, other: DepthMap) -> SeenDepth:
+    """What another map's points look like from a view, the nearest in front.
+
+    Pixels that no point falls on take the nearest surface beside them, if there is one.
+    """
+    height, width = view.depth_hw.shape
+    view_from_other = np.linalg.inv(view.world_from_cam) @ other.world_from_cam
+    x_n, y_n, inverse_depth_n, inside_n = _project(view, other, view_from_other)
+    pixel_n = y_n[inside_n] * width + x_n[inside_n]
+    # Positive floats order like their bits; the index tells which point was in front.
+    bits_n = inverse_depth_n[inside_n].view(np.int32).astype(np.int64) << INDEX_BITS
+    key_n = torch.from_numpy(bits_n | np.flatnonzero(inside_n))
+    front = torch.zeros(height * width, dtype=torch.int64)
+    front.scatter_reduce_(0, torch.from_numpy(pixel_n), key_n, "amax")
+    key_hw = front.numpy().reshape(height, width)
+    seen_hw = key_hw > 0
+    inverse_depth_hw = (key_hw >> INDEX_BITS).astype(np.int32).view(np.float32)
+    source_hw = np.where(seen_hw, key_hw & ((1 << INDEX_BITS) - 1), 0)
+    confidence_hw = np.where(seen_hw, other.confidence_hw.ravel()[source_hw], np.float32(0))
+    return _close_gaps(inverse_depth_hw, confidence_hw)
+
+
+def _project(
+    view: DepthMap, other: DepthMap, view_from_other: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatMap, NDArray[np.bool_]]:
+    """Nearest pixel and inverse depth in the view of all points, and which are inside."""
+    height, width = other.depth_hw.shape
+    rays_33 = view.k_33 @ view_from_other[:3, :3] @ np.linalg.inv(other.k_33)
+    offset_3 = view.k_33 @ view_from_other[:3, 3]
+    x_1w = np.arange(width, dtype=np.float64)[None]
+    y_h1 = np.arange(height, dtype=np.float64)[:, None]
+    u_hw, v_hw, depth_hw = (
+        ((row[0] * x_1w).astype(np.float32) + (row[1] * y_h1 + row[2]).astype(np.float32))
+        * other.depth_hw
+        + np.float32(offset)
+        for row, offset in zip(rays_33, offset_3, strict=True)
+    )
+    in_front_hw = (depth_hw > 0) & (other.depth_hw > 0)
+    inverse_depth_hw = np.float32(1) / np.where(in_front_hw, depth_hw, np.float32(1))
+    view_height, view_width = view.depth_hw.shape
+    x_hw = np.rint(u_hw * inverse_depth_hw)
+    y_hw = np.rint(v_hw * inverse_depth_hw)
+    inside_hw = in_front_hw & (x_hw >= 0) & (x_hw < view_width) & (y_hw >= 0) & (y_hw < view_height)
+    x_hw, y_hw = (np.where(inside_hw, values_hw, 0) for values_hw in (x_hw, y_hw))
+    return (
+        x_hw.astype(np.int64).ravel(),
+        y_hw.astype(np.int64).ravel(),
+        np.asarray(inverse_depth_hw, np.float32).ravel(),
+        inside_hw.ravel(),
+    )
+
+
+def _close_gaps(inverse_depth_hw: FloatMap, confidence_hw: FloatMap) -> SeenDepth:
+    kernel = np.ones((3, 3), np.uint8)
+    gap_hw = inverse_depth_hw == 0
+    beside_hw = cv2.dilate(inverse_depth_hw, kernel)
+    return SeenDepth(
+        np.where(gap_hw, beside_hw, inverse_depth_hw),
+        np.where(gap_hw, cv2.dilate(confidence_hw, kernel), confidence_hw),
+    )
+
+
+def own_depth(view: DepthMap) -> SeenDepth:
+    """A view's own map in the form of the reprojected ones."""
+    has_hw = view.depth_hw > 0
+    inverse_depth_hw = np.where(has_hw, 1.0 / np.where(has_hw, view.depth_hw, 1.0), 0.0)
+    return SeenDepth(
+        inverse_depth_hw.astype(np.float32), np.where(has_hw, view.confidence_hw, np.float32(0))
+    )
+
+
+def free_space_violations(
+    view: DepthMap, inverse_depth_hw: FloatMap, other: DepthMap, tolerance: float
+) -> FloatMap:
+    """How surely another view looks through the points of a view (h, w), 0…1.
+
+    Args:
+        view: gives the camera.
+        inverse_depth_hw: of its points, 0 = none.
+        other: the map that is asked; its confidence is the answer's.
+        tolerance: relative depth by which it must look beyond a point.
+    """
+    other_from_view = np.linalg.inv(other.world_from_cam) @ view.world_from_cam
+    has_hw = inverse_depth_hw > 0
+    depth_hw = np.where(has_hw, 1.0 / np.where(has_hw, inverse_depth_hw, 1.0), 0.0)
+    points = DepthMap(depth_hw, view.confidence_hw, view.k_33, view.world_from_cam)
+    x_n, y_n, inverse_n, inside_n = _project(other, points, other_from_view)
+    beyond_n = other.depth_hw[y_n, x_n] * inverse_n > 1.0 + tolerance
+    violation_n = np.where(inside_n & beyond_n, other.confidence_hw[y_n, x_n], np.float32(0))
+    return violation_n.reshape(inverse_depth_hw.shape)
