@@ -28,9 +28,9 @@ def update_report(runner: Runner, force: bool = False) -> Path:
     made_from["mvrecon"] = __version__
     path = runner.run_dir / REPORT
     record = runner.store.root / MADE_FROM
-    if not force and path.is_file() and record.is_file():
-        if json.loads(record.read_text()) == made_from:
-            return path
+    shown = json.loads(record.read_text()) if path.is_file() and record.is_file() else None
+    if shown == made_from and not force:
+        return path
     from mvrecon.report.page import write_report
 
     stages = [_stage_report(stage, current, runner) for stage in runner.stages]
