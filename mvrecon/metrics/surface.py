@@ -2,10 +2,10 @@
 
 How the two are made comparable:
 
-- The estimate is moved into the reference's world first (`align_poses` in mvrecon/metrics/trajectory.py).
+- The estimate is moved into the reference's world first (`metrics.trajectory.align_poses`).
 - Recall and completeness are asked of the *seen* reference: points sampled uniformly by
-  area on the reference, of which those remain that at least `min_views` reference cameras
-  saw: inside the picture, in front of the camera, on the front or back of the surface at
+  area on the reference, of which those remain that at least
+  `DEFAULT_MIN_VIEWS` reference cameras saw: inside the picture, in front of the camera, on the front or back of the surface at
   no less than `MIN_INCIDENCE_COSINE` from edge-on, with nothing between.
 - Precision and accuracy are asked of the whole estimate: points sampled uniformly by area
   on it, each with its exact distance to the *complete* reference (seen or not), so that a
