@@ -23,6 +23,9 @@ CONTAINERS = "mov,matroska,avi,mpegts,mpeg,flv,ogg,asf,gif,mpegvideo,h264,hevc,m
 WANTED = "Give an mp4, mov, avi, mkv or webm file, or a folder of images"
 DAMAGED_REMEDY = "Copy or export the file again"
 
+# Fixed, since what is saved of a damaged file depends on it.
+DECODER_THREADS = 2
+
 # The decoded frames may end this much before the container says without being cut short.
 END_TOLERANCE_S = 0.5
 END_TOLERANCE = 0.05
@@ -100,7 +103,6 @@ class Video:
 
     Args:
         path: of the file.
-        threads: for decoding.
 
     Attributes:
         expected_frames: how many frames the file says that it has, or an estimate; 0 if unknown.
@@ -111,11 +113,10 @@ class Video:
         InputError: it is missing, not a video, or has no pictures.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.size = (0, 0)
         self.damage = ""
-        self._threads = threads
         with self._open() as container:
             self.expected_frames = _expected_frames(container, _video_stream(container, path))
 
@@ -131,7 +132,7 @@ class Video:
         with self._open() as container:
             stream = _video_stream(container, self.path)
             stream.thread_type = "AUTO"
-            stream.codec_context.thread_count = self._threads
+            stream.codec_context.thread_count = DECODER_THREADS
             rate = float(stream.average_rate or stream.guessed_rate or 25)
             for decoded in self._decode(container, stream):
                 if number == 0:

@@ -42,15 +42,12 @@ class KeyFrameSettings:
     start_s: float
 
 
-def choose_key_frames(
-    path: Path, config: FramesConfig, threads: int
-) -> tuple[FrameTable, list[str]]:
+def choose_key_frames(path: Path, config: FramesConfig) -> tuple[FrameTable, list[str]]:
     """Look at all frames and choose.
 
     Args:
         path: video file or image folder.
         config: options of the stage.
-        threads: for decoding.
 
     Returns:
         The table of all frames, and warnings.
@@ -64,7 +61,7 @@ def choose_key_frames(
     cv2.setNumThreads(1)
     if path.is_dir():
         return _choose_from_folder(path, config)
-    return _choose_from_video(path, config, threads)
+    return _choose_from_video(path, config)
 
 
 def write_key_frames(
@@ -72,7 +69,6 @@ def write_key_frames(
     file_names: Mapping[int, str],
     folder: Path,
     settings: KeyFrameSettings,
-    threads: int,
 ) -> None:
     """Decode again and write the key frames, each in one step.
 
@@ -81,12 +77,11 @@ def write_key_frames(
         file_names: by index of the frame.
         folder: where the images go.
         settings: how to store them.
-        threads: for decoding.
     """
     if path.is_dir():
         frames = folder_frames(list_images(path))
     else:
-        frames = video_frames(Video(path, threads), Trim(settings.start_s))
+        frames = video_frames(Video(path), Trim(settings.start_s))
     last = max(file_names)
     written = 0
     for frame in frames:
@@ -100,10 +95,8 @@ def write_key_frames(
             return
 
 
-def _choose_from_video(
-    path: Path, config: FramesConfig, threads: int
-) -> tuple[FrameTable, list[str]]:
-    video = Video(path, threads)
+def _choose_from_video(path: Path, config: FramesConfig) -> tuple[FrameTable, list[str]]:
+    video = Video(path)
     frames = video_frames(video, Trim(config.start_s, config.end_s))
     looks = look_at_frames(_with_progress(frames, video.expected_frames))
     selection = select_from_sequence(looks, _limits(config), path)

@@ -22,9 +22,7 @@ def make_frames(context: StageContext[FramesConfig]) -> Summary:
     """Choose the key frames, then store them; both resume after an interruption."""
     out = context.out
     if not out.has(FRAMES_ITEM):
-        table, warnings = context.isolated(
-            choose_key_frames, context.raw_input, context.config, context.workers
-        )
+        table, warnings = context.isolated(choose_key_frames, context.raw_input, context.config)
         out.write_text(WARNINGS_ITEM, json.dumps(warnings, indent=1))
         out.write_text(FRAMES_ITEM, table.to_json())
     table = FrameTable.load(out.path(FRAMES_ITEM))
@@ -47,9 +45,7 @@ def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> Non
     if missing:
         config = context.config
         settings = KeyFrameSettings(config.max_size, config.jpeg_quality, config.start_s)
-        context.isolated(
-            write_key_frames, context.raw_input, missing, decoded, settings, context.workers
-        )
+        context.isolated(write_key_frames, context.raw_input, missing, decoded, settings)
 
     def move(item: str) -> None:
         def save(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +12,8 @@ import numpy as np
 
 from mvrecon.errors import InputError, NotEnoughDataError
 from stages.frames.appearance import DARK, DUPLICATE, UNREADABLE, Look, mark_blurred
-from stages.frames.spacing import Spaced, choose_spaced
+from stages.frames.motion import MotionSince
+from stages.frames.spacing import choose_spaced
 
 T = TypeVar("T")
 
@@ -89,22 +91,25 @@ def select_from_sequence(looks: Iterable[Look], limits: Limits, path: Path) -> S
     """
     log = _Log()
     fine = limits.parallax * FINE
-    candidates: list[Spaced] = []
+    candidates: list[Look] = []
     held = fine
-    for spaced in choose_spaced(log.usable(mark_blurred(looks, BLURRED_VIDEO)), fine):
-        candidates.append(spaced)
+    for look in choose_spaced(log.usable(mark_blurred(looks, BLURRED_VIDEO)), fine):
+        candidates.append(look)
         if len(candidates) > CANDIDATES * limits.max_frames:
             held *= 2
-            candidates = list(choose_spaced([one.look for one in candidates], held))
+            candidates = list(choose_spaced(candidates, held))
     _require_motion(log.looks, len(candidates), fine, path)
     usable = [look.index for look in log.looks if not look.flaw]
     if limits.every_frame or len(usable) <= min(FEW, limits.max_frames):
         return Selection(log.looks, usable, _reasons(log.looks, usable))
     chosen, warnings = _thin(candidates, limits)
-    kept = [spaced.look.index for spaced in chosen]
-    gaps = sum(spaced.gap for spaced in chosen)
+    kept = [look.index for look in chosen]
+    gaps = sum(
+        MotionSince(one.grey_hw).measure(next_one.grey_hw).lost
+        for one, next_one in pairwise(chosen)
+    )
     if gaps:
-        warnings.append(f"{gaps} of {len(kept)} key frames share no measurable view with the last")
+        warnings.append(f"{gaps} of {len(kept)} key frames share little view with the one before")
     return Selection(log.looks, kept, _reasons(log.looks, kept), warnings)
 
 
@@ -139,26 +144,19 @@ def select_from_set(looks: Iterable[Look], limits: Limits, path: Path) -> Select
     return Selection(all_looks, kept, reasons, warnings)
 
 
-def _thin(candidates: list[Spaced], limits: Limits) -> tuple[list[Spaced], list[str]]:
+def _thin(candidates: Sequence[Look], limits: Limits) -> tuple[list[Look], list[str]]:
     """Key frames out of finely spaced candidates, and warnings."""
     parallax = limits.parallax
-    looks = [spaced.look for spaced in candidates]
-    chosen = list(choose_spaced(looks, parallax))
-    wanted = min(FEW, limits.max_frames)
-    while len(chosen) < min(wanted, len(candidates)) and parallax > FINE * limits.parallax:
+    chosen = list(choose_spaced(candidates, parallax))
+    wanted = min(FEW, limits.max_frames, len(candidates))
+    while len(chosen) < wanted and parallax > FINE * limits.parallax:
         parallax *= 0.7
-        chosen = list(choose_spaced(looks, parallax))
-    before = len(chosen)
-    while len(chosen) > limits.max_frames and parallax < 8 * limits.parallax:
-        parallax *= max(1.05, len(chosen) / limits.max_frames)
-        chosen = list(choose_spaced(looks, parallax))
-    if len(chosen) > limits.max_frames:
-        chosen = _spread(chosen, limits.max_frames)
-    if len(chosen) == before:
+        chosen = list(choose_spaced(candidates, parallax))
+    if len(chosen) <= limits.max_frames:
         return chosen, []
-    return chosen, [
+    return _spread(chosen, limits.max_frames), [
         f"the spacing of key frames was raised to keep to --frames.max {limits.max_frames} "
-        f"({before} were due); raise it for a denser model"
+        f"({len(chosen)} were due); raise it for a denser model"
     ]
 
 

@@ -21,20 +21,7 @@ MIN_KEPT_OVERLAP = 0.6
 MAX_HELD = 30
 
 
-@dataclass(frozen=True)
-class Spaced:
-    """A chosen frame.
-
-    Attributes:
-        look: the frame.
-        gap: whether it shares no measurable view with the one chosen before.
-    """
-
-    look: Look
-    gap: bool = False
-
-
-def choose_spaced(looks: Iterable[Look], parallax: float) -> Iterator[Spaced]:
+def choose_spaced(looks: Iterable[Look], parallax: float) -> Iterator[Look]:
     """Choose frames that are `parallax` apart, closer where the view changes faster.
 
     One pass; holds at most `MAX_HELD` frames. Blurred frames are chosen only where their
@@ -45,13 +32,10 @@ def choose_spaced(looks: Iterable[Look], parallax: float) -> Iterator[Spaced]:
         parallax: wanted median image motion between neighbours, as a fraction of the diagonal.
     """
     stream = _Rewindable(looks)
-    first = _first_sharp(stream)
-    if first is None:
-        return
-    chosen: Spaced | None = Spaced(first)
+    chosen = _first_sharp(stream)
     while chosen:
         yield chosen
-        chosen = _next_spaced(chosen.look, stream, parallax)
+        chosen = _next_spaced(chosen, stream, parallax)
 
 
 class _Rewindable:
@@ -113,7 +97,7 @@ class _Held:
         return motion.parallax >= MIN_BRIDGE * self.parallax
 
 
-def _next_spaced(key: Look, stream: _Rewindable, parallax: float) -> Spaced | None:
+def _next_spaced(key: Look, stream: _Rewindable, parallax: float) -> Look | None:
     """The key frame after `key`; what was read behind it is put back."""
     since_key = MotionSince(key.grey_hw)
     held = _Held(parallax)
@@ -132,9 +116,9 @@ def _next_spaced(key: Look, stream: _Rewindable, parallax: float) -> Spaced | No
     if best is None and beyond and not (small_jump and not beyond.blur):
         best = held.bridge()
     if best is None:
-        return Spaced(beyond, gap=jump.lost) if beyond else None
+        return beyond
     stream.put_back(held.looks[best + 1 :] + ([beyond] if beyond else []))
-    return Spaced(held.looks[best])
+    return held.looks[best]
 
 
 def _first_sharp(stream: _Rewindable) -> Look | None:

@@ -16,7 +16,7 @@ from tests.media import make_texture, pan, write_images, write_video
 
 
 def choose(path, **options):
-    return choose_key_frames(path, FramesConfig(**options), 1)
+    return choose_key_frames(path, FramesConfig(**options))
 
 
 def run_stage(run_dir, path, **options):
@@ -53,7 +53,7 @@ def test_written_key_frames_are_the_chosen_frames(tmp_path):
     path = write_video(tmp_path / "clip.mp4", pan(offsets))
     table, _ = choose(path, start_s=0.5)
     names = {frame.index: f"{frame.name}.jpg" for frame in table.key_frames}
-    write_key_frames(path, names, tmp_path, KeyFrameSettings(160, 97, 0.5), 1)
+    write_key_frames(path, names, tmp_path, KeyFrameSettings(160, 97, 0.5))
     originals = pan(offsets)
     for frame in table.key_frames:
         image = read_rgb(tmp_path / f"{frame.name}.jpg")

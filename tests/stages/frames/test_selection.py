@@ -91,7 +91,7 @@ def test_too_many_key_frames_raise_the_spacing_evenly():
     selection = select(pan(offsets), max_frames=20)
     steps = steps_px(selection, offsets)
     assert 12 <= len(selection.kept) <= 20
-    assert steps.max() <= 2 * steps.min()
+    assert steps.max() <= 2.5 * steps.min()
     assert offsets[selection.kept[-1]] > 360
     assert "--frames.max 20" in selection.warnings[0]
 
@@ -114,9 +114,7 @@ def test_a_cut_is_crossed_with_a_warning():
     images = [*pan(np.arange(0, 60, 2.0), seed=0), *pan(np.arange(0, 60, 2.0), seed=1)]
     selection = select(images)
     assert selection.kept[-1] > 50
-    assert any(
-        "1 of" in warning and "no measurable view" in warning for warning in selection.warnings
-    )
+    assert selection.warnings[0].startswith("1 of")
 
 
 def test_a_clip_with_little_motion_gets_a_finer_spacing():
