@@ -1,0 +1,80 @@
+"""What the generators make, and the random numbers they draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+LARGEST_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class FlowBatch:
+    """Image pairs with their flow.
+
+    Attributes:
+        first_b3hw, second_b3hw: RGB in 0…1.
+        flow_b2hw: first → second, pixels, x then y; also where the target is hidden.
+        visible_bhw: whether the point of the first image is seen in the second.
+    """
+
+    first_b3hw: Tensor
+    second_b3hw: Tensor
+    flow_b2hw: Tensor
+    visible_bhw: Tensor
+
+    def with_images(self, first_b3hw: Tensor, second_b3hw: Tensor) -> FlowBatch:
+        """The same motion with other colours."""
+        return replace(self, first_b3hw=first_b3hw, second_b3hw=second_b3hw)
+
+    def to(self, device: torch.device) -> FlowBatch:
+        """The same on another device."""
+        return FlowBatch(*(field.to(device) for field in _fields(self)))
+
+    @staticmethod
+    def concatenate(batches: list[FlowBatch]) -> FlowBatch:
+        """All samples of several batches of one image size."""
+        return FlowBatch(*(torch.cat(parts) for parts in zip(*map(_fields, batches), strict=True)))
+
+
+def _fields(batch: FlowBatch) -> tuple[Tensor, ...]:
+    return batch.first_b3hw, batch.second_b3hw, batch.flow_b2hw, batch.visible_bhw
+
+
+class Draws:
+    """Random numbers of one batch, the same on every device.
+
+    Args:
+        seed: of the whole data set.
+        index: of the batch within it.
+        device: where the numbers go; they are drawn on the CPU.
+    """
+
+    def __init__(self, seed: int, index: int, device: torch.device) -> None:
+        self.device = device
+        mixed = (seed * 0x9E3779B97F4A7C15 + index * 0xBF58476D1CE4E5B9) & LARGEST_SEED
+        self._generator = torch.Generator().manual_seed(mixed)
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """Numbers in low…high."""
+        numbers = torch.rand(shape, generator=self._generator)
+        return (low + (high - low) * numbers).to(self.device)
+
+    def log_uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """Numbers in low…high, evenly spread over their logarithm."""
+        logs = torch.tensor([low, high]).log()
+        return self.uniform(float(logs[0]), float(logs[1]), *shape).exp()
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal numbers."""
+        return torch.randn(shape, generator=self._generator).to(self.device)
+
+    def integers(self, low: int, high: int, *shape: int) -> Tensor:
+        """Integers from low to high − 1."""
+        return torch.randint(low, high, shape, generator=self._generator).to(self.device)
+
+    def coin(self, probability: float, *shape: int) -> Tensor:
+        """Whether an event of that probability happens."""
+        return self.uniform(0.0, 1.0, *shape) < probability

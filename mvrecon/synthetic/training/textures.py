@@ -1,0 +1,63 @@
+"""Colours for synthetic scenes: a folder of images, or noise when there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from mvrecon.errors import InputError
+from mvrecon.synthetic.training.batch import Draws
+
+TEXTURE_HW = (288, 384)
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+
+
+def load_textures(folder: Path) -> Tensor:
+    """All images of a folder as one tensor (n, 288, 384, 3), RGB, uint8.
+
+    Raises:
+        InputError: the folder holds no readable image.
+    """
+    height, width = TEXTURE_HW
+    textures = []
+    for path in sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES):
+        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if pixels is None:
+            continue
+        if pixels.shape[0] > pixels.shape[1]:
+            pixels = np.ascontiguousarray(pixels.transpose(1, 0, 2))
+        resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
+        textures.append(torch.from_numpy(resized[..., ::-1].copy()))
+    if not textures:
+        raise InputError(f"no readable image in {folder}", "Name a folder with .jpg or .png images")
+    return torch.stack(textures)
+
+
+def procedural_textures(count: int, seed: int = 0) -> Tensor:
+    """Noise of several scales with hard edges, (n, 288, 384, 3), RGB, uint8."""
+    draws = Draws(seed, 0, torch.device("cpu"))
+    height, width = TEXTURE_HW
+    total = torch.zeros(count, 3, height, width)
+    for cell_px in (96, 48, 24, 12, 6, 3):
+        coarse = draws.normal(count, 3, height // cell_px + 2, width // cell_px + 2)
+        amplitude = draws.log_uniform(0.1, 1.0, count, 1, 1, 1)
+        octave = F.interpolate(coarse, (height, width), mode="bicubic", align_corners=False)
+        # Every other texture has steps instead of slopes: edges like those of made things.
+        stepped = draws.coin(0.5, count, 1, 1, 1)
+        total += amplitude * torch.where(stepped, octave.sign() * 0.7, octave)
+    tint = draws.uniform(0.2, 1.0, count, 3, 1, 1)
+    grey = total.mean(1, keepdim=True)
+    colour = torch.lerp(grey.expand_as(total), total, draws.uniform(0.2, 1.0, count, 1, 1, 1))
+    normalized = (colour - colour.mean((2, 3), keepdim=True)) / colour.std((1, 2, 3), keepdim=True)
+    return (
+        ((0.5 + 0.22 * normalized) * tint * 255)
+        .clamp(0, 255)
+        .to(torch.uint8)
+        .permute(0, 2, 3, 1)
+        .contiguous()
+    )

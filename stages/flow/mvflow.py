@@ -1,0 +1,117 @@
+"""mvflow as a flow model: weights, sizes and confidence around the network."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from mvrecon.errors import UsageError
+from stages.flow.dis import DisFlow
+from stages.flow.memo import ImageMemo
+from stages.flow.model import FlowEstimate
+from stages.flow.mvflow_network import Encoded, Mvflow, MvflowSettings, probability_within
+
+SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "mvflow.pt"
+STRIDE = 16
+SMALLEST_SIDE_PX = 64
+# Larger images are worked on at a smaller size; memory is about 0.7 kB a pixel of it.
+LARGEST_SIDE_PX = 1280
+WEIGHTS_REMEDY = "Give a file that `mvrecon train flow` exported, or none for the shipped weights"
+
+Image = NDArray[np.uint8]
+
+
+class MvflowFlow:
+    """mvflow as a flow model.
+
+    Args:
+        network: with its weights.
+        largest_side_px: images beyond this are worked on at a smaller size.
+    """
+
+    def __init__(self, network: Mvflow, largest_side_px: int = LARGEST_SIDE_PX) -> None:
+        self.network = network.eval()
+        self.largest_side_px = largest_side_px
+        self._start = DisFlow("medium")
+        self._encodings = ImageMemo(self._encode)
+
+    def estimate(self, first_rgb_hw3: Image, second_rgb_hw3: Image) -> FlowEstimate:
+        """Flow both ways with its confidence; each image is encoded once, also across calls."""
+        height, width = first_rgb_hw3.shape[:2]
+        start = self._start.estimate(
+            *(self._working_size(image) for image in (first_rgb_hw3, second_rgb_hw3))
+        )
+        working_hw = start.forward_hw2.shape[:2]
+        start_b2hw = torch.from_numpy(np.stack([start.forward_hw2, start.backward_hw2]))
+        start_b2hw = F.pad(start_b2hw.permute(0, 3, 1, 2), _padding(*working_hw), mode="replicate")
+        with torch.inference_mode():
+            encoded = [self._encodings(first_rgb_hw3), self._encodings(second_rgb_hw3)]
+            output = self.network.flow(
+                _joined(encoded), _joined(encoded[::-1]).features, start_b2hw
+            )
+            confidence_b1hw = probability_within(output.mixture_b3hw)[:, None]
+            both = torch.cat([output.flow_b2hw, confidence_b1hw], 1)
+            left, _, top, _ = _padding(*working_hw)
+            both = both[:, :, top : top + working_hw[0], left : left + working_hw[1]]
+            if working_hw != (height, width):
+                both = F.interpolate(both, (height, width), mode="bilinear", align_corners=False)
+                scale = torch.tensor([width / working_hw[1], height / working_hw[0], 1.0])
+                both = both * scale[:, None, None]
+        forward, backward = both.permute(0, 2, 3, 1).numpy()
+        return FlowEstimate(
+            np.ascontiguousarray(forward[..., :2]),
+            np.ascontiguousarray(backward[..., :2]),
+            np.ascontiguousarray(forward[..., 2]),
+            np.ascontiguousarray(backward[..., 2]),
+        )
+
+    def _encode(self, rgb_hw3: Image) -> Encoded:
+        image_b3hw = torch.from_numpy(self._working_size(rgb_hw3)).permute(2, 0, 1)[None] / 255.0
+        padding = _padding(*image_b3hw.shape[-2:])
+        return self.network.encode(F.pad(image_b3hw, padding, mode="replicate"))
+
+    def _working_size(self, rgb_hw3: Image) -> Image:
+        height, width = rgb_hw3.shape[:2]
+        scale = self.largest_side_px / max(height, width)
+        if scale >= 1.0:
+            return rgb_hw3
+        size = max(round(width * scale), 1), max(round(height * scale), 1)
+        return np.asarray(cv2.resize(rgb_hw3, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def load_mvflow(path: Path | None = None) -> Mvflow:
+    """The network with its shipped weights, or with those of an exported file.
+
+    Raises:
+        UsageError: the file is missing or holds something else.
+    """
+    path = path or SHIPPED_WEIGHTS
+    try:
+        stored: Any = torch.load(path, map_location="cpu", weights_only=True)
+        network = Mvflow(MvflowSettings(**stored["network"]))
+        network.load_state_dict(stored["weights"])
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
+        raise UsageError(f"cannot use {path} as mvflow weights", WEIGHTS_REMEDY) from error
+    return network
+
+
+def _joined(images: list[Encoded]) -> Encoded:
+    return Encoded(
+        tuple(torch.cat(parts) for parts in zip(*(i.features for i in images), strict=True)),
+        tuple(torch.cat(parts) for parts in zip(*(i.context for i in images), strict=True)),
+    )
+
+
+def _padding(height: int, width: int) -> tuple[int, int, int, int]:
+    """Left, right, top, bottom, to multiples of 16 that are not too small."""
+    tall = max(-(-height // STRIDE) * STRIDE, SMALLEST_SIDE_PX)
+    wide = max(-(-width // STRIDE) * STRIDE, SMALLEST_SIDE_PX)
+    left, top = (wide - width) // 2, (tall - height) // 2
+    return left, wide - width - left, top, tall - height - top

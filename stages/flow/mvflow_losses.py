@@ -1,0 +1,88 @@
+"""What mvflow is trained on."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from stages.flow.mvflow_correlation import RADIUS
+from stages.flow.mvflow_network import MvflowOutput, Step, mixture_terms
+
+STEP_DECAY = 0.8
+MIXTURE_WEIGHT = 0.1
+MATCH_WEIGHT = 0.1
+HIDDEN_WEIGHT = 0.2
+ROBUST_POWER = 0.7
+
+
+def supervised_loss(output: MvflowOutput, flow_b2hw: Tensor, visible_bhw: Tensor) -> Tensor:
+    """Sequence loss (RAFT) + mixture-of-Laplace likelihood (SEA-RAFT) + matching.
+
+    The likelihood trains the uncertainty alone: it sees the flow as given, so that easy
+    pixels do not outweigh hard ones. Hidden points count less.
+    """
+    weight_bhw = torch.where(visible_bhw, 1.0, HIDDEN_WEIGHT)
+    loss = weighted_mean(robust_error(output.flow_b2hw, flow_b2hw), weight_bhw)
+    likelihood = mixture_loss(output.flow_b2hw.detach(), output.mixture_b3hw, flow_b2hw)
+    loss = loss + MIXTURE_WEIGHT * weighted_mean(likelihood, weight_bhw)
+    loss = loss + MATCH_WEIGHT * matching_loss(output.log_match_bnn, flow_b2hw, visible_bhw)
+    for age, step in enumerate(reversed(output.steps), start=1):
+        truth = F.avg_pool2d(flow_b2hw, step.stride)
+        weight = F.avg_pool2d(weight_bhw[:, None], step.stride)[:, 0]
+        error = weighted_mean(robust_error(step.flow_b2hw * step.stride, truth), weight)
+        found = window_loss(step, truth, weight)
+        loss = loss + STEP_DECAY**age * error + MATCH_WEIGHT * found
+    return loss
+
+
+def window_loss(step: Step, truth_b2hw: Tensor, weight_bhw: Tensor) -> Tensor:
+    """Cross entropy of the local correlation with the true shift, where it is in the window."""
+    shift = (truth_b2hw / step.stride - step.before_b2hw).round().long()
+    inside = (shift.abs() <= RADIUS).all(1) & (weight_bhw > 0.9)
+    column, row = (shift.clamp(-RADIUS, RADIUS) + RADIUS).unbind(1)
+    target = row * (2 * RADIUS + 1) + column
+    chosen = step.log_window_bkhw.gather(1, target[:, None])[:, 0]
+    return -weighted_mean(chosen, inside.float())
+
+
+def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Mean of values under weights of the same shape."""
+    return (values * weights).sum() / weights.sum().clamp(min=1e-6)
+
+
+def endpoint_error(flow_b2hw: Tensor, truth_b2hw: Tensor) -> Tensor:
+    """Euclidean error (b, h, w), smooth at zero."""
+    return ((flow_b2hw - truth_b2hw).square().sum(1) + 1e-6).sqrt()
+
+
+def robust_error(flow_b2hw: Tensor, truth_b2hw: Tensor) -> Tensor:
+    """The endpoint error to a power below one: hopeless pixels pull less than close ones."""
+    return (endpoint_error(flow_b2hw, truth_b2hw) + 0.01) ** ROBUST_POWER
+
+
+def mixture_loss(flow_b2hw: Tensor, mixture_b3hw: Tensor, truth_b2hw: Tensor) -> Tensor:
+    """Negative log likelihood (b, h, w) of the error under two Laplace distributions."""
+    error = (flow_b2hw - truth_b2hw).abs().sum(1)
+    logit, narrow, wide = mixture_terms(mixture_b3hw)
+    parts = [
+        F.logsigmoid(sign * logit) - 2.0 * (math.log(2.0) + scale) - error * torch.exp(-scale)
+        for sign, scale in ((1.0, narrow), (-1.0, wide))
+    ]
+    return -torch.logaddexp(*parts)
+
+
+def matching_loss(log_match_bnn: Tensor, flow_b2hw: Tensor, visible_bhw: Tensor) -> Tensor:
+    """Cross entropy of the global match at 1/16 with the true cell, where it is seen."""
+    flow = F.avg_pool2d(flow_b2hw, 16) / 16.0
+    seen = F.avg_pool2d(visible_bhw[:, None].float(), 16)[:, 0] > 0.6
+    height, width = flow.shape[-2:]
+    x = torch.arange(width, device=flow.device) + flow[:, 0]
+    y = torch.arange(height, device=flow.device)[:, None] + flow[:, 1]
+    column, row = x.round().long(), y.round().long()
+    inside = seen & (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    target = (row * width + column).clamp(0, height * width - 1).flatten(1)
+    chosen = log_match_bnn.gather(2, target[..., None])[..., 0]
+    return -weighted_mean(chosen, inside.flatten(1).float())

@@ -1,0 +1,65 @@
+"""Training with true flow, on synthetic pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mvrecon.synthetic.training.augmentation import augment
+from mvrecon.synthetic.training.batch import Draws, FlowBatch
+from mvrecon.synthetic.training.scenes import scene_batch
+from stages.flow.mvflow_losses import endpoint_error, supervised_loss, weighted_mean
+from stages.flow.mvflow_network import Mvflow
+from stages.flow.mvflow_start import training_start
+from stages.flow.training import TrainingSettings
+
+
+@dataclass(frozen=True)
+class SyntheticSample:
+    """Pairs with true flow, and the initial flow that mvflow is to correct."""
+
+    batch: FlowBatch
+    start_b2hw: Tensor
+
+    def to(self, device: torch.device) -> SyntheticSample:
+        """The same on another device."""
+        return SyntheticSample(self.batch.to(device), self.start_b2hw.to(device))
+
+
+class SyntheticPairs(Dataset[SyntheticSample]):
+    """Endless augmented pairs, by training step.
+
+    Args:
+        textures_nhw3: uint8, RGB.
+        settings: how to train.
+    """
+
+    def __init__(self, textures_nhw3: Tensor, settings: TrainingSettings) -> None:
+        self.textures_nhw3 = textures_nhw3
+        self.settings = settings
+
+    def __getitem__(self, step: int) -> SyntheticSample:
+        """The sample of one step."""
+        draws = Draws(self.settings.seed, step, self.textures_nhw3.device)
+        size_hw, count = self.settings.size_hw, self.settings.batch
+        batch = augment(scene_batch(self.textures_nhw3, draws, size_hw, count), draws)
+        start_b2hw = training_start(batch.first_b3hw, batch.second_b3hw, draws)
+        return SyntheticSample(batch, start_b2hw)
+
+
+def supervised(network: Mvflow, sample: SyntheticSample) -> tuple[Tensor, dict[str, float]]:
+    """Loss, and the error over visible pixels before and after."""
+    batch, start_b2hw = sample.batch, sample.start_b2hw
+    with torch.autocast(start_b2hw.device.type, torch.bfloat16):
+        output = network(batch.first_b3hw, batch.second_b3hw, start_b2hw)
+    loss = supervised_loss(output, batch.flow_b2hw, batch.visible_bhw)
+    with torch.no_grad():
+        seen = batch.visible_bhw.float()
+        error, start_error = (
+            weighted_mean(endpoint_error(flow, batch.flow_b2hw), seen)
+            for flow in (output.flow_b2hw, start_b2hw)
+        )
+    return loss, {"epe_px": float(error), "start_epe_px": float(start_error)}

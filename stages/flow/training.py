@@ -1,0 +1,211 @@
+"""Training of mvflow: resumable at any instant, in pieces of minutes, on a CPU or with CUDA."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from stages.flow.mvflow_network import Mvflow, MvflowSettings
+
+CHECKPOINT = "checkpoint.pt"
+LOSSES = "losses.csv"
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How to train.
+
+    Attributes:
+        steps: at which the learning rate has fallen to zero.
+        decay_steps: over which it falls at the end; constant before.
+        batch: pairs a step.
+        size_hw: image size, multiples of 16.
+        learning_rate: at its highest.
+        warmup_steps: over which it rises.
+        seed: of the data and of the first weights.
+        average: decay a step of the running mean of the weights that is kept.
+        validate_every, save_every: steps.
+    """
+
+    steps: int = 100_000
+    decay_steps: int = 20_000
+    batch: int = 4
+    size_hw: tuple[int, int] = (160, 224)
+    learning_rate: float = 6e-4
+    warmup_steps: int = 30
+    seed: int = 1
+    average: float = 0.998
+    validate_every: int = 250
+    save_every: int = 50
+
+
+class Sample(Protocol):
+    """What a data set gives for one step."""
+
+    def to(self, device: torch.device) -> Sample:
+        """The same on another device."""
+        ...
+
+
+S = TypeVar("S", bound=Sample)
+# From the network and a sample to the loss, and numbers to write down.
+Objective = Callable[[Mvflow, S], tuple[Tensor, dict[str, float]]]
+
+
+class Trainer:
+    """Network, its running mean, optimizer and position in the data.
+
+    Args:
+        settings: how to train.
+        objective: what to minimise.
+        device: where to train.
+        network: sizes of the network.
+    """
+
+    def __init__(
+        self,
+        settings: TrainingSettings,
+        objective: Objective[Any],
+        device: torch.device,
+        network: MvflowSettings | None = None,
+    ) -> None:
+        torch.manual_seed(settings.seed)
+        self.settings = settings
+        self.objective = objective
+        self.device = device
+        self.model = Mvflow(network).to(device)
+        self.averaged = {name: value.clone() for name, value in self.model.state_dict().items()}
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.0, weight_decay=1e-5)
+        self.step = 0
+        self.seconds = 0.0
+
+    def train_step(self, sample: Sample) -> dict[str, float]:
+        """One optimizer step on the sample that belongs to `self.step`."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss, numbers = self.objective(self.model, sample)
+        torch.autograd.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        # A step that overflowed is skipped.
+        if bool(torch.isfinite(norm)):
+            self.optimizer.step()
+        self.step += 1
+        self._average()
+        return {"loss": float(loss.detach()), **numbers, "gradient_norm": float(norm)}
+
+    def averaged_model(self) -> Mvflow:
+        """A network with the running mean of the weights."""
+        model = Mvflow(self.model.settings).to(self.device)
+        model.load_state_dict(self.averaged)
+        model.eval()
+        return model
+
+    def start_from(self, network: Mvflow) -> None:
+        """Take the weights of another network of the same sizes."""
+        self.model.load_state_dict(network.state_dict())
+        self.averaged = {name: value.clone() for name, value in self.model.state_dict().items()}
+
+    def _learning_rate(self) -> float:
+        settings = self.settings
+        warm = min(1.0, (self.step + 1) / settings.warmup_steps)
+        left = (settings.steps - self.step) / max(settings.decay_steps, 1)
+        return settings.learning_rate * warm * min(1.0, max(left, 0.0))
+
+    def _average(self) -> None:
+        decay = min(self.settings.average, self.step / (self.step + 10.0))
+        for name, value in self.model.state_dict().items():
+            self.averaged[name].lerp_(value, 1.0 - decay)
+
+    def save(self, path: Path) -> None:
+        """Write everything that the next step depends on."""
+        state = {
+            "model": self.model.state_dict(),
+            "averaged": self.averaged,
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "random": torch.get_rng_state(),
+            "network": asdict(self.model.settings),
+        }
+        save_atomically(state, path)
+
+    def load(self, path: Path) -> None:
+        """Continue from what `save` wrote."""
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.averaged = state["averaged"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds = state["step"], state["seconds"]
+        torch.set_rng_state(state["random"].cpu())
+
+
+def train(
+    trainer: Trainer,
+    data: Dataset[Any],
+    folder: Path,
+    minutes: float,
+    validate: Callable[[Mvflow], dict[str, float]],
+) -> Iterator[dict[str, float]]:
+    """Train for a while from the newest checkpoint in `folder`; yields each validation.
+
+    A second process makes the data: item i belongs to step i, so a resumed run goes on with
+    the same data. Writes `checkpoint.pt`, `losses.csv` and `validation.csv` to the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / CHECKPOINT).is_file():
+        trainer.load(folder / CHECKPOINT)
+    settings = trainer.settings
+    started, before = time.monotonic(), trainer.seconds
+    steps = range(trainer.step, settings.steps)
+    loader = DataLoader(data, batch_size=None, sampler=steps, num_workers=1, prefetch_factor=4)
+    for sample in loader:
+        numbers = trainer.train_step(sample.to(trainer.device))
+        trainer.seconds = before + time.monotonic() - started
+        position = {"step": trainer.step, "seconds": trainer.seconds}
+        append_row(folder / LOSSES, {**position, **numbers})
+        if trainer.step % settings.save_every == 0:
+            trainer.save(folder / CHECKPOINT)
+        if trainer.step % settings.validate_every == 0:
+            row = {**position, **validate(trainer.averaged_model())}
+            append_row(folder / "validation.csv", row)
+            yield row
+        if time.monotonic() - started > 60.0 * minutes:
+            break
+    trainer.save(folder / CHECKPOINT)
+
+
+def export_weights(network: Mvflow, path: Path) -> None:
+    """Write what `load_mvflow` reads: sizes and weights, nothing else."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
+    save_atomically({"network": asdict(network.settings), "weights": weights}, path)
+
+
+def append_row(path: Path, row: dict[str, float]) -> None:
+    """Add a line to a table, with its heading if it is the first."""
+    new = not path.is_file()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow({k: v if isinstance(v, int) else f"{v:.5g}" for k, v in row.items()})
+
+
+def save_atomically(state: dict[str, Any], path: Path) -> None:
+    """Write with torch.save under a temporary name, then rename."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

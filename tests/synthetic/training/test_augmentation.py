@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mvrecon.errors import InputError
+from mvrecon.synthetic.training.augmentation import augment
+from mvrecon.synthetic.training.batch import Draws
+from mvrecon.synthetic.training.scenes import scene_batch
+from mvrecon.synthetic.training.textures import load_textures, procedural_textures
+
+CPU = torch.device("cpu")
+
+
+def test_colours_change_apart_and_motion_stays():
+    batch = scene_batch(procedural_textures(4), Draws(1, 0, CPU), (64, 96), 8)
+    changed = augment(batch, Draws(1, 1, CPU))
+    assert torch.equal(changed.flow_b2hw, batch.flow_b2hw)
+    assert changed.first_b3hw.min() >= 0.0
+    assert changed.first_b3hw.max() <= 1.0
+    before = batch.first_b3hw.mean((1, 2, 3)) - batch.second_b3hw.mean((1, 2, 3))
+    after = changed.first_b3hw.mean((1, 2, 3)) - changed.second_b3hw.mean((1, 2, 3))
+    assert (after - before).abs().max() > 0.01
+
+
+def test_textures_are_the_images_of_a_folder(tmp_path: Path):
+    red = np.zeros((40, 60, 3), np.uint8)
+    red[..., 2] = 255
+    cv2.imwrite(str(tmp_path / "red.png"), red)
+    textures = load_textures(tmp_path)
+    assert textures.shape[0] == 1
+    assert textures[0].float().mean((0, 1)).tolist() == [255.0, 0.0, 0.0]
+
+
+def test_a_folder_without_images_is_an_error(tmp_path: Path):
+    with pytest.raises(InputError, match="no readable image"):
+        load_textures(tmp_path)
+
+
+def test_procedural_textures_have_contrast_and_differ():
+    textures = procedural_textures(3).float()
+    assert textures.std((1, 2, 3)).min() > 5.0
+    assert not torch.equal(textures[0], textures[1])
