@@ -4,9 +4,9 @@ How the two are made comparable:
 
 - The estimate is moved into the reference's world first (`metrics.trajectory.align_poses`).
 - Recall and completeness are asked of the *seen* reference: points sampled uniformly by
-  area on the reference, of which those remain that at least
-  `DEFAULT_MIN_VIEWS` reference cameras saw: inside the picture, in front of the camera, on the front or back of the surface at
-  no less than `MIN_INCIDENCE_COSINE` from edge-on, with nothing between.
+  area on the reference, of which those remain that at least `DEFAULT_MIN_VIEWS` reference
+  cameras saw: inside the picture, in front of the camera, with nothing between, and with
+  the surface (either side) no nearer to edge-on than `MIN_INCIDENCE_COSINE`.
 - Precision and accuracy are asked of the whole estimate: points sampled uniformly by area
   on it, each with its exact distance to the *complete* reference (seen or not), so that a
   right guess at a hidden side costs nothing and a wrong one does.
