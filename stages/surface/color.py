@@ -17,8 +17,8 @@ from mvrecon.render import MeshRenderer
 Array = NDArray[np.float32]
 ImageLoader = Callable[[str], NDArray[np.uint8]]
 
-# A view of half the quality counts 2^6 = 64 times less: crisp, yet blended where views tie.
-SHARPNESS = 6.0
+# A view of half the quality counts 2^4 = 16 times less: crisp, yet blended where views tie.
+SHARPNESS = 4.0
 HIDDEN_WEIGHT = 1e-9  # colours a vertex that no view sees, and no other
 OCCLUSION_SIDE_PX = 640
 CHUNK_VERTICES = 65_536

@@ -33,6 +33,7 @@ from stages.surface.volume import Volume
 
 NOISE_DEVIATIONS = 3.0
 LOW_CONFIDENCE = 0.5
+COARSENED = 1.5
 
 Tracker = Callable[[Iterable[PosedFrame], str, int], Iterable[PosedFrame]]
 
@@ -225,7 +226,7 @@ def _rounded(value: float) -> float:
 
 def _warnings(mesh: Mesh, wanted: float, voxel_size: float) -> list[str]:
     warnings = []
-    if voxel_size > wanted * 1.001:
+    if voxel_size > COARSENED * wanted:
         warnings.append(
             f"Voxels are {voxel_size:.3g} instead of {wanted:.3g} world units to stay within the "
             "budget; --surface.max_blocks raises it."

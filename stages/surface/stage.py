@@ -22,7 +22,7 @@ class SurfaceConfig(StageConfig):
         "noise where that is larger, if voxel_size is 0",
     )
     max_blocks: int = Field(
-        16_000,
+        10_000,
         ge=100,
         le=500_000,
         description="blocks of 8×8×8 voxels at most, 10 kB each; voxels are coarsened to fit",

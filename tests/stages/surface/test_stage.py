@@ -1,0 +1,84 @@
+import cv2
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from mvrecon.artifacts.depth import depth_item
+from mvrecon.artifacts.frames import image_item
+from mvrecon.artifacts.poses import POSES_ITEM, poses_to_json
+from mvrecon.engine.store import PartialArtifact
+from mvrecon.errors import InputError
+from mvrecon.formats.mesh import read_cloud_ply, read_mesh_ply
+from stages.surface.stage import STAGE, SurfaceConfig
+from tests.stages.surface.scenes import (
+    depth_map,
+    distance_to_scene,
+    exact_depth,
+    make_frames,
+    make_image,
+)
+
+
+class Folder:
+    """Read access to items in a folder, as the engine gives it."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def names(self, prefix=""):
+        files = (str(path.relative_to(self.root)) for path in self.root.rglob("*.*"))
+        return sorted(name for name in files if name.startswith(prefix))
+
+    def path(self, name):
+        return self.root / name
+
+
+class Context:
+    def __init__(self, root, config):
+        self.config = config
+        self.inputs = {name: Folder(root / name) for name in ("frames", "pose", "fusion")}
+        self.out = PartialArtifact(root / "surface")
+        self.workers = 2
+
+    def track(self, items, unit, total=None):
+        return iter(items)
+
+
+@pytest.fixture
+def context(tmp_path):
+    """Eight posed frames, the last of which has no depth map."""
+    frames = make_frames()
+    (tmp_path / "pose" / "images").mkdir(parents=True)
+    (tmp_path / "fusion" / "depth").mkdir(parents=True)
+    (tmp_path / "pose" / POSES_ITEM).write_text(poses_to_json(frames))
+    for frame in frames:
+        image = np.ascontiguousarray(make_image(frame)[..., ::-1])
+        cv2.imwrite(str(tmp_path / "pose" / image_item(frame.name)), image)
+    for frame in frames[:-1]:
+        depth_map(frame, exact_depth(frame)).save(tmp_path / "fusion" / depth_item(frame.name))
+    return Context(tmp_path, SurfaceConfig(voxel_size=0.06))
+
+
+def test_stage_makes_what_it_publishes(context):
+    summary = STAGE.run(context)
+    assert set(STAGE.publishes) == {"mesh.ply", "mesh.glb", "cloud.ply"}
+    assert all(context.out.has(item) for item in STAGE.publishes.values())
+    assert summary.numbers["views"] == 7
+    mesh = read_mesh_ply(context.out.path("mesh.ply"))
+    assert len(mesh.faces_m3) == summary.numbers["faces"]
+    assert np.median(distance_to_scene(mesh.points.xyz_n3)) < 0.01
+    cloud = read_cloud_ply(context.out.path("cloud.ply"))
+    assert len(cloud.xyz_n3) == summary.numbers["cloud_points"]
+    assert 0 < cloud.confidence_n.min() <= cloud.confidence_n.max() <= 1
+
+
+def test_a_missing_image_is_an_input_error(context):
+    (context.inputs["pose"].root / image_item("000003")).unlink()
+    with pytest.raises(InputError, match="000003"):
+        STAGE.run(context)
+
+
+@pytest.mark.parametrize("field", ["max_faces", "voxel_size", "min_confidence"])
+def test_options_out_of_range_are_refused(field):
+    with pytest.raises(ValidationError, match=field):
+        SurfaceConfig(**{field: -1})
