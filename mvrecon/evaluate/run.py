@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.datasets.posed import PosedSet, load_posed_set
-from mvrecon.errors import InputError, NotEnoughDataError
+from mvrecon.errors import InputError, NotEnoughDataError, UsageError
 from mvrecon.evaluate.evaluation import (
     DepthEvaluation,
     Evaluation,
@@ -65,9 +65,12 @@ def evaluate_run(run_dir: Path, dataset: Path, threshold: float | None = None) -
             the box round the reference surface that cameras saw.
 
     Raises:
+        UsageError: the threshold is not positive.
         InputError: files are missing or unreadable, or the set is not of this run.
         NotEnoughDataError: too few common poses to align.
     """
+    if threshold is not None and not threshold > 0:
+        raise UsageError(f"--threshold {threshold} is not a distance", "Give a positive number")
     posed_set = load_posed_set(dataset)
     frames = read_key_frames(run_dir)
     matched = match_frames(frames, posed_set)

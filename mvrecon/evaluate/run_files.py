@@ -84,8 +84,15 @@ def match_frames(frames: Sequence[RunFrame], posed_set: PosedSet) -> list[Matche
     mere number is the frame of that number: the entry at that position.
 
     Raises:
-        InputError: the set has none of the run's key frames.
+        InputError: the set has none of the run's key frames, or fewer frames than the video.
     """
+    remedy = "Give the set that the run's input belongs to"
+    last = max((int(frame.source) for frame in frames if frame.source.isdecimal()), default=-1)
+    if last >= len(posed_set.images):
+        raise InputError(
+            f"{posed_set.root} has {len(posed_set.images)} frames, the run's video has frame {last}",
+            remedy,
+        )
     names = Counter(PurePosixPath(image.file).name for image in posed_set.images)
     by_name = {
         PurePosixPath(image.file).name: image
@@ -97,7 +104,7 @@ def match_frames(frames: Sequence[RunFrame], posed_set: PosedSet) -> list[Matche
         first = frames[0].source if frames else "none"
         raise InputError(
             f"{posed_set.root} has none of the run's key frames (the first comes from {first})",
-            "Give the set that the run's input belongs to",
+            remedy,
         )
     return [
         MatchedFrame(frame.name, frame.world_from_cam, truth)
@@ -110,5 +117,5 @@ def _truth_of(
     source: str, by_name: dict[str, PosedImage], images: Sequence[PosedImage]
 ) -> PosedImage | None:
     if source.isdecimal():
-        return images[int(source)] if int(source) < len(images) else None
+        return images[int(source)]
     return by_name.get(PurePosixPath(source).name)

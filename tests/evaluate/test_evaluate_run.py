@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from mvrecon.errors import InputError, NotEnoughDataError
+from mvrecon.errors import InputError, NotEnoughDataError, UsageError
 from mvrecon.evaluate import evaluate_run
 from tests.evaluate.fake_run import Truth, write_run
 
@@ -126,6 +126,13 @@ def test_a_set_of_another_input_is_an_error(truth, tmp_path):
     run = write_run(tmp_path / "run", truth, photos=True)
     with pytest.raises(InputError, match="none of the run's key frames"):
         evaluate_run(run, truth.with_mesh)
+    (truth.folder / "short").mkdir()
+    data = json.loads((truth.with_mesh / "cameras.json").read_text())
+    data["frames"] = data["frames"][:5]
+    (truth.folder / "short" / "cameras.json").write_text(json.dumps(data))
+    video = write_run(tmp_path / "video", truth)
+    with pytest.raises(InputError, match="has 5 frames, the run's video has frame 7"):
+        evaluate_run(video, truth.folder / "short")
     with pytest.raises(InputError, match=r"cameras.json is missing"):
         evaluate_run(run, tmp_path)
 
@@ -134,3 +141,9 @@ def test_too_few_poses_are_not_enough(truth, tmp_path):
     run = write_run(tmp_path / "run", truth, frames=[0, 3, 5], lost=[3])
     with pytest.raises(NotEnoughDataError, match="2 posed frames"):
         evaluate_run(run, truth.with_mesh)
+
+
+@pytest.mark.parametrize("threshold", [0.0, -1.0, float("nan")])
+def test_a_threshold_that_is_no_distance_is_wrong_usage(perfect, truth, threshold):
+    with pytest.raises(UsageError, match="positive"):
+        evaluate_run(perfect, truth.with_mesh, threshold)
