@@ -19,9 +19,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.flow_data import data_sets, read_rgb
+from benchmarks.flow_data import data_sets
 from mvrecon.datasets.flow_pairs import FlowSample
 from mvrecon.errors import MvreconError, UsageError
+from mvrecon.formats.images import read_rgb
 from mvrecon.metrics.flow import (
     FlowErrors,
     end_point_error,
@@ -149,7 +150,8 @@ def report(
             *(_error_row(title, name, result) for (title, name), result in results.items()),
             "",
             "EPE in px over the pixels that remain when the least confident are dropped; the "
-            "oracle drops those with the largest error.",
+            "oracle drops those with the largest error. The confidence was fitted to such pairs: "
+            "`benchmarks.flow_confidence` tells how it does on data sets left out of the fit.",
             "",
             "| data set | model | all | 20 % dropped | 50 % dropped | oracle, 20 % dropped |",
             "|---|---|---|---|---|---|",

@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.flow_data import data_sets, posed_samples, read_rgb
+from benchmarks.flow_data import data_sets, posed_samples
 from mvrecon.datasets.flow_pairs import FlowSample
+from mvrecon.formats.images import read_rgb
 from mvrecon.metrics.flow import end_point_error
 from stages.flow.confidence import FEATURES, confidence_features, stays_inside
 from stages.flow.model import FlowModel, load_flow_model

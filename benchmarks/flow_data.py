@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mvrecon.datasets.flow_pairs import FlowSample, Truth
 from mvrecon.datasets.flyingchairs import flyingchairs_pairs
@@ -83,15 +81,3 @@ def _posed_sample(posed: PosedSet, first: int, second: int) -> FlowSample:
 
     name = f"{posed.root.name}-{first}-{second}"
     return FlowSample(name, posed.root / a.file, posed.root / b.file, read_truth)
-
-
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """RGB image (h, w, 3).
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    bgr_hw3 = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr_hw3 is None:
-        raise InputError(f"cannot read image {path}", "Restore the file from its data set")
-    return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)

@@ -10,12 +10,19 @@ FloatImage = NDArray[np.float32]
 
 FEATURES = ("residual", "motion", "unevenness", "photometric", "texture")
 # Logistic regression on pairs with true flow; `python -m benchmarks.flow_confidence` fits it.
-INTERCEPT = 1.62
-WEIGHTS = np.array([-0.77, -0.31, -0.58, -0.79, 0.81], np.float32)
+INTERCEPT = 2.63
+WEIGHTS = np.array([-0.72, -0.30, -0.61, -0.85, 1.06], np.float32)
 
 PHOTOMETRIC_SIGMA_PX = 2.0
 TEXTURE_SIGMA_PX = 1.5
 UNEVENNESS_SIZE_PX = 5
+# More texture than this, in grey levels of 0…1 per pixel, makes flow no surer.
+ENOUGH_TEXTURE = 0.018
+# Beyond what the pairs of the fit hold: blank areas, and images of different things.
+NO_TEXTURE = 0.0005
+NO_LIKENESS = 0.15
+PHOTOMETRIC_FLOOR = 0.005
+TEXTURE_FLOOR = 0.002
 
 
 def forward_backward_residual(forward_hw2: FloatImage, backward_hw2: FloatImage) -> FloatImage:
@@ -66,7 +73,7 @@ def flow_confidence(
     """
     features_fhw = confidence_features(first_rgb_hw3, second_rgb_hw3, forward_hw2, backward_hw2)
     logit_hw = np.tensordot(WEIGHTS, features_fhw, 1) + np.float32(INTERCEPT)
-    probability_hw = 1 / (1 + np.exp(-logit_hw))
+    probability_hw = _evidence(features_fhw) / (1 + np.exp(-logit_hw))
     return np.asarray(np.where(stays_inside(forward_hw2), probability_hw, 0), np.float32)
 
 
@@ -90,15 +97,26 @@ def confidence_features(
             np.log(residual_hw + 0.05),
             np.log1p(np.linalg.norm(forward_hw2, axis=-1)),
             np.log(_local_range(forward_hw2) + 0.05),
-            np.log(_photometric_residual(first, second, forward_hw2) + 0.005),
-            np.log(_texture(first) + 0.002),
+            np.log(_photometric_residual(first, second, forward_hw2) + PHOTOMETRIC_FLOOR),
+            np.log(np.minimum(_texture(first), ENOUGH_TEXTURE) + TEXTURE_FLOOR),
         ]
     )
     return np.asarray(features_fhw, np.float32)
 
 
+def _evidence(features_fhw: FloatImage) -> FloatImage:
+    """Factor in 0…1: near 1, but 0 without any texture and for images that do not match.
+
+    There the flow back agrees for want of any evidence, which no pair with truth teaches.
+    """
+    photometric_hw = np.exp(features_fhw[FEATURES.index("photometric")]) - PHOTOMETRIC_FLOOR
+    texture_hw = np.exp(features_fhw[FEATURES.index("texture")]) - TEXTURE_FLOOR
+    likeness_hw = 1 / (1 + (photometric_hw / NO_LIKENESS) ** 2)
+    return np.asarray(likeness_hw * texture_hw**2 / (texture_hw**2 + NO_TEXTURE**2), np.float32)
+
+
 def _grey(rgb_hw3: NDArray[np.uint8]) -> FloatImage:
-    return np.asarray(cv2.cvtColor(rgb_hw3, cv2.COLOR_RGB2GRAY), np.float32) / 255
+    return np.asarray(cv2.cvtColor(rgb_hw3, cv2.COLOR_RGB2GRAY), np.float32) / np.float32(255)
 
 
 def _local_range(flow_hw2: FloatImage) -> FloatImage:

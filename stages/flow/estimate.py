@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,12 +13,18 @@ from numpy.typing import NDArray
 from mvrecon.artifacts.flow import PAIRS_ITEM, FlowPair, load_pairs, pair_item
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
 from mvrecon.engine.stage import StageContext, StoredItems, Summary
-from mvrecon.errors import InputError, NotEnoughDataError
+from mvrecon.errors import NotEnoughDataError
+from mvrecon.formats.images import read_rgb
 from stages.flow.confidence import flow_confidence, forward_backward_residual, stays_inside
 from stages.flow.memo import DEFAULT_CAPACITY
 from stages.flow.model import FlowModel, load_flow_model
-from stages.flow.overlap import Features, candidate_pairs, detect_features, overlap_score
-from stages.flow.pairs import partner_pairs, sequence_pairs
+from stages.flow.overlap import (
+    OVERLAP_SIZE_PX,
+    candidate_pairs,
+    detect_features,
+    overlap_score,
+)
+from stages.flow.pairs import Pair, partner_pairs, sequence_pairs
 from stages.flow.stage import FlowConfig
 
 # A pixel counts as confident above this, a pair as usable above this share of them.
@@ -61,7 +66,8 @@ def estimate_pair(model: FlowModel, first_rgb_hw3: Image, second_rgb_hw3: Image)
     """
     height, width = first_rgb_hw3.shape[:2]
     if second_rgb_hw3.shape[:2] != (height, width):
-        second_rgb_hw3 = _resized(second_rgb_hw3, width, height)
+        resized = cv2.resize(second_rgb_hw3, (width, height), interpolation=cv2.INTER_AREA)
+        second_rgb_hw3 = np.asarray(resized, np.uint8)
     estimate = model.estimate(first_rgb_hw3, second_rgb_hw3)
     forward, backward = estimate.forward_hw2, estimate.backward_hw2
     confidences = []
@@ -85,26 +91,27 @@ def choose_pairs(context: StageContext[FlowConfig], frames: FrameTable) -> list[
         raise NotEnoughDataError(
             f"only {len(names)} key frame is left", "Flow needs two images or more of the scene"
         )
-    config = context.config
     if frames.kind == "sequence":
-        pairs = sequence_pairs(len(names), config.offsets)
+        pairs = sequence_pairs(len(names), context.config.offsets)
     else:
-        images: list[Features] = [
-            detect_features(read_rgb(context.inputs["frames"].path(image_item(name))))
-            for name in context.track(names, unit="photo")
-        ]
-        candidates = candidate_pairs(images, config.partners)
-        scores = {
-            pair: overlap_score(images[pair[0]], images[pair[1]])
-            for pair in context.track(candidates, unit="candidate pair")
-        }
-        overlaps = {pair: score for pair, score in scores.items() if score > 0}
-        if not overlaps:
-            raise NotEnoughDataError(
-                "no two photos show the same part of a scene", "Take photos that overlap by half"
-            )
-        pairs = partner_pairs(overlaps, len(names), config.partners)
+        pairs = _photo_pairs(context, names)
     return [(names[first], names[second]) for first, second in pairs]
+
+
+def _photo_pairs(context: StageContext[FlowConfig], names: list[str]) -> list[Pair]:
+    read_image = working_images(context.inputs["frames"], OVERLAP_SIZE_PX)
+    images = [detect_features(read_image(name)) for name in context.track(names, unit="photo")]
+    candidates = candidate_pairs(images, context.config.partners)
+    scores = {
+        (first, second): overlap_score(images[first], images[second])
+        for first, second in context.track(candidates, unit="candidate pair")
+    }
+    overlaps = {pair: score for pair, score in scores.items() if score > 0}
+    if not overlaps:
+        raise NotEnoughDataError(
+            "no two photos show the same part of a scene", "Take photos that overlap by half"
+        )
+    return partner_pairs(overlaps, len(names), context.config.partners)
 
 
 def working_images(frames: StoredItems, max_size_px: int) -> Callable[[str], Image]:
@@ -115,26 +122,9 @@ def working_images(frames: StoredItems, max_size_px: int) -> Callable[[str], Ima
 
     @lru_cache(maxsize=DEFAULT_CAPACITY)
     def read(name: str) -> Image:
-        rgb_hw3 = read_rgb(frames.path(image_item(name)))
-        height, width = rgb_hw3.shape[:2]
-        scale = max_size_px / max(height, width)
-        if scale >= 1:
-            return rgb_hw3
-        return _resized(rgb_hw3, max(round(width * scale), 1), max(round(height * scale), 1))
+        return read_rgb(frames.path(image_item(name)), max_size_px)
 
     return read
-
-
-def read_rgb(path: Path) -> Image:
-    """RGB image (h, w, 3).
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    bgr_hw3 = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if bgr_hw3 is None:
-        raise InputError(f"cannot read key frame {path}", "Rerun the frames stage")
-    return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)
 
 
 def summarize(pairs: list[tuple[str, str]], load: Callable[[tuple[str, str]], FlowPair]) -> Summary:
@@ -170,9 +160,3 @@ def _warnings(useless: list[str]) -> tuple[str, ...]:
     more = len(useless) - WARNED_PAIRS
     named = ", ".join(useless[:WARNED_PAIRS]) + (f" and {more} more" if more > 0 else "")
     return (f"Almost no flow is trusted between the key frames {named}.",)
-
-
-def _resized(rgb_hw3: Image, width: int, height: int) -> Image:
-    shrinks = width * height < rgb_hw3.shape[0] * rgb_hw3.shape[1]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(rgb_hw3, (width, height), interpolation=method), np.uint8)

@@ -37,12 +37,8 @@ class Features:
 
 
 def detect_features(rgb_hw3: NDArray[np.uint8]) -> Features:
-    """SIFT at low resolution."""
-    scale = min(1.0, OVERLAP_SIZE_PX / max(rgb_hw3.shape[:2]))
-    size = (max(round(rgb_hw3.shape[1] * scale), 1), max(round(rgb_hw3.shape[0] * scale), 1))
-    grey_hw = cv2.cvtColor(
-        cv2.resize(rgb_hw3, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY
-    )
+    """SIFT in an image that should be small."""
+    grey_hw = cv2.cvtColor(rgb_hw3, cv2.COLOR_RGB2GRAY)
     keypoints, descriptors_nd = cv2.SIFT.create(FEATURES_PER_IMAGE).detectAndCompute(grey_hw, None)
     if descriptors_nd is None:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))

@@ -1,0 +1,35 @@
+import numpy as np
+
+from stages.flow.overlap import candidate_pairs, detect_features, overlap_score
+from tests.stages.flow.scenes import texture
+
+
+def views(count: int, seed: int, step: int = 40) -> list[np.ndarray]:
+    """Windows that slide along one strip."""
+    strip = texture(200, 260 + step * count, seed)
+    return [np.ascontiguousarray(strip[:, step * i : step * i + 260]) for i in range(count)]
+
+
+def test_overlap_falls_with_distance_and_is_none_between_scenes():
+    near, middle, far = (detect_features(image) for image in views(3, seed=5, step=90))
+    other = detect_features(views(1, seed=6)[0])
+    assert overlap_score(near, middle) > overlap_score(near, far) >= 0
+    assert overlap_score(near, other) == 0
+
+
+def test_images_without_features_overlap_with_nothing():
+    blank = detect_features(np.full((80, 80, 3), 90, np.uint8))
+    assert overlap_score(blank, detect_features(views(1, seed=5)[0])) == 0
+
+
+def test_few_images_are_all_candidates():
+    features = [detect_features(image) for image in views(4, seed=5)]
+    assert len(candidate_pairs(features, partners=4)) == 6
+
+
+def test_candidates_of_many_images_are_of_the_same_scene():
+    images = [image for seed in range(4) for image in views(5, seed=10 + seed)]
+    pairs = candidate_pairs([detect_features(image) for image in images], partners=1)
+    assert len(pairs) <= 2 * len(images)
+    same_scene = [first // 5 == second // 5 for first, second in pairs]
+    assert np.mean(same_scene) > 0.8
