@@ -33,6 +33,8 @@ SMOOTHING_SIGMA_PX = 3.0
 # Each round tries offsets of so many sweep steps, −3…3 times.
 REFINEMENT_STEPS = (0.5, 0.2)
 OFFSETS = np.arange(-3, 4)
+# Where the images cannot tell, the surface stays where it is.
+OFFSET_COST = 2
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ def _refine(view: View, neighbors: Sequence[View], surface_hw: FloatMap, step: f
         offsets=OFFSETS * np.float64(step),
         window_px=REFINEMENT_WINDOW_PX,
     )
+    costs_hdw += (OFFSET_COST * np.abs(OFFSETS)).astype(np.uint8)[:, None]
     total_hdw = aggregate(
         costs_hdw, view.gray_hw, REFINEMENT_SMALL_PENALTY, REFINEMENT_LARGE_PENALTY
     )
