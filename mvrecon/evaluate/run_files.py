@@ -90,7 +90,7 @@ def match_frames(frames: Sequence[RunFrame], posed_set: PosedSet) -> list[Matche
     last = max((int(frame.source) for frame in frames if frame.source.isdecimal()), default=-1)
     if last >= len(posed_set.images):
         raise InputError(
-            f"{posed_set.root} has {len(posed_set.images)} frames, the run's video has frame {last}",
+            f"{posed_set.root} has {len(posed_set.images)} frames, the run's video has more",
             remedy,
         )
     names = Counter(PurePosixPath(image.file).name for image in posed_set.images)
