@@ -263,7 +263,3 @@ def _make_parser() -> Parser:
 
     add("doctor", _doctor, "what this machine lacks, and the command that mends it")
     return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -43,35 +45,25 @@ class RunContext(Generic[C]):
         self.out.expect(list(names))
         missing = [name for name in names if not self.out.has(name)]
         done = len(names) - len(missing)
-        with Progress(self.name, len(names), unit, done) as progress:
-            if self.workers == 1:
-                for name in missing:
-                    make(name)
-                    progress.advance()
-            elif missing:
-                self._make_in_threads(missing, make, progress)
+        with Progress(self.name, len(names), unit, done) as progress, single_native_thread():
+            self._make_in_threads(missing, make, progress)
 
     def _make_in_threads(
         self, names: Sequence[str], make: Callable[[str], None], progress: Progress
     ) -> None:
-        threads = min(self.workers, len(names))
-        share = max(1, self.workers // threads)
         waiting = iter(names)
-        with (
-            native_threads(share),
-            ThreadPoolExecutor(threads, initializer=set_torch_threads, initargs=(share,)) as pool,
-        ):
+        with ThreadPoolExecutor(self.workers, initializer=set_single_torch_thread) as pool:
             running: set[Future[None]] = set()
             try:
-                for _ in range(threads):
-                    running.add(pool.submit(make, next(waiting)))
+                for name in islice(waiting, self.workers):
+                    running.add(pool.submit(make, name))
                 while running:
                     finished, running = wait(running, return_when=FIRST_COMPLETED)
                     for future in finished:
                         future.result()
                         progress.advance()
-                        if (name := next(waiting, None)) is not None:
-                            running.add(pool.submit(make, name))
+                        if (next_name := next(waiting, None)) is not None:
+                            running.add(pool.submit(make, next_name))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -95,28 +87,25 @@ class RunContext(Generic[C]):
         return run_isolated(function, arguments, log, f"stage {self.name}")
 
 
-class native_threads:  # noqa: N801 - a context manager, used like a function
-    """While it lasts, OpenCV uses this many threads in each call."""
+@contextmanager
+def single_native_thread() -> Iterator[None]:
+    """While it lasts, OpenCV uses one thread a call: items run side by side instead.
 
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._before = count
+    Some of OpenCV's results (DIS) depend on its number of threads.
+    """
+    import cv2
 
-    def __enter__(self) -> None:
-        import cv2
-
-        self._before = cv2.getNumThreads()
-        cv2.setNumThreads(self._count)
-
-    def __exit__(self, *_: object) -> None:
-        import cv2
-
-        cv2.setNumThreads(self._before)
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
-def set_torch_threads(count: int) -> None:
-    """Let torch use this many threads when called from the current thread."""
+def set_single_torch_thread() -> None:
+    """Let torch use one thread when called from the current thread."""
     if "torch" in sys.modules:
         import torch
 
-        torch.set_num_threads(count)
+        torch.set_num_threads(1)

@@ -153,9 +153,15 @@ def _processor_seconds(pid: int) -> float | None:
 
 def _crash(label: str, status: int, log: Path) -> StageCrashError:
     cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
-    last_words = next((line for line in reversed(lines) if line), "nothing printed")
+    last_words = _last_words(log.read_text(errors="replace"))
     return StageCrashError(
         f"{label} was ended by its native code ({cause}: {last_words[:LAST_WORDS_CHARACTERS]})",
         f"Its output is in {log}; what was finished is kept",
     )
+
+
+def _last_words(output: str) -> str:
+    """What a dying process said of the reason: its last line that is no stack frame."""
+    lines = [line.strip() for line in output.splitlines()]
+    telling = [line for line in lines if line and not line.startswith(("@", "***"))]
+    return telling[-1] if telling else "nothing printed"
