@@ -88,18 +88,18 @@ def _window_view(products_nps: Tensor) -> Tensor:
     )
 
 
-def best_shift(log_window_bkhw: Tensor) -> tuple[Tensor, Tensor]:
-    """The expected shift (b, 2, h, w), and the probability of the likeliest and of none.
+def best_shift(log_window_bhwk: Tensor) -> tuple[Tensor, Tensor]:
+    """The expected shift (b, 2, h, w), and the probabilities of the likeliest and of none.
 
     Args:
-        log_window_bkhw: logarithm of the probability of each shift of the window.
+        log_window_bhwk: logarithm of the probability of each shift of the window.
     """
-    probability = log_window_bkhw.exp()
+    probability = log_window_bhwk.exp()
     offsets = torch.arange(-RADIUS, RADIUS + 1, device=probability.device, dtype=torch.float32)
     y, x = torch.meshgrid(offsets, offsets, indexing="ij")
-    shift = torch.einsum("bkhw,ck->bchw", probability, torch.stack([x, y]).flatten(1))
-    centre = probability.shape[1] // 2
-    peak = torch.cat([probability.amax(1, keepdim=True), probability[:, centre, None]], 1)
+    shift = (probability @ torch.stack([x, y], -1).view(-1, 2)).permute(0, 3, 1, 2)
+    centre = probability.shape[-1] // 2
+    peak = torch.stack([probability.amax(-1), probability[..., centre]], 1)
     return shift, peak.detach()
 
 

@@ -80,7 +80,7 @@ class Step:
     Attributes:
         stride: pixels of the image per pixel of this level.
         before_b2hw, flow_b2hw: flow before and after it, in pixels of this level.
-        log_window_bkhw: logarithm of the probability of each shift (see `local_correlation`).
+        log_window_bhwk: logarithm of the probability of each shift (see `local_correlation`).
         start_b2hw: the initial flow at this level.
         share_b1hw: how much of the initial flow's detail the next level keeps.
     """
@@ -88,7 +88,7 @@ class Step:
     stride: int
     before_b2hw: Tensor
     flow_b2hw: Tensor
-    log_window_bkhw: Tensor
+    log_window_bhwk: Tensor
     start_b2hw: Tensor
     share_b1hw: Tensor
 
@@ -217,16 +217,13 @@ class Upsampler(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Flow at full size in pixels, and the mixture's parameters."""
         x = F.relu(self.trunk(torch.cat([state, context], 1)))
-        weights = self.mask(x).float().unflatten(1, (9, 16)).softmax(1)
         both = torch.cat([coarse_flow, start], 1)
-        height, width = both.shape[-2:]
-        near = F.pad(both, (1, 1, 1, 1), mode="replicate")
-        upsampled = torch.zeros((), device=x.device)
-        for tap in range(9):
-            row, column = divmod(tap, 3)
-            shifted = near[:, :, None, row : row + height, column : column + width]
-            upsampled = upsampled + shifted * weights[:, None, tap]
-        flow, smooth_start = F.pixel_shuffle(4.0 * upsampled.flatten(1, 2), 4).chunk(2, 1)
+        count, _, height, width = both.shape
+        weights = self.mask(x).float().permute(0, 2, 3, 1).reshape(-1, 9, 16).softmax(1)
+        near = F.unfold(F.pad(both, (1, 1, 1, 1), mode="replicate"), 3)
+        near = near.view(count, 4, 9, -1).permute(0, 3, 1, 2).reshape(-1, 4, 9)
+        upsampled = torch.bmm(near, weights).view(count, height, width, 64).permute(0, 3, 1, 2)
+        flow, smooth_start = F.pixel_shuffle(4.0 * upsampled, 4).chunk(2, 1)
         share = 1.0 + F.pixel_shuffle(self.detail(x).float(), 4)
         mixture = F.interpolate(self.mixture(x).float(), scale_factor=4.0, mode="bilinear")
         return flow + share * (fine_start - smooth_start), mixture
@@ -297,7 +294,8 @@ class Mvflow(nn.Module):
     ) -> tuple[Tensor, Step]:
         jump, trust = far_match
         correlation = local_correlation(place.first, warp(place.second, flow))
-        log_window = (self.log_sharpness.exp() * correlation.float()).log_softmax(1)
+        logits_bhwk = self.log_sharpness.exp() * correlation.permute(0, 2, 3, 1).float()
+        log_window = logits_bhwk.log_softmax(-1)
         shift, peak = best_shift(log_window)
         cues = [
             flow / 8.0,

@@ -14,9 +14,9 @@ from torch import Tensor
 from mvrecon.synthetic.training.batch import Draws
 from stages.flow.dis import PRESETS, DisPreset
 
-MEDIUM_SHARE = 0.7
-DROPPED_SHARE = 0.12
-SPOILT_SHARE = 0.2
+MEDIUM_SHARE = 0.8
+DROPPED_SHARE = 0.06
+SPOILT_SHARE = 0.12
 PATCH_PX = 48
 QUICKER: tuple[DisPreset, ...] = ("ultrafast", "fast")
 

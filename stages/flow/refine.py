@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from stages.flow.energy import EnergyWeights, consistent, flow_energy
@@ -60,10 +61,13 @@ def refine_flow(
     others_b3hw = images_b3hw.flip(0)
     start = torch.from_numpy(np.stack(flows_hw2)).permute(0, 3, 1, 2)
     visible_bhw = consistent(start, start.flip(0))
-    flow = start.clone().requires_grad_()
-    optimizer = torch.optim.Adam([flow], lr=STEP_PX)
+    # A correction at half the size: neighbours move together, which steadies the descent.
+    height, width = start.shape[-2:]
+    correction = torch.zeros(2, 2, -(-height // 2), -(-width // 2), requires_grad=True)
+    optimizer = torch.optim.Adam([correction], lr=STEP_PX)
     best, least = start, float("inf")
     for step in range(iterations + 1):
+        flow = start + F.interpolate(correction, (height, width), mode="bilinear")
         energy = flow_energy(images_b3hw, others_b3hw, flow, visible_bhw, weights)
         if float(energy.detach()) < least:
             best, least = flow.detach().clone(), float(energy.detach())

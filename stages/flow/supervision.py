@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -15,6 +16,8 @@ from stages.flow.mvflow_losses import endpoint_error, supervised_loss, weighted_
 from stages.flow.mvflow_network import Mvflow
 from stages.flow.mvflow_start import training_start
 from stages.flow.training import TrainingSettings
+
+USES, APART = 3, 8
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class SyntheticSample:
 class SyntheticPairs(Dataset[SyntheticSample]):
     """Endless augmented pairs, by training step.
 
+    Making scenes is a good part of the cost of a step, so each is used three times: as it is
+    and mirrored either way, always with fresh augmentation and another initial flow. The
+    uses lie `APART` steps from each other.
+
     Args:
         textures_nhw3: uint8, RGB.
         settings: how to train.
@@ -40,14 +47,23 @@ class SyntheticPairs(Dataset[SyntheticSample]):
     def __init__(self, textures_nhw3: Tensor, settings: TrainingSettings) -> None:
         self.textures_nhw3 = textures_nhw3
         self.settings = settings
+        self._scenes = lru_cache(maxsize=APART)(self._make_scenes)
 
     def __getitem__(self, step: int) -> SyntheticSample:
         """The sample of one step."""
-        draws = Draws(self.settings.seed, step, self.textures_nhw3.device)
-        size_hw, count = self.settings.size_hw, self.settings.batch
-        batch = augment(scene_batch(self.textures_nhw3, draws, size_hw, count), draws)
+        block, position = divmod(step, USES * APART)
+        use, scene = divmod(position, APART)
+        batch = self._scenes(block * APART + scene)
+        if use > 0:
+            batch = batch.mirrored(use - 1)
+        draws = Draws(self.settings.seed + 1, step, self.textures_nhw3.device)
+        batch = augment(batch, draws)
         start_b2hw = training_start(batch.first_b3hw, batch.second_b3hw, draws)
         return SyntheticSample(batch, start_b2hw)
+
+    def _make_scenes(self, index: int) -> FlowBatch:
+        draws = Draws(self.settings.seed, index, self.textures_nhw3.device)
+        return scene_batch(self.textures_nhw3, draws, self.settings.size_hw, self.settings.batch)
 
 
 def supervised(network: Mvflow, sample: SyntheticSample) -> tuple[Tensor, dict[str, float]]:

@@ -84,7 +84,9 @@ class Trainer:
         self.device = device
         self.model = Mvflow(network).to(device)
         self.averaged = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=0.0, weight_decay=1e-5)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=0.0, weight_decay=1e-5, fused=True
+        )
         self.step = 0
         self.seconds = 0.0
 
@@ -123,8 +125,10 @@ class Trainer:
 
     def _average(self) -> None:
         decay = min(self.settings.average, self.step / (self.step + 10.0))
-        for name, value in self.model.state_dict().items():
-            self.averaged[name].lerp_(value, 1.0 - decay)
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.averaged.values()), list(self.model.state_dict().values()), 1.0 - decay
+            )
 
     def save(self, path: Path) -> None:
         """Write everything that the next step depends on."""

@@ -29,6 +29,13 @@ class FlowBatch:
         """The same motion with other colours."""
         return replace(self, first_b3hw=first_b3hw, second_b3hw=second_b3hw)
 
+    def mirrored(self, axis: int) -> FlowBatch:
+        """Mirrored left to right (axis 0) or top to bottom (axis 1)."""
+        first, second, flow, visible = (part.flip(-1 - axis) for part in _fields(self))
+        sign = torch.ones(2, 1, 1, device=flow.device)
+        sign[axis] = -1.0
+        return FlowBatch(first, second, flow * sign, visible)
+
     def to(self, device: torch.device) -> FlowBatch:
         """The same on another device."""
         return FlowBatch(*(field.to(device) for field in _fields(self)))

@@ -50,3 +50,13 @@ def test_the_same_seed_and_index_give_the_same_pairs():
     assert torch.equal(one.second_b3hw, same.second_b3hw)
     assert torch.equal(one.flow_b2hw, same.flow_b2hw)
     assert not torch.equal(one.flow_b2hw, other.flow_b2hw)
+
+
+def test_a_mirrored_pair_is_still_exact():
+    batch = make(2)
+    for axis in (0, 1):
+        mirrored = batch.mirrored(axis)
+        grid = pixel_grid(*SIZE, CPU).permute(2, 0, 1)
+        target = (mirrored.flow_b2hw + grid).permute(0, 2, 3, 1)
+        error = (sample(mirrored.second_b3hw, target) - mirrored.first_b3hw).abs().mean(1)
+        assert error[mirrored.visible_bhw].median() < 0.01

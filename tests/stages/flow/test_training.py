@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mvrecon.errors import NotEnoughDataError
+from mvrecon.synthetic.training.textures import procedural_textures
+from stages.flow.adaptation import ClipPairs, unsupervised
+from stages.flow.mvflow_network import Mvflow, MvflowSettings
+from stages.flow.supervision import SyntheticPairs, supervised
+from stages.flow.training import CHECKPOINT, LOSSES, Trainer, TrainingSettings, train
+from stages.flow.validation import validate, validation_pairs
+from tests.stages.flow.scenes import texture
+
+NETWORK = MvflowSettings(widths=(16, 24, 32), features=16, hidden=16, updates=(1, 1, 1))
+SETTINGS = TrainingSettings(
+    batch=1, size_hw=(64, 64), learning_rate=3e-3, warmup_steps=1, save_every=2, validate_every=3
+)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def data() -> SyntheticPairs:
+    return SyntheticPairs(procedural_textures(4), SETTINGS)
+
+
+def new_trainer() -> Trainer:
+    return Trainer(SETTINGS, supervised, CPU, NETWORK)
+
+
+def nothing(network: Mvflow) -> dict[str, float]:
+    return {}
+
+
+def test_steps_on_one_batch_reduce_the_loss(data: SyntheticPairs):
+    trainer, sample = new_trainer(), data[0]
+    losses = [trainer.train_step(sample)["loss"] for _ in range(15)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_an_interrupted_run_continues_to_the_same_state(data: SyntheticPairs, tmp_path: Path):
+    whole = new_trainer()
+    for step in range(5):
+        whole.train_step(data[step])
+    broken = new_trainer()
+    for step in range(3):
+        broken.train_step(data[step])
+        if broken.step == 2:
+            broken.save(tmp_path / CHECKPOINT)
+    # The third step was not saved: the next process does it again.
+    resumed = new_trainer()
+    resumed.load(tmp_path / CHECKPOINT)
+    assert resumed.step == 2
+    for step in range(resumed.step, 5):
+        resumed.train_step(data[step])
+    assert resumed.step == whole.step
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], value)
+        assert torch.equal(resumed.averaged[name], whole.averaged[name])
+
+
+def test_a_piece_of_training_leaves_its_records(data: SyntheticPairs, tmp_path: Path):
+    pairs = validation_pairs(data.textures_nhw3, 2, (64, 96))
+
+    def check(network: Mvflow) -> dict[str, float]:
+        return validate(network, pairs, tmp_path / "validation.png")
+
+    rows = train(new_trainer(), data, tmp_path, 10.0, check)
+    first = next(rows)
+    rows.close()
+    assert first["step"] == 3
+    assert first["validation_start_epe_px"] > 0.0
+    assert first["validation_kept_epe_px"] <= first["validation_epe_px"]
+    with (tmp_path / LOSSES).open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3"]
+    picture = cv2.imread(str(tmp_path / "validation.png"))
+    assert picture.shape == (64, 5 * 96, 3)
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 2
+
+
+def test_a_half_written_checkpoint_is_not_read(data: SyntheticPairs, tmp_path: Path):
+    trainer = new_trainer()
+    trainer.train_step(data[0])
+    trainer.save(tmp_path / CHECKPOINT)
+    (tmp_path / "checkpoint.partial").write_bytes(b"broken off")
+    rows = train(new_trainer(), data, tmp_path, 0.0, nothing)
+    assert list(rows) == []
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 2
+
+
+def test_adaptation_lowers_the_energy_of_a_clip():
+    whole = texture(110, 150, 3)
+    frames = [np.ascontiguousarray(whole[i : i + 80, 2 * i : 2 * i + 112]) for i in range(4)]
+    settings = TrainingSettings(batch=1, size_hw=(64, 64), learning_rate=3e-3, warmup_steps=1)
+    sample = ClipPairs(frames, settings)[0]
+    spoilt = type(sample)(
+        sample.first_b3hw,
+        sample.second_b3hw,
+        sample.forward_b2hw + 1.0,
+        sample.backward_b2hw - 1.0,
+    )
+    trainer = Trainer(settings, unsupervised, CPU, NETWORK)
+    losses = [trainer.train_step(spoilt)["loss"] for _ in range(15)]
+    assert losses[-1] < 0.95 * losses[0]
+
+
+def test_adaptation_needs_frames_that_hold_a_crop():
+    settings = TrainingSettings(batch=1, size_hw=(64, 96))
+    with pytest.raises(NotEnoughDataError, match="fewer than two"):
+        ClipPairs([texture(80, 112, 1)], settings)
+    with pytest.raises(NotEnoughDataError, match="smaller than"):
+        ClipPairs([texture(40, 112, 1)] * 2, settings)
