@@ -13,7 +13,6 @@ from torch.utils.data import Dataset
 
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.synthetic.training.batch import Draws
-from stages.flow.dis import DisPreset
 from stages.flow.energy import EnergyWeights, charbonnier, consistent, flow_energy
 from stages.flow.mvflow_correlation import warp
 from stages.flow.mvflow_network import Mvflow
@@ -72,8 +71,7 @@ class ClipPairs(Dataset[ClipSample]):
         draws = Draws(self.settings.seed, step, torch.device("cpu"))
         crops: list[tuple[Tensor, Tensor]] = [self._crop(draws) for _ in range(self.settings.batch)]
         first, second = (torch.stack(images) for images in zip(*crops, strict=True))
-        presets: list[DisPreset] = ["medium"] * len(crops)
-        forward, backward = dis_starts(first, second, presets), dis_starts(second, first, presets)
+        forward, backward = dis_starts(first, second), dis_starts(second, first)
         return ClipSample(first, second, forward, backward)
 
     def _crop(self, draws: Draws) -> tuple[Tensor, Tensor]:

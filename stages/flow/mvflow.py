@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from mvrecon.errors import UsageError
 from stages.flow.dis import DisFlow
 from stages.flow.memo import ImageMemo
 from stages.flow.model import FlowEstimate
-from stages.flow.mvflow_network import Encoded, Mvflow, MvflowSettings, probability_within
+from stages.flow.mvflow_confidence import Calibration, confidence
+from stages.flow.mvflow_network import Encoded, Mvflow, MvflowSettings
+from stages.flow.training import save_atomically
 
 SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "mvflow.pt"
 STRIDE = 16
@@ -33,11 +36,18 @@ class MvflowFlow:
 
     Args:
         network: with its weights.
+        calibration: of the confidence.
         largest_side_px: images beyond this are worked on at a smaller size.
     """
 
-    def __init__(self, network: Mvflow, largest_side_px: int = LARGEST_SIDE_PX) -> None:
+    def __init__(
+        self,
+        network: Mvflow,
+        calibration: Calibration | None = None,
+        largest_side_px: int = LARGEST_SIDE_PX,
+    ) -> None:
         self.network = network.eval()
+        self.calibration = calibration or Calibration()
         self.largest_side_px = largest_side_px
         self._start = DisFlow("medium")
         self._encodings = ImageMemo(self._encode)
@@ -56,8 +66,8 @@ class MvflowFlow:
             output = self.network.flow(
                 _joined(encoded), _joined(encoded[::-1]).features, start_b2hw
             )
-            confidence_b1hw = probability_within(output.mixture_b3hw)[:, None]
-            both = torch.cat([output.flow_b2hw, confidence_b1hw], 1)
+            confidence_bhw = confidence(output, output.flow_b2hw.flip(0), self.calibration)
+            both = torch.cat([output.flow_b2hw, confidence_bhw[:, None]], 1)
             left, _, top, _ = _padding(*working_hw)
             both = both[:, :, top : top + working_hw[0], left : left + working_hw[1]]
             if working_hw != (height, width):
@@ -86,8 +96,8 @@ class MvflowFlow:
         return np.asarray(cv2.resize(rgb_hw3, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def load_mvflow(path: Path | None = None) -> Mvflow:
-    """The network with its shipped weights, or with those of an exported file.
+def load_mvflow(path: Path | None = None) -> tuple[Mvflow, Calibration]:
+    """The network and its calibration: the shipped ones, or those of an exported file.
 
     Raises:
         UsageError: the file is missing or holds something else.
@@ -97,9 +107,22 @@ def load_mvflow(path: Path | None = None) -> Mvflow:
         stored: Any = torch.load(path, map_location="cpu", weights_only=True)
         network = Mvflow(MvflowSettings(**stored["network"]))
         network.load_state_dict(stored["weights"])
+        calibration = Calibration(*stored["calibration"])
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
         raise UsageError(f"cannot use {path} as mvflow weights", WEIGHTS_REMEDY) from error
-    return network
+    return network, calibration
+
+
+def export_mvflow(network: Mvflow, calibration: Calibration, path: Path) -> None:
+    """Write what `load_mvflow` reads; the weights are stored with 16 bits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.cpu().half() for name, value in network.state_dict().items()}
+    stored = {
+        "network": asdict(network.settings),
+        "weights": weights,
+        "calibration": list(calibration),
+    }
+    save_atomically(stored, path)
 
 
 def _joined(images: list[Encoded]) -> Encoded:

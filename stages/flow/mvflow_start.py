@@ -32,8 +32,11 @@ def training_start(first_b3hw: Tensor, second_b3hw: Tensor, draws: Draws) -> Ten
     return _spoil(dis_starts(first_b3hw, second_b3hw, presets), draws)
 
 
-def dis_starts(first_b3hw: Tensor, second_b3hw: Tensor, presets: Sequence[DisPreset]) -> Tensor:
-    """Flow (b, 2, h, w) of DIS with a preset for each pair."""
+def dis_starts(
+    first_b3hw: Tensor, second_b3hw: Tensor, presets: Sequence[DisPreset] | None = None
+) -> Tensor:
+    """Flow (b, 2, h, w) of DIS, with a preset for each pair (medium if None)."""
+    presets = presets or ["medium"] * len(first_b3hw)
     pairs = zip(_to_grey(first_b3hw), _to_grey(second_b3hw), presets, strict=True)
     flows = []
     for first_hw, second_hw, preset in pairs:

@@ -188,13 +188,6 @@ def train(
     trainer.save(folder / CHECKPOINT)
 
 
-def export_weights(network: Mvflow, path: Path) -> None:
-    """Write what `load_mvflow` reads: sizes and weights, nothing else."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
-    save_atomically({"network": asdict(network.settings), "weights": weights}, path)
-
-
 def append_row(path: Path, row: dict[str, float]) -> None:
     """Add a line to a table, with its heading if it is the first."""
     new = not path.is_file()

@@ -15,7 +15,6 @@ from mvrecon.formats.flow_colours import flow_to_rgb
 from mvrecon.synthetic.training.augmentation import augment
 from mvrecon.synthetic.training.batch import Draws, FlowBatch
 from mvrecon.synthetic.training.scenes import scene_batch
-from stages.flow.dis import DisPreset
 from stages.flow.mvflow_losses import endpoint_error
 from stages.flow.mvflow_network import Mvflow, probability_within
 from stages.flow.mvflow_start import dis_starts
@@ -39,8 +38,7 @@ def validation_pairs(
     """The same pairs each time, from a seed that training does not use."""
     draws = Draws(SEED, 0, textures_nhw3.device)
     batch = augment(scene_batch(textures_nhw3, draws, size_hw, count), draws)
-    presets: list[DisPreset] = ["medium"] * count
-    return ValidationPairs(batch, dis_starts(batch.first_b3hw, batch.second_b3hw, presets))
+    return ValidationPairs(batch, dis_starts(batch.first_b3hw, batch.second_b3hw))
 
 
 def validate(network: Mvflow, pairs: ValidationPairs, picture: Path) -> dict[str, float]:

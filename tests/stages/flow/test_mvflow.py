@@ -8,7 +8,8 @@ import torch
 
 from mvrecon.errors import UsageError
 from stages.flow.dis import DisFlow
-from stages.flow.mvflow import MvflowFlow, load_mvflow
+from stages.flow.mvflow import MvflowFlow, export_mvflow, load_mvflow
+from stages.flow.mvflow_confidence import Calibration, _regress, confidence
 from stages.flow.mvflow_correlation import (
     RADIUS,
     best_matches,
@@ -18,7 +19,6 @@ from stages.flow.mvflow_correlation import (
     warp,
 )
 from stages.flow.mvflow_network import Mvflow, MvflowSettings, mixture_terms, probability_within
-from stages.flow.training import export_weights
 from tests.stages.flow.scenes import SIZE, texture
 
 SMALL = MvflowSettings(widths=(16, 24, 32), features=16, hidden=16, updates=(1, 1, 1))
@@ -136,11 +136,31 @@ def test_probability_is_that_of_the_mixture():
 
 
 def test_exported_weights_come_back(untrained: Mvflow, tmp_path: Path):
-    export_weights(untrained, tmp_path / "weights.pt")
-    loaded = load_mvflow(tmp_path / "weights.pt")
+    calibration = Calibration(0.5, 1.5, -0.25)
+    export_mvflow(untrained, calibration, tmp_path / "weights.pt")
+    loaded, loaded_calibration = load_mvflow(tmp_path / "weights.pt")
     assert loaded.settings == SMALL
+    assert loaded_calibration == calibration
     for name, value in untrained.state_dict().items():
-        assert torch.equal(loaded.state_dict()[name], value)
+        torch.testing.assert_close(loaded.state_dict()[name], value, atol=1e-3, rtol=1e-3)
+
+
+def test_calibration_recovers_known_odds():
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(3, 50_000, generator=generator)
+    features[0] = 1.0
+    odds = torch.sigmoid(torch.tensor([0.3, 0.8, -1.2]) @ features)
+    right = (torch.rand(50_000, generator=generator) < odds).float()
+    assert _regress(features, right) == pytest.approx((0.3, 0.8, -1.2), abs=0.06)
+
+
+def test_confidence_falls_where_the_way_back_misses(untrained: Mvflow):
+    flow, miss = torch.zeros(1, 2, 64, 64), torch.zeros(1, 2, 64, 64)
+    miss[..., 32:] = 4.0
+    with torch.inference_mode():
+        output = untrained(*torch.rand(2, 1, 3, 64, 64), flow)
+    trusted = confidence(output, miss, Calibration(0.0, 1.0, -1.0))[0]
+    assert trusted[:, 32:].max() < trusted[:, :32].min()
 
 
 def test_foreign_weights_are_an_error(tmp_path: Path):
