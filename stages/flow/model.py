@@ -52,9 +52,16 @@ def _raft_small(config: FlowConfig) -> FlowModel:
     return RaftFlow(load_raft_small(_weights(config)), config.updates)
 
 
+def _mvflow(config: FlowConfig) -> FlowModel:
+    from stages.flow.mvflow import MvflowFlow, load_mvflow
+
+    return MvflowFlow(*load_mvflow(config.weights))
+
+
 MODELS: Mapping[str, Callable[[FlowConfig], FlowModel]] = {
     "dis": _dis,
     "raft-small": _raft_small,
+    "mvflow": _mvflow,
 }
 
 
@@ -64,7 +71,12 @@ def load_flow_model(config: FlowConfig) -> FlowModel:
     Raises:
         UsageError: its weights are missing or do not fit.
     """
-    return MODELS[config.model](config)
+    model = MODELS[config.model](config)
+    if config.refine == 0:
+        return model
+    from stages.flow.refine import RefinedFlow
+
+    return RefinedFlow(model, config.refine)
 
 
 def _weights(config: FlowConfig) -> Path:

@@ -19,9 +19,9 @@ from stages.flow.memo import ImageMemo
 from stages.flow.model import FlowEstimate
 from stages.flow.mvflow_confidence import Calibration, confidence
 from stages.flow.mvflow_network import Encoded, Mvflow, MvflowSettings
+from stages.flow.stage import MVFLOW_WEIGHTS
 from stages.flow.training import save_atomically
 
-SHIPPED_WEIGHTS = Path(__file__).parent / "weights" / "mvflow.pt"
 STRIDE = 16
 SMALLEST_SIDE_PX = 64
 # Larger images are worked on at a smaller size; memory is about 0.7 kB a pixel of it.
@@ -102,7 +102,7 @@ def load_mvflow(path: Path | None = None) -> tuple[Mvflow, Calibration]:
     Raises:
         UsageError: the file is missing or holds something else.
     """
-    path = path or SHIPPED_WEIGHTS
+    path = path or MVFLOW_WEIGHTS
     try:
         stored: Any = torch.load(path, map_location="cpu", weights_only=True)
         network = Mvflow(MvflowSettings(**stored["network"]))
