@@ -18,7 +18,7 @@ class SurfaceConfig(StageConfig):
         1.0,
         ge=0.1,
         le=10,
-        description="voxels to a depth pixel at the median depth, or to half the depth maps' "
+        description="voxels to a depth pixel at the median depth, or to 3/4 of the depth maps' "
         "noise where that is larger, if voxel_size is 0",
     )
     max_blocks: int = Field(
