@@ -262,7 +262,7 @@ def _read_binary_points(path: Path) -> Iterator[_Point]:
     with path.open("rb") as file:
         for _ in range(int(_unpack(file, "Q")[0])):
             point_id, x, y, z, r, g, b, error, length = _unpack(file, "Q3d3BdQ")
-            file.read(8 * int(length))
+            _unpack(file, f"{2 * int(length)}i")
             yield int(point_id), [x, y, z], [int(r), int(g), int(b)], error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mvrecon.artifacts.flow import PAIRS_ITEM, FlowPair, load_pairs, pair_item
 from mvrecon.artifacts.frames import FrameTable, image_item
 from mvrecon.engine.stage import StageContext
-from stages.pose.pairs import all_pairs, gap_pairs, loop_pairs, photo_pairs, pieces
+from stages.pose.pairs import all_pairs, gap_pairs, loop_pairs, photo_pairs, pieces, support_pairs
 from stages.pose.problem import (
     FeatureMatches,
     MappingProblem,
@@ -29,6 +29,9 @@ from stages.pose.tracks import TrackOptions, Tracks, build_tracks
 
 # Neighbours that share fewer tracks than this part of those wanted are a gap.
 GAP_PART = 0.12
+# A sequence in more pieces than this is matched like photos.
+MAX_PIECES = 3
+MAX_PIECES_PART = 0.2
 BRIDGE_FEATURES = 2048
 BRIDGE_MIN_INLIERS = 20
 PHOTO_MIN_INLIERS = 15
@@ -92,6 +95,9 @@ def match_sequence(context: StageContext[PoseConfig], table: FrameTable) -> Matc
     looks_for_loops = config.loops and count > LOOP_MIN_DISTANCE
     if len(runs) == 1 and not looks_for_loops:
         return Matched(tracked, [], 1)
+    if len(runs) > max(MAX_PIECES, MAX_PIECES_PART * count):
+        photos = match_photos(context, table)
+        return replace(photos, features=combine(tracked, photos.features), pieces=len(runs))
     descriptors = _describe(context, table)
     bridges = gap_pairs(runs, descriptors)
     loops: list[Pair] = []
@@ -105,11 +111,12 @@ def match_sequence(context: StageContext[PoseConfig], table: FrameTable) -> Matc
         min_inliers=BRIDGE_MIN_INLIERS,
         threads=context.workers,
     )
-    described = _match_sift(context, table, sorted([*bridges, *loops]), sift)
+    support = support_pairs([*bridges, *loops], runs)
+    described = _match_sift(context, table, sorted({*bridges, *loops, *support}), sift)
     loops = [
         pair for pair in loops if len(described.matches.get(pair, ())) >= config.loop_min_inliers
     ]
-    described = described.only({*bridges, *loops})
+    described = described.only({*bridges, *loops, *support})
     return Matched(combine(tracked, described), loops, len(runs))
 
 
@@ -152,7 +159,7 @@ def _track(context: StageContext[PoseConfig], table: FrameTable) -> Tracks:
     camera = table.camera_of(table.key_frames[0])
     config = context.config
     return build_tracks(
-        context.track(range(len(names)), "frames"),
+        context.track(range(len(names)), "frame"),
         lambda frame: _load_gray(context, names[frame]),
         load_pairs_to,
         (camera.width, camera.height),

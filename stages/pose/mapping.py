@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pycolmap
 
 SEED = 0
-MODEL_PARTS = ("cameras", "images", "points3D", "rigs", "frames")
 
 
 @dataclass(frozen=True)
@@ -24,9 +23,11 @@ class MappingOptions:
 
     Attributes:
         mapper: pycolmap's mapper.
+        calibrate: whether focal lengths are first estimated from pairs of views.
         max_error_px: of the inliers of two views.
         focal_bounds: least and largest focal length, in units of the longer image side.
         refine_focal: whether free cameras' focal length is refined.
+        fixed_cameras: indices of the cameras that stay as they are.
         init_min_angle_deg: triangulation angle of the first pair.
         init_max_forward_motion: of the first pair, 1 allows motion along the optical axis.
         min_angle_deg: least triangulation angle of a point.
@@ -35,9 +36,11 @@ class MappingOptions:
     """
 
     mapper: Literal["incremental", "global"] = "incremental"
+    calibrate: bool = False
     max_error_px: float = 2.0
     focal_bounds: tuple[float, float] = (0.3, 5.0)
     refine_focal: bool = True
+    fixed_cameras: tuple[int, ...] = ()
     init_min_angle_deg: float = 16.0
     init_max_forward_motion: float = 0.95
     min_angle_deg: float = 1.5
@@ -91,7 +94,7 @@ def map_database(
     One thread: several would change the order of sums, and so the last digits.
 
     Args:
-        database_path: that `verify` wrote.
+        database_path: that `verify` wrote; it is not changed.
         folder: for the models; emptied first.
         options: how.
         start: a model to extend, or None.
@@ -105,14 +108,25 @@ def map_database(
     pycolmap.set_random_seed(SEED)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    if options.calibrate:
+        database_path = _calibrated(database_path)
     if options.mapper == "global":
-        pycolmap.calibrate_view_graph(database_path)
         models = pycolmap.global_mapping(database_path, folder, folder, _global_options(options))
     else:
         models = pycolmap.incremental_mapping(
             database_path, folder, folder, _incremental_options(options), input_path=start or ""
         )
     return _write_sorted(models.values(), folder)
+
+
+def _calibrated(database_path: Path) -> Path:
+    """A copy of the database with focal lengths estimated from its fundamental matrices."""
+    import pycolmap
+
+    copy_path = database_path.with_name(f"calibrated_{database_path.name}")
+    shutil.copyfile(database_path, copy_path)
+    pycolmap.calibrate_view_graph(copy_path, pycolmap.ViewGraphCalibrationOptions(random_seed=SEED))
+    return copy_path
 
 
 def _write_sorted(models: Iterable[pycolmap.Reconstruction], folder: Path) -> list[Path]:
@@ -139,6 +153,7 @@ def _incremental_options(options: MappingOptions) -> pycolmap.IncrementalPipelin
     pipeline.max_num_models = 20
     pipeline.min_focal_length_ratio, pipeline.max_focal_length_ratio = options.focal_bounds
     pipeline.ba_refine_focal_length = options.refine_focal
+    pipeline.constant_cameras = {camera + 1 for camera in options.fixed_cameras}
     pipeline.ba_global_frames_ratio = 1.3
     pipeline.ba_global_points_ratio = 1.3
     pipeline.ba_global_max_refinements = 3
@@ -158,5 +173,8 @@ def _global_options(options: MappingOptions) -> pycolmap.GlobalPipelineOptions:
     pipeline.num_threads = 1
     pipeline.random_seed = SEED
     pipeline.min_model_size = 2
-    pipeline.mapper.bundle_adjustment.refine_focal_length = options.refine_focal
+    # The global mapper has one switch for all cameras.
+    free = not options.fixed_cameras
+    pipeline.mapper.bundle_adjustment.refine_focal_length = options.refine_focal and free
+    pipeline.mapper.bundle_adjustment.refine_extra_params = free
     return pipeline

@@ -13,9 +13,10 @@ from stages.pose.problem import FeatureMatches
 FloatArray = NDArray[np.float64]
 Motion = Literal["none", "static", "rotation", "moving"]
 
-# Both as parts of the longer image side.
+# Both as parts of the longer image side, but never below the noise of a match.
 STATIC_SHIFT = 0.003
 ROTATION_RESIDUAL = 0.002
+NOISE_PX = 1.0
 QUANTILE = 0.8
 # The camera moves if more than this part of the pairs shows it.
 MOVING_PART = 0.05
@@ -57,14 +58,16 @@ def _pixels(features: FeatureMatches, pair: tuple[int, int]) -> tuple[FloatArray
 
 def _pair_motion(xy_1: FloatArray, xy_2: FloatArray, size: tuple[int, int]) -> Motion:
     side_px = max(size)
-    if np.quantile(np.linalg.norm(xy_2 - xy_1, axis=1), QUANTILE) < STATIC_SHIFT * side_px:
+    if np.quantile(np.linalg.norm(xy_2 - xy_1, axis=1), QUANTILE) < max(
+        STATIC_SHIFT * side_px, NOISE_PX
+    ):
         return "static"
     centre_2 = (np.array(size) - 1.0) / 2.0
     residual_px = min(
         rotation_residual_px(xy_1 - centre_2, xy_2 - centre_2, factor * side_px)
         for factor in FOCAL_FACTORS
     )
-    return "rotation" if residual_px < ROTATION_RESIDUAL * side_px else "moving"
+    return "rotation" if residual_px < max(ROTATION_RESIDUAL * side_px, NOISE_PX) else "moving"
 
 
 def rotation_residual_px(xy_1: FloatArray, xy_2: FloatArray, focal_px: float) -> float:

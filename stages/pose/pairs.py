@@ -15,6 +15,10 @@ FloatArray = NDArray[np.float32]
 GAP_REACH = 3
 # Pairs tried between a piece of the sequence and all that is outside it.
 PAIRS_PER_PIECE = 12
+# Partners of a matched frame among the matched frames of its own run, and how far they may be.
+SUPPORT_PARTNERS = 3
+SUPPORT_REACH = 12
+LONE_STEP = 3
 
 
 def pieces(frame_count: int, matches: FeatureMatches, min_shared: int) -> list[range]:
@@ -40,6 +44,31 @@ def gap_pairs(runs: list[range], descriptors: FloatArray) -> list[Pair]:
         likeness = descriptors[inside] @ descriptors[outside].T
         pairs.update(_best(likeness, inside, outside, PAIRS_PER_PIECE))
     return sorted(pairs)
+
+
+def support_pairs(pairs: list[Pair], runs: list[range]) -> list[Pair]:
+    """Pairs within the runs, so that what is matched across a gap is seen twice on each side.
+
+    A feature that only one frame of a side has cannot be triangulated there.
+
+    Args:
+        pairs: matched across gaps or loops.
+        runs: of frames joined by tracks.
+    """
+    used = sorted({frame for pair in pairs for frame in pair})
+    support: set[Pair] = set()
+    for run in runs:
+        inside = [frame for frame in used if frame in run]
+        for place, frame in enumerate(inside):
+            later = inside[place + 1 : place + 1 + SUPPORT_PARTNERS]
+            near = [other for other in later if other - frame <= SUPPORT_REACH]
+            support.update((frame, other) for other in near)
+            alone = not near and (place == 0 or frame - inside[place - 1] > SUPPORT_REACH)
+            if alone and len(run) > 1:
+                last = run.stop - 1
+                other = min(frame + LONE_STEP, last) if frame < last else frame - 1
+                support.add((min(frame, other), max(frame, other)))
+    return sorted(support)
 
 
 def loop_pairs(

@@ -39,6 +39,21 @@ class FeatureMatches:
             self.keypoints, {pair: rows for pair, rows in self.matches.items() if pair in pairs}
         )
 
+    def largest_group(self) -> int:
+        """Images that chains of matches hold together, in the largest such group."""
+        group = list(range(len(self.keypoints)))
+
+        def root_of(image: int) -> int:
+            while group[image] != image:
+                group[image] = group[group[image]]
+                image = group[image]
+            return image
+
+        for first, second in self.matches:
+            group[root_of(second)] = root_of(first)
+        roots = [root_of(image) for image in range(len(group))]
+        return max((roots.count(root) for root in set(roots)), default=0)
+
 
 @dataclass(frozen=True)
 class MappingProblem:

@@ -63,7 +63,7 @@ def make_results(context: StageContext[PoseConfig]) -> Summary:
         source = context.inputs["frames"].path(item)
         context.out.write(item, lambda path: write_undistorted(source, frame, path))
 
-    context.make_items([image_item(name) for name in poses], make_image, "images")
+    context.make_items([image_item(name) for name in poses], make_image, "image")
     stored = json.loads(context.out.path(NUMBERS_ITEM).read_text())
     return Summary(stored["numbers"], stored["warnings"])
 

@@ -100,8 +100,12 @@ class _Search:
         self._scratch = context.out.scratch()
         self._options = MappingOptions(
             mapper=context.config.mapper,
+            calibrate=context.config.mapper == "global",
             max_error_px=error_px(context.config, table),
             focal_bounds=FOCAL_BOUNDS,
+            fixed_cameras=tuple(
+                index for index, fixed in enumerate(self._problem.fixed_cameras) if fixed
+            ),
             threads=context.workers,
         )
 
@@ -109,13 +113,17 @@ class _Search:
         """The best models of all attempts, loops closed and lost frames tried again."""
         database = self._verify("matches.db", without=self._matched.loops)
         best = Solution([], self._matched, "", 0, self._options.abs_pose_min_inliers)
-        enough = self._context.config.min_model_fraction * self._count
-        relaxed = _relaxed(self._options)
+        trusted = self._matched.features.only(
+            set(self._matched.features.matches) - set(self._matched.loops)
+        )
+        enough = self._context.config.min_model_fraction * trusted.largest_group()
+        relaxed = relaxed_options(self._options)
         attempts = {
-            "standard": self._options,
+            **({} if self._matched.pieces == 1 else {"standard": self._options}),
             "relaxed": relaxed,
-            "global": replace(relaxed, mapper="global"),
-            "fixed focal length": replace(relaxed, refine_focal=False),
+            "calibrated": replace(relaxed, mapper="incremental", calibrate=True),
+            "global": replace(relaxed, mapper="global", calibrate=True),
+            "fixed focal length": replace(relaxed, mapper="incremental", refine_focal=False),
         }
         path = Path()
         for name, options in attempts.items():
@@ -140,7 +148,7 @@ class _Search:
             return best
         without = [pair for pair in self._matched.loops if pair not in loops]
         database = self._verify("extended.db", without)
-        options = replace(relaxed, mapper="incremental")
+        options = replace(relaxed, mapper="incremental", calibrate=False)
         found = self._map(database, "extended", options, start=path)
         if not found or _size(found[0][1]) < _size(best.models[0]):
             return best
@@ -180,7 +188,7 @@ def _size(model: ColmapModel) -> int:
     return len(model.images)
 
 
-def _relaxed(options: MappingOptions) -> MappingOptions:
+def relaxed_options(options: MappingOptions) -> MappingOptions:
     """For forward motion, small parallax and weak texture."""
     return replace(
         options,

@@ -26,8 +26,8 @@ def normal_world(model: ColmapModel) -> Similarity:
     point_m, image_m, _ = model.observations()
     distance_m = np.linalg.norm(model.xyz_n3[point_m] - world_from_cam[image_m, :3, 3], axis=1)
     scale = 1.0 / float(np.median(distance_m))
-    origin_3 = np.median(model.xyz_n3, axis=0)
-    return Similarity(scale, rotation_33, -scale * rotation_33 @ origin_3)
+    origin_3 = np.median(model.xyz_n3 @ rotation_33.T, axis=0)
+    return Similarity(scale, rotation_33, -scale * origin_3)
 
 
 def move_model(model: ColmapModel, similarity: Similarity) -> ColmapModel:

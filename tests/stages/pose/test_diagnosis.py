@@ -1,0 +1,61 @@
+import numpy as np
+
+from mvrecon.formats.colmap import NO_POINT, ColmapImage, ColmapModel
+from stages.pose.diagnosis import lost_reasons
+from stages.pose.loops import plausible_loops
+from stages.pose.problem import FeatureMatches
+from tests.stages.pose.scene import CAMERA
+from tests.stages.pose.test_world import relief_model
+
+NAMES = [f"{index:06d}" for index in range(8)]
+ROWS = np.column_stack([np.arange(80)] * 2)
+
+
+def with_lost_frames():
+    """Frames 0–4 posed; 5 sees few points, 6 none and 7 is in another model."""
+    model = relief_model()
+    keypoints = [image.xy_k2.astype(np.float32) for image in model.images]
+    keypoints += [keypoints[4] + 40.0, keypoints[4] + 40.0, keypoints[4]]
+    matches = {(a, b): ROWS for a in range(5) for b in range(a + 1, 5)}
+    matches |= {(4, 5): ROWS[:12], (0, 7): ROWS}
+    other = ColmapModel(
+        model.cameras,
+        (ColmapImage(8, 1, "000007.jpg", np.eye(4), np.zeros((1, 2)), np.array([NO_POINT])),),
+        model.xyz_n3,
+        model.rgb_n3,
+        model.error_px_n,
+    )
+    return FeatureMatches(tuple(keypoints), matches), [model, other]
+
+
+def test_each_lost_frame_has_its_reason():
+    features, models = with_lost_frames()
+    reasons = lost_reasons(NAMES, features, models, 30)
+    assert sorted(reasons) == NAMES[5:]
+    assert "too few tracks: 12 points" in reasons[NAMES[5]]
+    assert "no overlap" in reasons[NAMES[6]]
+    assert "colmap_others/0" in reasons[NAMES[7]]
+
+
+def test_a_frame_that_sees_enough_is_still_or_unreliable():
+    features, models = with_lost_frames()
+    still = list(features.keypoints)
+    still[5] = still[4] + 0.3
+    for keypoints, word in ((tuple(still), "parallax"), (features.keypoints, "agree")):
+        many = FeatureMatches(keypoints, {**features.matches, (4, 5): ROWS})
+        assert word in lost_reasons(NAMES, many, models, 30)[NAMES[5]]
+
+
+def test_a_true_loop_is_plausible_and_a_look_alike_is_not():
+    model = relief_model()
+    keypoints = [image.xy_k2.astype(np.float32) for image in model.images]
+    true = FeatureMatches(tuple(keypoints), {(0, 4): ROWS})
+    assert plausible_loops(model, true, [(0, 4)]) == [(0, 4)]
+    keypoints[4] = keypoints[4] + np.float32([0.25 * CAMERA.width, 0.0])
+    repeated = FeatureMatches(tuple(keypoints), {(0, 4): ROWS})
+    assert plausible_loops(model, repeated, [(0, 4)]) == []
+
+
+def test_loops_of_lost_frames_are_not_judged():
+    features, models = with_lost_frames()
+    assert plausible_loops(models[0], features, [(0, 7), (1, 6)]) == []

@@ -1,0 +1,163 @@
+"""pycolmap in a child process, on exact tracks."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mvrecon.artifacts.frames import CameraPrior
+from mvrecon.engine.isolate import run_isolated
+from mvrecon.errors import StageCrashError
+from mvrecon.formats.colmap import read_model
+from mvrecon.geometry.alignment import align_similarity
+from mvrecon.geometry.camera import Camera
+from mvrecon.geometry.rigid import inverse_rigid, rigid
+from stages.pose.mapping import MappingOptions, map_database, verify
+from stages.pose.problem import MappingProblem, match_tracks
+from stages.pose.solve import is_believable, relaxed_options
+from stages.pose.tracks import Tracks
+from tests.stages.pose.scene import turn
+
+CAMERA = Camera(640, 480, 600.0, 600.0, 319.5, 239.5)
+POINTS = np.random.default_rng(0).uniform([-4, -2, 4], [4, 2, 9], (700, 3))
+
+
+def exact_problem(poses, fixed=False, prior_focal_px=768.0, noise_px=0.2):
+    """Tracks of random points, from where the cameras see them."""
+    rng = np.random.default_rng(1)
+    tracks, frames, pixels = [], [], []
+    for frame, pose in enumerate(poses):
+        cam = (POINTS - pose[:3, 3]) @ pose[:3, :3]
+        xy = CAMERA.project(cam) + rng.normal(scale=noise_px, size=(len(cam), 2))
+        seen = np.flatnonzero((cam[:, 2] > 0) & np.all((xy > 0) & (xy < [639, 479]), axis=1))
+        tracks.append(seen)
+        frames.append(np.full(len(seen), frame))
+        pixels.append(xy[seen])
+    all_tracks = Tracks(
+        len(poses),
+        np.concatenate(tracks),
+        np.concatenate(frames),
+        np.concatenate(pixels).astype(np.float32),
+    )
+    prior = replace(CAMERA, fx=prior_focal_px, fy=prior_focal_px)
+    return MappingProblem(
+        tuple(f"{frame:06d}.jpg" for frame in range(len(poses))),
+        (CameraPrior(CAMERA, "given") if fixed else CameraPrior(prior, "default"),),
+        (fixed,),
+        (0,) * len(poses),
+        match_tracks(all_tracks),
+    )
+
+
+def around(frames):
+    return [
+        rigid(turn(-0.1 * i), np.array([0.45 * i - 2.0, 0.2 * np.sin(i), 0.05 * i]))
+        for i in range(frames)
+    ]
+
+
+def forward(frames):
+    return [rigid(turn(0.004 * i), np.array([0.02 * i, 0.0, 0.2 * i])) for i in range(frames)]
+
+
+def solve(problem, folder: Path, options, start=None):
+    database = folder / "matches.db"
+    run_isolated(verify, (problem, database, options), folder / "log", "test")
+    arguments = (database, folder / "models", options, start)
+    return run_isolated(map_database, arguments, folder / "log", "test")
+
+
+def relative_error(model, poses):
+    """Distance of the camera centres from the truth, as a part of the path."""
+    found = inverse_rigid(np.stack([image.cam_from_world for image in model.images]))[:, :3, 3]
+    truth = np.stack([pose[:3, 3] for pose in poses])
+    error = align_similarity(found, truth).apply(found) - truth
+    path = np.linalg.norm(np.diff(truth, axis=0), axis=1).sum()
+    return np.sqrt((error**2).sum(axis=1).mean()) / path
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        MappingOptions(),
+        MappingOptions(mapper="global", calibrate=True),
+        relaxed_options(MappingOptions()),
+    ],
+)
+def test_exact_tracks_give_exact_poses_and_focal_length(tmp_path, options):
+    poses = around(8)
+    models = [read_model(path) for path in solve(exact_problem(poses), tmp_path, options)]
+    assert len(models[0].images) == 8
+    assert relative_error(models[0], poses) < 2e-3
+    assert models[0].cameras[1].fx == pytest.approx(600.0, rel=0.02)
+    assert is_believable(models[0])
+    assert models[0].error_px_n.mean() < 0.4
+
+
+def test_given_intrinsics_stay(tmp_path):
+    poses = around(6)
+    options = MappingOptions(fixed_cameras=(0,))
+    model = read_model(solve(exact_problem(poses, fixed=True), tmp_path, options)[0])
+    assert model.cameras[1] == CAMERA
+    assert relative_error(model, poses) < 2e-3
+
+
+def test_forward_motion_needs_the_relaxed_settings(tmp_path):
+    poses = forward(10)
+    models = solve(exact_problem(poses), tmp_path, relaxed_options(MappingOptions()))
+    model = read_model(models[0])
+    assert len(model.images) == 10
+    assert relative_error(model, poses) < 0.02
+
+
+def test_the_same_input_gives_the_same_model(tmp_path):
+    results = []
+    for name in ("first", "second"):
+        folder = tmp_path / name
+        folder.mkdir()
+        paths = solve(exact_problem(around(6)), folder, MappingOptions(threads=2))
+        results.append((paths[0] / "images.bin").read_bytes())
+    assert results[0] == results[1]
+
+
+def test_a_model_grows_when_matches_are_added(tmp_path):
+    problem = exact_problem(around(8), fixed=True)
+    early = {pair: rows for pair, rows in problem.features.matches.items() if max(pair) < 6}
+    less = replace(problem, features=replace(problem.features, matches=early))
+    options = MappingOptions(fixed_cameras=(0,))
+    start = solve(less, tmp_path, options)[0]
+    assert len(read_model(start).images) == 6
+    start = start.rename(tmp_path / "start")
+    grown = read_model(solve(problem, tmp_path, options, start)[0])
+    assert len(grown.images) == 8
+    assert relative_error(grown, around(8)) < 2e-3
+
+
+def test_no_matches_no_model(tmp_path):
+    problem = exact_problem(around(4))
+    nothing = replace(problem, features=replace(problem.features, matches={}))
+    assert solve(nothing, tmp_path, MappingOptions()) == []
+
+
+def failed_check_in_native_code() -> None:
+    import pycolmap
+
+    assert pycolmap.__version__
+    os.abort()
+
+
+def test_an_abort_beside_pycolmap_is_a_stage_error(tmp_path):
+    with pytest.raises(StageCrashError, match="SIGABRT"):
+        run_isolated(failed_check_in_native_code, (), tmp_path / "log", "stage pose")
+
+
+def test_wild_cameras_are_not_believed(tmp_path):
+    model = read_model(solve(exact_problem(around(5)), tmp_path, MappingOptions())[0])
+    camera = model.cameras[1]
+    wide = replace(camera, fx=30.0, fy=30.0)
+    bent = replace(camera, distortion=(5.0, 0.0, 0.0, 0.0))
+    assert not is_believable(replace(model, cameras={1: wide}))
+    assert not is_believable(replace(model, cameras={1: bent}))
+    assert not is_believable(replace(model, xyz_n3=np.zeros((0, 3))))
