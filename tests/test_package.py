@@ -26,8 +26,10 @@ def test_every_module_and_preset_is_in_the_wheel(wheel_names: set[str]) -> None:
     modules = {
         path.relative_to(REPOSITORY).as_posix()
         for package in ("mvrecon", "stages")
-        for path in (REPOSITORY / package).rglob("*.py")
+        for path in (REPOSITORY / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     }
+    assert "mvrecon/report/viewer.js" in modules
     presets = {f"mvrecon/configs/{path.name}" for path in (REPOSITORY / "configs").glob("*.toml")}
     assert modules <= wheel_names
     assert presets
