@@ -111,13 +111,14 @@ def _sweep(
     index_hw, position_hw = best_hypothesis(total_hdw)
     inverse_depth_hw = (inverse_depths[0] + position_hw * step).astype(np.float32)
     match_cost_hw = np.take_along_axis(costs_hdw, index_hw[:, None], 1)[:, 0]
+    nothing_hw = np.zeros_like(inverse_depth_hw)
     evidence = Evidence(
         match_cost_hw=match_cost_hw.astype(np.float32) / np.float32(127),
         ambiguity_hw=ambiguity(total_hdw, AMBIGUITY_MARGIN),
         texture_hw=texture_variance(view.gray_hw, SWEEP_WINDOW_PX),
         relative_step_hw=np.float32(step) / inverse_depth_hw,
-        prior_miss_hw=_miss_of_prior(inverse_depth_hw, step, prior),
-        prior_weight_hw=np.zeros_like(inverse_depth_hw) if prior is None else prior.weight_hw,
+        flow_miss_hw=nothing_hw if prior is None else _miss_of_prior(inverse_depth_hw, prior),
+        flow_weight_hw=nothing_hw if prior is None else prior.weight_hw,
     )
     return _CoarseDepth(inverse_depth_hw, evidence, step)
 
@@ -139,12 +140,9 @@ def _with_prior(
     return sum_hdw
 
 
-def _miss_of_prior(inverse_depth_hw: FloatMap, step: float, prior: DepthPrior | None) -> FloatMap:
+def _miss_of_prior(inverse_depth_hw: FloatMap, prior: DepthPrior) -> FloatMap:
     """Relative difference to the prior."""
-    if prior is None:
-        return np.zeros_like(inverse_depth_hw)
-    miss_hw = np.abs(prior.inverse_depth_hw - inverse_depth_hw)
-    return np.asarray(miss_hw / np.maximum(inverse_depth_hw, np.float32(step)))
+    return np.asarray(np.abs(prior.inverse_depth_hw - inverse_depth_hw) / inverse_depth_hw)
 
 
 def _refine(view: View, neighbors: Sequence[View], surface_hw: FloatMap, step: float) -> FloatMap:

@@ -21,6 +21,10 @@ from stages.fusion.reprojection import (
 
 # Weight of a contradiction against that of an agreement, when candidates are compared.
 CONTRADICTION_WEIGHT = 0.5
+# Votes reach farther than averaging does, so that noisy maps still find a majority.
+VOTING_REACH = 2.0
+# Added to the view's own candidate: where nothing is agreed on, it is at least smooth.
+OWN_ADVANTAGE = 0.3
 # Confidence that depth without any evidence still counts with.
 LEAST_CONFIDENCE = 0.02
 AVERAGING_ROUNDS = 2
@@ -39,7 +43,7 @@ def fuse(view: DepthMap, others: Sequence[DepthMap], tolerance: float) -> DepthM
     """
     candidates = [own_depth(view), *(see_from(view, other) for other in others)]
     candidates = [_with_least_confidence(candidate) for candidate in candidates]
-    chosen_hw = _best_supported(candidates, tolerance)
+    chosen_hw = _best_supported(candidates, VOTING_REACH * tolerance)
     for _ in range(AVERAGING_ROUNDS):
         chosen_hw = _average_of_agreeing(candidates, chosen_hw, tolerance)
     violations = [free_space_violations(view, chosen_hw, other, tolerance) for other in others]
@@ -67,7 +71,10 @@ def _kernel(inverse_depth_hw: FloatMap, center_hw: FloatMap, tolerance: float) -
 
 
 def _best_supported(candidates: Sequence[SeenDepth], tolerance: float) -> FloatMap:
-    """Inverse depth of the candidate with the most support in each pixel, 0 if there is none."""
+    """Inverse depth of the candidate with the most support in each pixel, 0 if there is none.
+
+    The first candidate is the view's own.
+    """
     best_hw = np.zeros_like(candidates[0].inverse_depth_hw)
     best_score_hw = np.full_like(best_hw, -np.inf)
     for candidate in candidates:
@@ -78,6 +85,8 @@ def _best_supported(candidates: Sequence[SeenDepth], tolerance: float) -> FloatM
             # A surface in front of the candidate would hide it from this view.
             hidden_hw = voter.inverse_depth_hw > center_hw * np.float32(1.0 + tolerance)
             score_hw -= np.float32(CONTRADICTION_WEIGHT) * voter.confidence_hw * hidden_hw
+        if candidate is candidates[0]:
+            score_hw += np.float32(OWN_ADVANTAGE)
         better_hw = (center_hw > 0) & (score_hw > best_score_hw)
         np.copyto(best_hw, center_hw, where=better_hw)
         np.copyto(best_score_hw, score_hw, where=better_hw)

@@ -13,6 +13,7 @@ from mvrecon.artifacts.depth import DepthMap
 
 FloatMap = NDArray[np.float32]
 INDEX_BITS = 32
+MOST_NEIGHBORS = 5
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class SeenDepth:
 def see_from(view: DepthMap, other: DepthMap) -> SeenDepth:
     """What another map's points look like from a view, the nearest in front.
 
-    Pixels that no point falls on take the nearest surface beside them, if there is one.
+    Small gaps between the points are closed.
     """
     height, width = view.depth_hw.shape
     view_from_other = np.linalg.inv(view.world_from_cam) @ other.world_from_cam
@@ -81,8 +82,11 @@ def _project(
 
 
 def _close_gaps(inverse_depth_hw: FloatMap, confidence_hw: FloatMap) -> SeenDepth:
+    """Fill pixels that most of their neighbours surround, not those beside a surface's edge."""
     kernel = np.ones((3, 3), np.uint8)
-    gap_hw = inverse_depth_hw == 0
+    empty_hw = inverse_depth_hw == 0
+    seen_around_hw = cv2.boxFilter((~empty_hw).astype(np.uint8), -1, (3, 3), normalize=False)
+    gap_hw = empty_hw & (seen_around_hw >= MOST_NEIGHBORS)
     beside_hw = cv2.dilate(inverse_depth_hw, kernel)
     return SeenDepth(
         np.where(gap_hw, beside_hw, inverse_depth_hw),

@@ -36,15 +36,15 @@ def test_every_posed_frame_gets_its_depth(results: dict[str, Artifact]) -> None:
 
 
 def test_fusion_makes_depth_better(results: dict[str, Artifact]) -> None:
-    before = np.mean([error.mean() for error in errors_of(results["depth"])])
-    after = np.mean([error.mean() for error in errors_of(results["fusion"])])
-    assert after < before
+    before, after = (np.concatenate(errors_of(results[stage])) for stage in ("depth", "fusion"))
+    assert np.median(after) < 0.7 * np.median(before)
+    assert np.mean(after > 0.01) < np.mean(before > 0.01)
 
 
 def test_summary_tells_coverage(results: dict[str, Artifact]) -> None:
     numbers = results["fusion"].read_summary()["numbers"]
     assert numbers["maps"] == len(FRAMES)
-    assert 0.5 < numbers["confident_coverage"] <= 1
+    assert 0.3 < numbers["confident_coverage"] <= 1
     assert 3 < numbers["median_depth"] < 7
 
 
