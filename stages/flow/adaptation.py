@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.synthetic.training.batch import Draws
-from stages.flow.energy import EnergyWeights, charbonnier, consistent, flow_energy
+from stages.flow.energy import EnergyWeights, FlowEnergy, charbonnier, consistent
 from stages.flow.mvflow_correlation import warp
 from stages.flow.mvflow_network import Mvflow
 from stages.flow.mvflow_start import dis_starts
@@ -101,7 +101,7 @@ def unsupervised(network: Mvflow, sample: ClipSample) -> tuple[Tensor, dict[str,
         back = flow.roll(len(flow) // 2, 0)
         visible_bhw = consistent(flow, back).float()
         target = -warp(back, flow)
-    energy = flow_energy(firsts, seconds, flow, visible_bhw, WEIGHTS)
+    energy = FlowEnergy(firsts, seconds, WEIGHTS)(flow, visible_bhw)
     missed = ((flow - target).abs().sum(1) * visible_bhw).sum() / visible_bhw.sum().clamp(min=1.0)
     moved = charbonnier(flow - starts, 1.0).mean()
     loss = energy + RETURN_WEIGHT * missed + STAY_WEIGHT * moved

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from stages.flow.mvflow_correlation import warp
 
-CENSUS_SIDE = 7
+CENSUS_SIDE = 5
 CENSUS_SPREAD = 0.9
-EDGE_SHARPNESS = 50.0
+EDGE_SHARPNESS = 20.0
 GREY = (0.299, 0.587, 0.114)
 
 
@@ -33,36 +33,47 @@ class EnergyWeights:
 
     photometric: float = 1.0
     census: float = 1.0
-    smoothness: float = 0.02
+    smoothness: float = 1.0
 
 
-def flow_energy(
-    first_b3hw: Tensor,
-    second_b3hw: Tensor,
-    flow_b2hw: Tensor,
-    visible_bhw: Tensor,
-    weights: EnergyWeights,
-) -> Tensor:
-    """Mean energy of a flow over the pixels that are seen in both images.
+class FlowEnergy:
+    """Mean energy of a flow between two images.
 
     Args:
         first_b3hw: RGB in 0…1.
         second_b3hw: the same size.
-        flow_b2hw: first → second, pixels.
-        visible_bhw: which pixels' colours count, as numbers.
         weights: of the terms.
     """
-    grey_1, grey_2 = _grey(first_b3hw), _grey(second_b3hw)
-    warped = warp(grey_2, flow_b2hw)
-    visible_b1hw = visible_bhw[:, None].float()
-    total = visible_b1hw.sum().clamp(min=1.0)
-    photometric = (charbonnier(grey_1 - warped, 0.01) * visible_b1hw).sum() / total
-    census = (census_distance(grey_1, warped) * visible_b1hw).sum() / total
-    return (
-        weights.photometric * photometric
-        + weights.census * census
-        + weights.smoothness * smoothness(flow_b2hw, first_b3hw)
-    )
+
+    def __init__(self, first_b3hw: Tensor, second_b3hw: Tensor, weights: EnergyWeights) -> None:
+        self.weights = weights
+        self._first, self._second = _grey(first_b3hw), _grey(second_b3hw)
+        self._census = census(self._first)
+        self._flatness = tuple(
+            torch.exp(-EDGE_SHARPNESS * torch.diff(first_b3hw, dim=axis).abs().mean(1, True))
+            for axis in (2, 3)
+        )
+
+    def __call__(self, flow_b2hw: Tensor, visible_bhw: Tensor) -> Tensor:
+        """Energy of a flow in pixels; only pixels seen in both images count for the colours."""
+        warped = warp(self._second, flow_b2hw)
+        share_b1hw = visible_bhw[:, None].float()
+        share_b1hw = share_b1hw / share_b1hw.sum().clamp(min=1.0)
+        photometric = (charbonnier(self._first - warped, 0.01) * share_b1hw).sum()
+        structure = (census_distance(self._census, census(warped)) * share_b1hw).sum()
+        return (
+            self.weights.photometric * photometric
+            + self.weights.census * structure
+            + self.weights.smoothness * self.smoothness(flow_b2hw)
+        )
+
+    def smoothness(self, flow_b2hw: Tensor) -> Tensor:
+        """Mean robust difference of the flow to its neighbours, less over image edges."""
+        down, right = (
+            (charbonnier(torch.diff(flow_b2hw, dim=axis), 0.01) * flatness).mean()
+            for axis, flatness in zip((2, 3), self._flatness, strict=True)
+        )
+        return down + right
 
 
 def charbonnier(difference: Tensor, scale: float) -> Tensor:
@@ -70,28 +81,20 @@ def charbonnier(difference: Tensor, scale: float) -> Tensor:
     return (difference.square() + scale * scale).sqrt()
 
 
-def census_distance(first_b1hw: Tensor, second_b1hw: Tensor) -> Tensor:
-    """Soft Hamming distance (b, 1, h, w) of the 7×7 census transforms, as a share in 0…1."""
-    difference = (_census(first_b1hw) - _census(second_b1hw)).square()
+def census_distance(first_bkhw: Tensor, second_bkhw: Tensor) -> Tensor:
+    """Soft Hamming distance (b, 1, h, w) of census transforms, as a share in 0…1."""
+    difference = (first_bkhw - second_bkhw).square()
     return (difference / (0.1 + difference)).mean(1, keepdim=True)
 
 
-def _census(image_b1hw: Tensor) -> Tensor:
-    """Each neighbour's difference to the centre, squashed to −1…1 (49 channels)."""
+def census(image_b1hw: Tensor) -> Tensor:
+    """Each neighbour's difference to the centre, squashed to −1…1 (25 channels)."""
     height, width = image_b1hw.shape[-2:]
-    near = F.unfold(F.pad(image_b1hw * 255.0, (3, 3, 3, 3), "replicate"), CENSUS_SIDE)
-    difference = near.view(-1, CENSUS_SIDE**2, height, width) - image_b1hw * 255.0
-    return difference / (CENSUS_SPREAD**2 + difference.square()).sqrt()
-
-
-def smoothness(flow_b2hw: Tensor, image_b3hw: Tensor) -> Tensor:
-    """Mean robust difference of the flow to its right and lower neighbours, less over edges."""
-    terms = []
-    for axis in (2, 3):
-        change = charbonnier(torch.diff(flow_b2hw, dim=axis), 0.01)
-        edge = torch.diff(image_b3hw, dim=axis).abs().mean(1, keepdim=True)
-        terms.append((change * torch.exp(-EDGE_SHARPNESS * edge)).mean())
-    return terms[0] + terms[1]
+    margin = CENSUS_SIDE // 2
+    levels = 255.0 * image_b1hw
+    near = F.unfold(F.pad(levels, (margin,) * 4, "replicate"), CENSUS_SIDE)
+    difference = near.view(-1, CENSUS_SIDE**2, height, width) - levels
+    return difference * (CENSUS_SPREAD**2 + difference.square()).rsqrt()
 
 
 def consistent(forward_b2hw: Tensor, backward_b2hw: Tensor) -> Tensor:

@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from stages.flow.energy import EnergyWeights, consistent, flow_energy
+from stages.flow.energy import EnergyWeights, FlowEnergy, consistent
 from stages.flow.model import FlowEstimate, FlowModel
 
 Image = NDArray[np.uint8]
 FloatImage = NDArray[np.float32]
-STEP_PX = 0.05
+STEP_PX = 0.03
 
 
 class RefinedFlow:
@@ -55,12 +55,11 @@ def refine_flow(
         iterations: gradient steps.
         weights: of the energy's terms.
     """
-    weights = weights or EnergyWeights()
     images_b3hw = torch.from_numpy(np.stack(images_hw3))
     images_b3hw = images_b3hw.permute(0, 3, 1, 2) / 255.0
-    others_b3hw = images_b3hw.flip(0)
     start = torch.from_numpy(np.stack(flows_hw2)).permute(0, 3, 1, 2)
     visible_bhw = consistent(start, start.flip(0))
+    energy_of = FlowEnergy(images_b3hw, images_b3hw.flip(0), weights or EnergyWeights())
     # A correction at half the size: neighbours move together, which steadies the descent.
     height, width = start.shape[-2:]
     correction = torch.zeros(2, 2, -(-height // 2), -(-width // 2), requires_grad=True)
@@ -68,7 +67,7 @@ def refine_flow(
     best, least = start, float("inf")
     for step in range(iterations + 1):
         flow = start + F.interpolate(correction, (height, width), mode="bilinear")
-        energy = flow_energy(images_b3hw, others_b3hw, flow, visible_bhw, weights)
+        energy = energy_of(flow, visible_bhw)
         if float(energy.detach()) < least:
             best, least = flow.detach().clone(), float(energy.detach())
         if step < iterations:
