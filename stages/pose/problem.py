@@ -17,7 +17,7 @@ MatchRows = NDArray[np.int64]
 # Fewer shared tracks than this say little about two frames.
 MIN_SHARED_TRACKS = 20
 # Steps between the frames that are matched: wide ones hold the parallax.
-MATCH_STEPS = (1, 2, 3, 4, 6, 8, 11, 15, 20, 27, 36, 48)
+MATCH_STEPS = (1, 2, 4, 7, 11, 16, 24, 36)
 
 
 @dataclass(frozen=True)

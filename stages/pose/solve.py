@@ -93,10 +93,11 @@ class _Search:
         self, context: StageContext[PoseConfig], table: FrameTable, matched: Matched
     ) -> None:
         self._context = context
-        self._count = len(table.key_frames)
         self._needed = needed_frames(table)
         self._matched = matched
         self._problem = replace(empty_problem(context, table), features=matched.features)
+        trusted = set(matched.features.matches) - set(matched.loops)
+        self._connected = matched.features.only(trusted).largest_group()
         self._scratch = context.out.scratch()
         self._options = MappingOptions(
             mapper=context.config.mapper,
@@ -113,10 +114,7 @@ class _Search:
         """The best models of all attempts, loops closed and lost frames tried again."""
         database = self._verify("matches.db", without=self._matched.loops)
         best = Solution([], self._matched, "", 0, self._options.abs_pose_min_inliers)
-        trusted = self._matched.features.only(
-            set(self._matched.features.matches) - set(self._matched.loops)
-        )
-        enough = self._context.config.min_model_fraction * trusted.largest_group()
+        enough = self._context.config.min_model_fraction * self._connected
         relaxed = relaxed_options(self._options)
         attempts = {
             **({} if self._matched.pieces == 1 else {"standard": self._options}),
@@ -139,15 +137,18 @@ class _Search:
                 )
             if best.models and _size(best.models[0]) >= enough:
                 break
-        return self._extend(best, path, relaxed) if best.models else best
+        return self._extend(best, path, database, relaxed) if best.models else best
 
-    def _extend(self, best: Solution, path: Path, relaxed: MappingOptions) -> Solution:
+    def _extend(
+        self, best: Solution, path: Path, database: Path, relaxed: MappingOptions
+    ) -> Solution:
         """Close plausible loops, and register lost frames with relaxed settings."""
         loops = plausible_loops(best.models[0], self._matched.features, self._matched.loops)
-        if not loops and _size(best.models[0]) == self._count:
+        if not loops and _size(best.models[0]) >= self._connected:
             return best
-        without = [pair for pair in self._matched.loops if pair not in loops]
-        database = self._verify("extended.db", without)
+        if loops:
+            without = [pair for pair in self._matched.loops if pair not in loops]
+            database = self._verify("extended.db", without)
         options = replace(relaxed, mapper="incremental", calibrate=False)
         found = self._map(database, "extended", options, start=path)
         if not found or _size(found[0][1]) < _size(best.models[0]):
