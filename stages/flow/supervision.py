@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -47,7 +46,7 @@ class SyntheticPairs(Dataset[SyntheticSample]):
     def __init__(self, textures_nhw3: Tensor, settings: TrainingSettings) -> None:
         self.textures_nhw3 = textures_nhw3
         self.settings = settings
-        self._scenes = lru_cache(maxsize=APART)(self._make_scenes)
+        self._kept: dict[int, FlowBatch] = {}
 
     def __getitem__(self, step: int) -> SyntheticSample:
         """The sample of one step."""
@@ -61,9 +60,14 @@ class SyntheticPairs(Dataset[SyntheticSample]):
         start_b2hw = training_start(batch.first_b3hw, batch.second_b3hw, draws)
         return SyntheticSample(batch, start_b2hw)
 
-    def _make_scenes(self, index: int) -> FlowBatch:
-        draws = Draws(self.settings.seed, index, self.textures_nhw3.device)
-        return scene_batch(self.textures_nhw3, draws, self.settings.size_hw, self.settings.batch)
+    def _scenes(self, index: int) -> FlowBatch:
+        if index not in self._kept:
+            self._kept = {k: v for k, v in self._kept.items() if k // APART == index // APART}
+            draws = Draws(self.settings.seed, index, self.textures_nhw3.device)
+            self._kept[index] = scene_batch(
+                self.textures_nhw3, draws, self.settings.size_hw, self.settings.batch
+            )
+        return self._kept[index]
 
 
 def supervised(network: Mvflow, sample: SyntheticSample) -> tuple[Tensor, dict[str, float]]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import csv
+import multiprocessing
+import time
 from pathlib import Path
 
 import cv2
@@ -8,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from mvrecon.errors import NotEnoughDataError
+from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.synthetic.training.textures import procedural_textures
 from stages.flow.adaptation import ClipPairs, unsupervised
 from stages.flow.mvflow_network import Mvflow, MvflowSettings
 from stages.flow.supervision import SyntheticPairs, supervised
+from stages.flow.train_command import TrainFlowOptions, train_flow
 from stages.flow.training import CHECKPOINT, LOSSES, Trainer, TrainingSettings, train
 from stages.flow.validation import validate, validation_pairs
 from tests.stages.flow.scenes import texture
@@ -62,6 +65,33 @@ def test_an_interrupted_run_continues_to_the_same_state(data: SyntheticPairs, tm
     for name, value in whole.model.state_dict().items():
         assert torch.equal(resumed.model.state_dict()[name], value)
         assert torch.equal(resumed.averaged[name], whole.averaged[name])
+
+
+def train_in_a_process(folder: Path, threads: int) -> None:
+    torch.set_num_threads(threads)
+    data = SyntheticPairs(procedural_textures(4), SETTINGS)
+    for _ in train(new_trainer(), data, folder, 10.0, nothing):
+        pass
+
+
+def test_a_killed_run_continues_to_the_same_state(data: SyntheticPairs, tmp_path: Path):
+    process = multiprocessing.get_context("spawn").Process(
+        target=train_in_a_process, args=(tmp_path, torch.get_num_threads())
+    )
+    process.start()
+    while process.is_alive() and not (tmp_path / CHECKPOINT).is_file():
+        time.sleep(0.02)
+    process.kill()
+    process.join()
+    resumed, whole = new_trainer(), new_trainer()
+    resumed.load(tmp_path / CHECKPOINT)
+    assert resumed.step >= 2
+    for step in range(resumed.step + 2):
+        whole.train_step(data[step])
+    while resumed.step < whole.step:
+        resumed.train_step(data[resumed.step])
+    for name, value in whole.model.state_dict().items():
+        assert torch.equal(resumed.model.state_dict()[name], value)
 
 
 def test_a_piece_of_training_leaves_its_records(data: SyntheticPairs, tmp_path: Path):
@@ -115,3 +145,9 @@ def test_adaptation_needs_frames_that_hold_a_crop():
         ClipPairs([texture(80, 112, 1)], settings)
     with pytest.raises(NotEnoughDataError, match="smaller than"):
         ClipPairs([texture(40, 112, 1)] * 2, settings)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_device_is_an_error(tmp_path: Path):
+    with pytest.raises(UsageError, match="no CUDA"):
+        next(train_flow(TrainFlowOptions(tmp_path, device="cuda")))
