@@ -45,7 +45,7 @@ class MvflowSettings:
     widths: tuple[int, int, int] = (64, 96, 112)
     features: int = 64
     hidden: int = 48
-    updates: tuple[int, int, int] = (2, 3, 2)
+    updates: tuple[int, int, int] = (1, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Step:
 class _Place(NamedTuple):
     """What all updates of one level share: features of both images, context, initial flow."""
 
-    stride: int
+    level: int
     first: Tensor
     second: Tensor
     context: Tensor
@@ -182,20 +182,21 @@ class Update(nn.Module):
         self.gates = nn.Conv2d(2 * hidden + channels, 2 * hidden, 3, padding=1)
         self.candidate = nn.Conv2d(2 * hidden + channels, hidden, 3, padding=1)
         self.head = nn.Conv2d(hidden, hidden, 3, padding=1)
-        self.change = nn.Conv2d(hidden, CHANGES, 1)
-        nn.init.zeros_(self.change.weight)
-        nn.init.zeros_(self.change.bias)  # type: ignore[arg-type]
+        # Levels differ in how sure a change must be, so each has its own last layer.
+        self.changes = nn.ModuleList(nn.Conv2d(hidden, CHANGES, 1) for _ in settings.updates)
+        for layer in self.changes.parameters():
+            nn.init.zeros_(layer)
 
     def forward(
-        self, state: Tensor, context: Tensor, correlation: Tensor, cues: Tensor
+        self, level: int, state: Tensor, context: Tensor, correlation: Tensor, cues: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The new state and the changes (b, 6, h, w)."""
+        """The new state and the changes (b, 6, h, w), at level 0 (finest), 1 or 2."""
         seen = F.relu(self.correlation(correlation))
         seen = F.relu(self.motion(torch.cat([seen, cues.to(seen.dtype)], 1)))
         update, reset = torch.sigmoid(self.gates(torch.cat([state, seen, context], 1))).chunk(2, 1)
         proposed = torch.tanh(self.candidate(torch.cat([reset * state, seen, context], 1)))
         state = state + update * (proposed - state)
-        return state, self.change(F.relu(self.head(state))).float()
+        return state, self.changes[level](F.relu(self.head(state))).float()
 
 
 class Upsampler(nn.Module):
@@ -277,7 +278,7 @@ class Mvflow(nn.Module):
                 state = _double(state)
                 flow = _finer(steps[-1], start)
             place = _Place(
-                stride, first.features[level], second_features[level], first.context[level], start
+                level, first.features[level], second_features[level], first.context[level], start
             )
             for _ in range(updates):
                 flow = flow.detach()
@@ -306,13 +307,12 @@ class Mvflow(nn.Module):
             jump / 16.0,
             trust,
         ]
-        state, change = self.update(
-            state, place.context, CORRELATION_SCALE * correlation, torch.cat(cues, 1)
-        )
+        seen = (CORRELATION_SCALE * correlation, torch.cat(cues, 1))
+        state, change = self.update(place.level, state, place.context, *seen)
         free, gate, local, far, share = change.split([2, 1, 1, 1, 1], 1)
         after = flow + torch.sigmoid(gate) * free
         after = after + torch.tanh(local) * shift + torch.tanh(far) * jump
-        return state, Step(place.stride, flow, after, log_window, place.start, 1.0 + share)
+        return state, Step(4 << place.level, flow, after, log_window, place.start, 1.0 + share)
 
 
 def _finer(step: Step, start_b2hw: Tensor) -> Tensor:
