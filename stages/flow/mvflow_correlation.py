@@ -88,13 +88,13 @@ def _window_view(products_nps: Tensor) -> Tensor:
     )
 
 
-def best_shift(log_window_bhwk: Tensor) -> tuple[Tensor, Tensor]:
+def best_shift(logits_bhwk: Tensor) -> tuple[Tensor, Tensor]:
     """The expected shift (b, 2, h, w), and the probabilities of the likeliest and of none.
 
     Args:
-        log_window_bhwk: logarithm of the probability of each shift of the window.
+        logits_bhwk: of each shift of the window.
     """
-    probability = log_window_bhwk.exp()
+    probability = logits_bhwk.softmax(-1)
     offsets = torch.arange(-RADIUS, RADIUS + 1, device=probability.device, dtype=torch.float32)
     y, x = torch.meshgrid(offsets, offsets, indexing="ij")
     shift = (probability @ torch.stack([x, y], -1).view(-1, 2)).permute(0, 3, 1, 2)

@@ -44,7 +44,7 @@ def window_loss(step: Step, truth_b2hw: Tensor, weight_bhw: Tensor) -> Tensor:
     inside = (shift.abs() <= RADIUS).all(1) & (weight_bhw > 0.9)
     column, row = (shift.clamp(-RADIUS, RADIUS) + RADIUS).unbind(1)
     target = row * (2 * RADIUS + 1) + column
-    chosen = step.log_window_bhwk.gather(3, target[..., None])[..., 0]
+    chosen = step.logits_bhwk.log_softmax(-1).gather(3, target[..., None])[..., 0]
     return -weighted_mean(chosen, inside.float())
 
 

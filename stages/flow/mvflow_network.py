@@ -80,7 +80,7 @@ class Step:
     Attributes:
         stride: pixels of the image per pixel of this level.
         before_b2hw, flow_b2hw: flow before and after it, in pixels of this level.
-        log_window_bhwk: logarithm of the probability of each shift (see `local_correlation`).
+        logits_bhwk: of the shifts that `local_correlation` looked at.
         start_b2hw: the initial flow at this level.
         share_b1hw: how much of the initial flow's detail the next level keeps.
     """
@@ -88,7 +88,7 @@ class Step:
     stride: int
     before_b2hw: Tensor
     flow_b2hw: Tensor
-    log_window_bhwk: Tensor
+    logits_bhwk: Tensor
     start_b2hw: Tensor
     share_b1hw: Tensor
 
@@ -296,8 +296,7 @@ class Mvflow(nn.Module):
         jump, trust = far_match
         correlation = local_correlation(place.first, warp(place.second, flow))
         logits_bhwk = self.log_sharpness.exp() * correlation.permute(0, 2, 3, 1).float()
-        log_window = logits_bhwk.log_softmax(-1)
-        shift, peak = best_shift(log_window)
+        shift, peak = best_shift(logits_bhwk)
         cues = [
             flow / 8.0,
             place.start - flow,
@@ -312,7 +311,7 @@ class Mvflow(nn.Module):
         free, gate, local, far, share = change.split([2, 1, 1, 1, 1], 1)
         after = flow + torch.sigmoid(gate) * free
         after = after + torch.tanh(local) * shift + torch.tanh(far) * jump
-        return state, Step(4 << place.level, flow, after, log_window, place.start, 1.0 + share)
+        return state, Step(4 << place.level, flow, after, logits_bhwk, place.start, 1.0 + share)
 
 
 def _finer(step: Step, start_b2hw: Tensor) -> Tensor:
