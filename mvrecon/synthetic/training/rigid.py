@@ -49,6 +49,8 @@ class RigidScenes:
         world_from_solid_b2p44: poses of the solids; the first is the room.
         size_bp3: half lengths along the solids' axes.
         texture_bp: which texture each wears.
+        contrast_bp: how much of the texture is left over its grey.
+        grey_bp: that grey, 0…1.
         light_b3: direction towards the light.
     """
 
@@ -57,6 +59,8 @@ class RigidScenes:
     world_from_solid_b2p44: Tensor
     size_bp3: Tensor
     texture_bp: Tensor
+    contrast_bp: Tensor
+    grey_bp: Tensor
     light_b3: Tensor
 
     def part(self, scenes: slice) -> RigidScenes:
@@ -170,6 +174,8 @@ def draw_scenes(
         world_from_solid_b2p44=torch.stack([before, after], 1),
         size_bp3=size,
         texture_bp=draws.integers(0, textures, count, SOLIDS),
+        contrast_bp=draws.log_uniform(0.12, 4.0, count, SOLIDS).clamp(max=1.0),
+        grey_bp=draws.uniform(0.1, 0.9, count, SOLIDS),
         light_b3=light / light.norm(dim=-1, keepdim=True),
     )
 
@@ -283,6 +289,9 @@ def _colours(
     side = axis[:, 0] * 2 + (unit_b3n.gather(1, axis)[:, 0] > 0)
     texture = _of_solid(scenes.texture_bp[..., None], solid_bn)[..., 0]
     colours = look_up(textures_nhw3, texture, u + 97.0 * side, v + 61.0 * side)
+    paint = torch.stack([scenes.grey_bp, scenes.contrast_bp], -1)
+    grey, contrast = _of_solid(paint, solid_bn).chunk(2, -1)
+    colours = torch.lerp(grey, colours, contrast)
     normal = torch.nn.functional.one_hot(axis[:, 0], 3) * unit_b3n.sign().transpose(1, 2)
     curved = solid_bn > BOXES
     normal = torch.where(curved[..., None], unit_b3n.transpose(1, 2), normal)
