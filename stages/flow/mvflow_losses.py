@@ -11,7 +11,7 @@ from torch import Tensor
 from stages.flow.mvflow_correlation import RADIUS
 from stages.flow.mvflow_network import MvflowOutput, Step, mixture_terms
 
-STEP_DECAY = 0.8
+STEP_DECAY = 0.6
 MIXTURE_WEIGHT = 0.1
 MATCH_WEIGHT = 0.1
 HIDDEN_WEIGHT = 0.2
