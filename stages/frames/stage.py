@@ -18,7 +18,7 @@ class FramesConfig(StageConfig):
         1280, ge=64, le=16384, description="bound of the longer side of the stored key frames [px]"
     )
     min_parallax: float = Field(
-        0.035,
+        0.025,
         ge=0.002,
         le=0.3,
         description="image motion from one key frame to the next [fraction of the diagonal]",

@@ -33,7 +33,7 @@ from stages.surface.volume import Volume
 
 NOISE_DEVIATIONS = 3.0
 LOW_CONFIDENCE = 0.5
-COARSENED = 1.5
+COARSENED = 3.0
 
 Tracker = Callable[[Iterable[PosedFrame], str, int], Iterable[PosedFrame]]
 
