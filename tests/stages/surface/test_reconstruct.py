@@ -151,7 +151,7 @@ def test_face_budget_is_kept_and_the_shape_with_it(frames):
 
 
 def test_block_budget_coarsens_the_voxels_and_says_so(frames):
-    surface = reconstruct_surface(make_inputs(frames), SurfaceConfig(max_blocks=100))
+    surface = reconstruct_surface(make_inputs(frames), SurfaceConfig(max_blocks=100, resolution=4))
     assert surface.summary.numbers["blocks"] <= 100
     assert any("max_blocks" in warning for warning in surface.summary.warnings)
 
