@@ -33,7 +33,7 @@ from mvrecon.metrics.flow import (
     over_1px_over_pixels,
     sparsification_epe_px,
 )
-from stages.flow.confidence import flow_confidence
+from stages.flow.estimate import estimate_pair
 from stages.flow.model import FlowModel, load_flow_model
 from stages.flow.stage import FlowConfig
 
@@ -96,13 +96,12 @@ def evaluate(model: FlowModel, samples: list[FlowSample]) -> Result:
     for sample in samples:
         first, second = read_rgb(sample.first), read_rgb(sample.second)
         truth_hw2, valid_hw = sample.read_truth()
-        estimate = model.estimate(first, second)
+        estimate = estimate_pair(model, first, second)
         if estimate.forward_hw2.shape != truth_hw2.shape:
             raise UsageError(f"{sample.name}: image and truth differ in size", "Restore the files")
-        confidence_hw = flow_confidence(first, second, *estimate[:2])
         errors.append(flow_errors(estimate.forward_hw2, truth_hw2, valid_hw))
         error_px.append(end_point_error(estimate.forward_hw2, truth_hw2)[valid_hw])
-        confidence.append(confidence_hw[valid_hw])
+        confidence.append(estimate.forward_confidence_hw[valid_hw])
     error_n = np.concatenate(error_px)
     sparse_px = sparsification_epe_px(error_n, np.concatenate(confidence), DROPPED_SHARES)
     oracle_px = sparsification_epe_px(error_n, -error_n, (ORACLE_SHARE,))

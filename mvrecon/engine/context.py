@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -15,6 +14,7 @@ from mvrecon.engine.isolate import run_isolated
 from mvrecon.engine.progress import Progress
 from mvrecon.engine.stage import StoredItems
 from mvrecon.engine.store import PartialArtifact
+from mvrecon.engine.threads import set_single_torch_thread, single_opencv_thread
 
 C = TypeVar("C", bound=StageConfig)
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class RunContext(Generic[C]):
         self.out.expect(list(names))
         missing = [name for name in names if not self.out.has(name)]
         done = len(names) - len(missing)
-        with Progress(self.name, len(names), unit, done) as progress, single_native_thread():
+        with Progress(self.name, len(names), unit, done) as progress, single_opencv_thread():
             self._make_in_threads(missing, make, progress)
 
     def _make_in_threads(
@@ -85,27 +85,3 @@ class RunContext(Generic[C]):
         """Call a top-level function in a child process."""
         log = self.out.folder.with_suffix(".log")
         return run_isolated(function, arguments, log, f"stage {self.name}")
-
-
-@contextmanager
-def single_native_thread() -> Iterator[None]:
-    """While it lasts, OpenCV uses one thread a call: items run side by side instead.
-
-    Some of OpenCV's results (DIS) depend on its number of threads.
-    """
-    import cv2
-
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
-
-
-def set_single_torch_thread() -> None:
-    """Let torch use one thread when called from the current thread."""
-    if "torch" in sys.modules:
-        import torch
-
-        torch.set_num_threads(1)

@@ -17,9 +17,9 @@ from mvrecon.engine.stage import StageContext, StoredItems, Summary
 from mvrecon.errors import InputError
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.view_selection import choose_neighbors
+from stages.depth.config import DepthConfig
 from stages.depth.flow_prior import DepthPrior, FlowMatch, match_by_flow, triangulate
 from stages.depth.hypotheses import depths_of_points, inverse_depth_range
-from stages.depth.stage import DepthConfig
 from stages.depth.sweep import sweep_depth
 from stages.depth.views import PixelTransfer, View, sweep_camera
 

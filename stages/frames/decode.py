@@ -20,7 +20,7 @@ from stages.frames.selection import Limits, Selection, select_from_sequence, sel
 from stages.frames.source import SourceFrame, Trim, folder_frames, video_frames
 
 if TYPE_CHECKING:
-    from stages.frames.stage import FramesConfig
+    from stages.frames.config import FramesConfig
 
 # A folder whose neighbours move at least this part of the wanted parallax is a chosen set.
 CHOSEN_STEP = 0.5

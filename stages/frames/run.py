@@ -12,7 +12,7 @@ from mvrecon.engine.stage import StageContext, Summary
 from stages.frames.decode import KeyFrameSettings, choose_key_frames, write_key_frames
 
 if TYPE_CHECKING:
-    from stages.frames.stage import FramesConfig
+    from stages.frames.config import FramesConfig
 
 # Written before the table, whose presence tells that the choice is made.
 WARNINGS_ITEM = "warnings.json"

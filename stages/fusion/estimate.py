@@ -11,8 +11,8 @@ from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable
 from mvrecon.artifacts.poses import POINTS_ITEM, POSES_ITEM, SparsePoints, load_poses
 from mvrecon.engine.stage import StageContext, Summary
 from mvrecon.geometry.view_selection import choose_neighbors
+from stages.fusion.config import FusionConfig
 from stages.fusion.consensus import fuse
-from stages.fusion.stage import FusionConfig
 
 
 def fuse_depths(context: StageContext[FusionConfig]) -> Summary:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from numpy.typing import NDArray
 from mvrecon.artifacts.flow import PAIRS_ITEM, FlowPair, load_pairs, pair_item
 from mvrecon.artifacts.frames import FrameTable, image_item
 from mvrecon.engine.stage import StageContext
+from mvrecon.engine.threads import single_opencv_thread
+from stages.pose.config import PoseConfig
 from stages.pose.pairs import all_pairs, gap_pairs, loop_pairs, photo_pairs, pieces, support_pairs
 from stages.pose.problem import (
     FeatureMatches,
@@ -24,7 +25,6 @@ from stages.pose.problem import (
 )
 from stages.pose.retrieval import describe_images
 from stages.pose.sift import SiftOptions, match_sift
-from stages.pose.stage import PoseConfig
 from stages.pose.tracks import TrackOptions, Tracks, build_tracks
 
 # Neighbours that share fewer tracks than this part of those wanted are a gap.
@@ -89,7 +89,7 @@ def match_photos(context: StageContext[PoseConfig], table: FrameTable) -> Matche
 def match_sequence(context: StageContext[PoseConfig], table: FrameTable) -> Matched:
     """Flow tracks, SIFT across their gaps, and SIFT between frames that close a loop."""
     config, count = context.config, len(table.key_frames)
-    with one_opencv_thread():
+    with single_opencv_thread():
         tracked = match_tracks(_track(context, table))
     runs = pieces(count, tracked, round(GAP_PART * config.tracks))
     looks_for_loops = config.loops and count > LOOP_MIN_DISTANCE
@@ -124,17 +124,6 @@ def error_px(config: PoseConfig, table: FrameTable) -> float:
     """The inlier threshold at the size of the images."""
     camera = table.cameras[table.key_frames[0].camera].camera
     return config.max_error * max(max(camera.width, camera.height) / 1000.0, 0.5)
-
-
-@contextmanager
-def one_opencv_thread() -> Iterator[None]:
-    """Lucas–Kanade on a few hundred points is slower with threads."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)
 
 
 def _load_gray(context: StageContext[PoseConfig], name: str) -> NDArray[np.uint8]:
@@ -175,7 +164,7 @@ def _describe(context: StageContext[PoseConfig], table: FrameTable) -> NDArray[n
     def loader(name: str) -> Callable[[], NDArray[np.uint8]]:
         return lambda: _load_gray(context, name)
 
-    with one_opencv_thread():
+    with single_opencv_thread():
         return describe_images([loader(frame.name) for frame in table.key_frames])
 
 

@@ -30,9 +30,9 @@ from mvrecon.formats.transforms import TransformsFrame, transforms_text
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid
 from mvrecon.geometry.sampling import sample_bilinear
+from stages.pose.config import PoseConfig
 from stages.pose.diagnosis import lost_reasons
 from stages.pose.solve import Solution, solve
-from stages.pose.stage import PoseConfig
 from stages.pose.undistortion import pinhole_without_blanks, undistort_image, undistort_model
 from stages.pose.world import move_model, normal_world
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from mvrecon.artifacts.frames import FrameTable
 from mvrecon.engine.stage import StageContext
 from mvrecon.formats.colmap import ColmapModel, read_model
+from stages.pose.config import PoseConfig
 from stages.pose.diagnosis import no_model_error, refuse_still_camera
 from stages.pose.features import (
     Matched,
@@ -20,7 +21,6 @@ from stages.pose.loops import plausible_loops
 from stages.pose.mapping import MappingOptions, map_database, verify
 from stages.pose.motion import classify_motion
 from stages.pose.problem import MappingProblem, Pair
-from stages.pose.stage import PoseConfig
 
 # A camera outside these bounds is not believed (focal length in longer image sides).
 FOCAL_BOUNDS = (0.35, 4.0)

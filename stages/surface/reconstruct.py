@@ -26,8 +26,8 @@ from stages.surface.clean import (
     simplify,
 )
 from stages.surface.color import ImageLoader, VertexColors
+from stages.surface.config import SurfaceConfig
 from stages.surface.extract import extract_triangles, vertex_confidence
-from stages.surface.stage import SurfaceConfig
 from stages.surface.views import DepthLoader, make_view
 from stages.surface.volume import Volume
 

@@ -10,8 +10,9 @@ from mvrecon.artifacts.frames import FrameTable
 from mvrecon.engine.runner import Runner
 from mvrecon.errors import InputError, NotEnoughDataError
 from mvrecon.formats.images import read_rgb
+from stages.frames.config import FramesConfig
 from stages.frames.decode import KeyFrameSettings, choose_key_frames, write_key_frames
-from stages.frames.stage import STAGE, FramesConfig
+from stages.frames.stage import STAGE
 from tests.media import make_texture, pan, write_images, write_video
 
 

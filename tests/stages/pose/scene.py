@@ -24,7 +24,7 @@ from mvrecon.engine.store import PartialArtifact
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, rigid, transform_points
 from mvrecon.geometry.sampling import inside
-from stages.pose.stage import PoseConfig
+from stages.pose.config import PoseConfig
 
 FloatArray = NDArray[np.float64]
 CAMERA = Camera(240, 180, 200.0, 200.0, 119.5, 89.5)

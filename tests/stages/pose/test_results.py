@@ -14,7 +14,7 @@ from mvrecon.formats.trajectory import read_trajectory
 from mvrecon.formats.transforms import read_transforms
 from mvrecon.geometry.alignment import align_similarity
 from mvrecon.geometry.rigid import rigid, transform_points
-from stages.pose.stage import PoseConfig, run
+from stages.pose.config import PoseConfig, run
 from tests.stages.pose.scene import (
     CAMERA,
     Relief,

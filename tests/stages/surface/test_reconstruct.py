@@ -3,8 +3,8 @@ import pytest
 
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.formats.mesh import write_cloud_ply, write_glb, write_mesh_ply
+from stages.surface.config import SurfaceConfig
 from stages.surface.reconstruct import reconstruct_surface
-from stages.surface.stage import SurfaceConfig
 from tests.stages.surface.scenes import (
     RADIUS,
     WALL_Z,

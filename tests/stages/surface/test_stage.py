@@ -9,7 +9,8 @@ from mvrecon.artifacts.poses import POSES_ITEM, poses_to_json
 from mvrecon.engine.store import PartialArtifact
 from mvrecon.errors import InputError
 from mvrecon.formats.mesh import read_cloud_ply, read_mesh_ply
-from stages.surface.stage import STAGE, SurfaceConfig
+from stages.surface.config import SurfaceConfig
+from stages.surface.stage import STAGE
 from tests.stages.surface.scenes import (
     depth_map,
     distance_to_scene,

@@ -1,0 +1,53 @@
+"""Options of the frames stage."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from mvrecon.engine.config import StageConfig
+
+
+class FramesConfig(StageConfig):
+    """Options of the frames stage."""
+
+    max: int = Field(150, ge=2, le=10000, description="most key frames to choose [frames]")
+    max_size: int = Field(
+        1280, ge=64, le=16384, description="bound of the longer side of the stored key frames [px]"
+    )
+    min_parallax: float = Field(
+        0.025,
+        ge=0.002,
+        le=0.3,
+        description="image motion from one key frame to the next [fraction of the diagonal]",
+    )
+    kind: Literal["auto", "sequence", "photos"] = Field(
+        "auto", description="whether neighbours overlap; auto: measured for a folder"
+    )
+    camera: tuple[float, ...] | None = Field(
+        None,
+        description="FOCAL or FX,FY,CX,CY or FX,FY,CX,CY,K1,K2,P1,P2 of the original upright "
+        "frames, pixel centres at integers [px]",
+    )
+    start_s: float = Field(0.0, ge=0, description="leave out the video before this time [s]")
+    end_s: float | None = Field(
+        None, gt=0, description="leave out the video after this time, none: to its end [s]"
+    )
+    every_frame: bool = Field(
+        False, description="all frames become key frames, but for duplicates and dark ones"
+    )
+    jpeg_quality: int = Field(97, ge=50, le=100, description="of the stored key frames [percent]")
+
+    @field_validator("camera")
+    @classmethod
+    def _has_all_intrinsics(cls, camera: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if camera is not None and len(camera) not in (1, 4, 8):
+            raise ValueError("FOCAL or FX,FY,CX,CY or FX,FY,CX,CY,K1,K2,P1,P2")
+        return camera
+
+    @model_validator(mode="after")
+    def _ends_after_start(self) -> FramesConfig:
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise ValueError(f"end_s above start_s ({self.start_s:g})")
+        return self

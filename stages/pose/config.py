@@ -1,0 +1,61 @@
+"""Options of the pose stage."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from mvrecon.engine.config import StageConfig
+
+
+class PoseConfig(StageConfig):
+    """Options of the pose stage."""
+
+    mapper: Literal["incremental", "global"] = Field(
+        "incremental", description="pycolmap's mapper that is tried first"
+    )
+    tracks: int = Field(500, ge=100, le=5000, description="flow tracks wanted in a frame [tracks]")
+    min_track_length: int = Field(
+        3, ge=2, le=20, description="shorter flow tracks are not used [frames]"
+    )
+    min_flow_confidence: float = Field(
+        0.3, ge=0.0, le=1.0, description="a track ends where the flow is less sure"
+    )
+    max_error: float = Field(
+        2.0,
+        ge=0.25,
+        le=20.0,
+        description="largest distance from the epipolar line, for images 1000 pixels wide [px]",
+    )
+    sift_max_size: int = Field(
+        1024, ge=128, le=8192, description="longest side of images for SIFT on photos [px]"
+    )
+    sift_features: int = Field(
+        4096, ge=256, le=32768, description="SIFT features of a photo [features]"
+    )
+    bridge_max_size: int = Field(
+        640,
+        ge=128,
+        le=8192,
+        description="longest side of images for SIFT at gaps and loops of a sequence [px]",
+    )
+    loops: bool = Field(True, description="look for places seen again later in a sequence")
+    loop_min_inliers: int = Field(
+        40, ge=15, le=1000, description="matches that agree, to believe a loop [matches]"
+    )
+    exhaustive_photos: int = Field(
+        40, ge=2, le=1000, description="up to so many photos, all pairs are matched [photos]"
+    )
+    photo_partners: int = Field(
+        20, ge=2, le=200, description="above that, look-alikes matched with each photo [photos]"
+    )
+    refine_intrinsics: bool = Field(
+        False, description="refine given intrinsics too (unknown ones always are)"
+    )
+    min_model_fraction: float = Field(
+        0.9,
+        ge=0.0,
+        le=1.0,
+        description="other settings are tried while the largest model has less of the key frames",
+    )
