@@ -123,6 +123,24 @@ def _eval(options: argparse.Namespace) -> int:
     return 0
 
 
+def _train_flow(options: argparse.Namespace) -> int:
+    from stages.flow.train_command import WEIGHTS, TrainFlowOptions, train_flow
+
+    for figures in train_flow(
+        TrainFlowOptions(
+            folder=options.folder,
+            minutes=options.minutes,
+            textures=options.textures,
+            clip=options.clip,
+            start=options.start,
+            device=options.device,
+        )
+    ):
+        print("  ".join(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)
+    print(options.folder / WEIGHTS)
+    return 0
+
+
 def _clean(options: argparse.Namespace) -> int:
     runner = _load_runner(options.run_dir)
     freed = 0
@@ -260,6 +278,15 @@ def _make_parser() -> Parser:
     evaluate.add_argument("--dataset", type=Path, required=True, help="folder with cameras.json")
     evaluate.add_argument("--threshold", type=float, help="F-score distance, in the set's units")
     evaluate.add_argument("--json", type=Path, help="write the figures here too")
+
+    train = add("train", _train_flow, "train a learned part; a run in the folder is resumed")
+    train.add_argument("part", choices=["flow"])
+    train.add_argument("folder", type=Path, metavar="DIR", help="checkpoints, curves and weights")
+    train.add_argument("--minutes", type=float, default=60.0, help="stop after this time")
+    train.add_argument("--textures", type=Path, help="folder of images for synthetic scenes")
+    train.add_argument("--clip", type=Path, help="adapt to this video or folder, unsupervised")
+    train.add_argument("--start", type=Path, help="weights to start from")
+    train.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
 
     add("doctor", _doctor, "what this machine lacks, and the command that mends it")
     return parser
