@@ -24,13 +24,14 @@ CAMERA = Camera(640, 480, 600.0, 600.0, 319.5, 239.5)
 POINTS = np.random.default_rng(0).uniform([-4, -2, 4], [4, 2, 9], (400, 3))
 
 
-def exact_problem(poses, fixed=False, prior_focal_px=768.0, noise_px=0.2):
-    """Tracks of random points, from where the cameras see them."""
+def exact_problem(poses, fixed=False, prior_focal_px=768.0, noise_px=0.2, drift_px=0.0):
+    """Tracks of random points, from where the cameras see them; each fifth may drift upwards."""
     rng = np.random.default_rng(1)
     tracks, frames, pixels = [], [], []
     for frame, pose in enumerate(poses):
         cam = (POINTS - pose[:3, 3]) @ pose[:3, :3]
         xy = CAMERA.project(cam) + rng.normal(scale=noise_px, size=(len(cam), 2))
+        xy[::5, 1] -= drift_px * frame / len(poses)
         seen = np.flatnonzero((cam[:, 2] > 0) & np.all((xy > 0) & (xy < [639, 479]), axis=1))
         tracks.append(seen)
         frames.append(np.full(len(seen), frame))
@@ -167,3 +168,11 @@ def test_wild_cameras_are_not_believed():
     assert not is_believable(replace(model, cameras={1: wide}))
     assert not is_believable(replace(model, cameras={1: bent}))
     assert not is_believable(replace(model, xyz_n3=np.zeros((0, 3))))
+
+
+def test_drifting_tracks_hardly_move_the_focal_length(tmp_path):
+    poses = around(8)
+    problem = exact_problem(poses, noise_px=0.1, drift_px=8.0)
+    (model,) = [read_model(path) for path in solve(problem, tmp_path, MappingOptions())]
+    assert next(iter(model.cameras.values())).fx == pytest.approx(CAMERA.fx, rel=0.002)
+    assert relative_error(model, poses) < 0.0005
