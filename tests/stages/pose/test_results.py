@@ -14,7 +14,8 @@ from mvrecon.formats.trajectory import read_trajectory
 from mvrecon.formats.transforms import read_transforms
 from mvrecon.geometry.alignment import align_similarity
 from mvrecon.geometry.rigid import rigid, transform_points
-from stages.pose.config import PoseConfig, run
+from stages.pose.config import PoseConfig
+from stages.pose.stage import run
 from tests.stages.pose.scene import (
     CAMERA,
     Relief,
