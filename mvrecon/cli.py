@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import shlex
 import sys
@@ -21,17 +22,14 @@ from stages.pipeline import PIPELINE
 STAGE_NAMES = [stage.name for stage in PIPELINE]
 CONFIG_CLASSES = {stage.name: stage.config for stage in PIPELINE}
 MIB = 1024**2
+FULL_OR_FORBIDDEN = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        parsed, unknown = _make_parser().parse_known_args(arguments)
-        if unknown:
-            refuse(unknown[0], parsed.known_options)
-        command: Callable[[argparse.Namespace], int] = parsed.command
-        return command(parsed)
+        return _run_command(arguments)
     except MvreconError as error:
         print(f"mvrecon: {error}", file=sys.stderr)
         return error.exit_code
@@ -46,6 +44,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+def _run_command(arguments: Sequence[str]) -> int:
+    try:
+        parsed, unknown = _make_parser().parse_known_args(arguments)
+        if unknown:
+            refuse(unknown[0], parsed.known_options)
+        command: Callable[[argparse.Namespace], int] = parsed.command
+        return command(parsed)
+    except OSError as error:
+        if error.errno not in FULL_OR_FORBIDDEN:
+            raise
+        raise UsageError(
+            f"cannot read or write {error.filename or 'a file'} ({error.strerror})",
+            f"Make room or choose another place; go on with: {_command_line(arguments)}",
+        ) from error
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,6 +141,20 @@ def test_unwritable_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     code, line = fail(capsys, "run", one_frame(tmp_path), "-o", in_the_way / "run")
     assert code == USAGE
     assert "-o" in line
+
+
+def test_a_full_disk(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "some/item")
+
+    monkeypatch.setattr("mvrecon.engine.store.PartialArtifact.write", refuse)
+    clip = media.write_video(tmp_path / "clip.mp4", media.pan(range(0, 60, 3)))
+    code, line = fail(capsys, "run", clip, "-o", tmp_path / "run")
+    assert code == USAGE
+    assert "some/item (No space left on device)" in line
+    assert "mvrecon run" in line
 
 
 def test_no_command(capsys: pytest.CaptureFixture[str]) -> None:

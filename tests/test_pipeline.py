@@ -159,6 +159,30 @@ def test_killed_in_the_middle_it_resumes_to_the_same_result(
     assert digests(run_dir) == digests(finished)
 
 
+def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    process = start(run_dir, "--workers=1")
+    while not list((run_dir / "store" / "flow").glob("*.partial/flow/*.npz")):
+        assert process.poll() is None, "it ended before it could be interrupted"
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    assert f"go on with: mvrecon run {CLIP}" in error
+
+
+def test_clean_keeps_the_newest_result_of_each_stage(copied: Path) -> None:
+    before = digests(copied)
+    assert cli.main(["stage", "surface", str(copied), "--surface.max_faces", "3000"]) == 0
+    assert cli.main(["clean", str(copied)]) == 0
+    assert len([path for path in (copied / "store/surface").iterdir() if path.is_dir()]) == 1
+    after = digests(copied)
+    assert after.pop("surface") != before.pop("surface")
+    assert after == before
+    assert {status.state for status in make_runner(copied, {}).status()} == {"cached"}
+
+
 def kill_while_running(run_dir: Path, stage: str) -> int:
     """Start a run, `kill -9` it once the stage has an item; how many items it had then."""
     pattern = {"flow": "flow/*.npz", "fusion": "depth/*.npz"}[stage]
