@@ -62,7 +62,7 @@ def estimate_pairs(context: StageContext[FlowConfig]) -> Summary:
 def estimate_pair(model: FlowModel, first_rgb_hw3: Image, second_rgb_hw3: Image) -> FlowPair:
     """Flow both ways with its confidence; images of different sizes share the first's.
 
-    A model's own confidence counts where it is the more doubtful.
+    A model's own confidence, which knows the way back, stands in for the general one.
     """
     height, width = first_rgb_hw3.shape[:2]
     if second_rgb_hw3.shape[:2] != (height, width):
@@ -75,8 +75,7 @@ def estimate_pair(model: FlowModel, first_rgb_hw3: Image, second_rgb_hw3: Image)
         ((first_rgb_hw3, second_rgb_hw3), (forward, backward), estimate.forward_confidence_hw),
         ((second_rgb_hw3, first_rgb_hw3), (backward, forward), estimate.backward_confidence_hw),
     ):
-        checked_hw = flow_confidence(*images, *flows)
-        confidences.append(checked_hw if own is None else np.minimum(checked_hw, own))
+        confidences.append(flow_confidence(*images, *flows) if own is None else own)
     return FlowPair(forward, backward, *confidences)
 
 

@@ -39,7 +39,7 @@ class MvflowSettings:
         widths: channels at 1/4, 1/8 and 1/16.
         features: channels that are matched, and of the context.
         hidden: channels of the recurrent state.
-        updates: recurrent updates at 1/16, 1/8 and 1/4.
+        updates: recurrent updates at 1/16, 1/8 and 1/4, each at least one.
     """
 
     widths: tuple[int, int, int] = (64, 96, 112)
