@@ -84,4 +84,4 @@ class RunContext(Generic[C]):
     def isolated(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a top-level function in a child process."""
         log = self.out.folder.with_suffix(".log")
-        return run_isolated(function, arguments, log, f"stage {self.name}")
+        return run_isolated(function, arguments, log, self.name)

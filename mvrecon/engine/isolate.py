@@ -37,7 +37,7 @@ def run_isolated(
             `mvrecon.engine.channel.report_progress`.
         arguments: pickled to the child.
         log: file that takes what the child prints.
-        label: names the work in an error and in the progress.
+        label: name of the stage, for errors and progress.
 
     Raises:
         StageCrashError: the child died, or used no processor time for two minutes.
@@ -110,7 +110,7 @@ def _receive(
                 busy_s, last_busy_at = now_busy_s or 0.0, time.monotonic()
             elif time.monotonic() - last_busy_at > HANG_S:
                 raise StageCrashError(
-                    f"{label} made no progress for {HANG_S:.0f} s and was stopped",
+                    f"stage {label} made no progress for {HANG_S:.0f} s and was stopped",
                     "Run again: it resumes where it was",
                 )
 
@@ -155,7 +155,7 @@ def _crash(label: str, status: int, log: Path) -> StageCrashError:
     cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
     last_words = _last_words(log.read_text(errors="replace"))
     return StageCrashError(
-        f"{label} was ended by its native code ({cause}: {last_words[:LAST_WORDS_CHARACTERS]})",
+        f"stage {label} was ended by its native code ({cause}: {last_words[:LAST_WORDS_CHARACTERS]})",
         f"Its output is in {log}; what was finished is kept",
     )
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from mvrecon.engine.channel import report_progress
 from stages.pose.database import create_database
 from stages.pose.problem import MappingProblem
 
@@ -116,12 +118,33 @@ def map_database(
     if options.mapper == "global":
         models = pycolmap.global_mapping(database_path, folder, folder, _global_options(options))
     else:
-        models = pycolmap.incremental_mapping(
-            database_path, folder, folder, _incremental_options(options), input_path=start or ""
-        )
+        models = _map_incrementally(database_path, folder, options, start)
     for model in models.values():
         _adjust_robustly(model, options)
     return _write_sorted(models.values(), folder)
+
+
+def _map_incrementally(
+    database_path: Path, folder: Path, options: MappingOptions, start: Path | None
+) -> dict[int, pycolmap.Reconstruction]:
+    import pycolmap
+
+    with pycolmap.Database.open(database_path) as database:
+        total = database.num_images()
+    placed = count(1 if start else 2)
+
+    def on_image() -> None:
+        # Frames of further models count again.
+        report_progress(min(next(placed), total), total, "frame")
+
+    return pycolmap.incremental_mapping(
+        database_path,
+        folder,
+        folder,
+        _incremental_options(options),
+        input_path=start or "",
+        next_image_callback=on_image,
+    )
 
 
 def _adjust_robustly(model: pycolmap.Reconstruction, options: MappingOptions) -> None:

@@ -51,7 +51,7 @@ def test_an_error_of_the_function_is_raised_here(tmp_path: Path) -> None:
 
 def test_a_native_abort_becomes_an_error_with_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(StageCrashError, match=r"stage toy.*SIGABRT.*it is wrong"):
-        run_isolated(abort, (), tmp_path / "log", "stage toy")
+        run_isolated(abort, (), tmp_path / "log", "toy")
 
 
 def test_a_hang_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
