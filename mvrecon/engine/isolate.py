@@ -153,9 +153,9 @@ def _processor_seconds(pid: int) -> float | None:
 
 def _crash(label: str, status: int, log: Path) -> StageCrashError:
     cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-    last_words = _last_words(log.read_text(errors="replace"))
+    last_words = _last_words(log.read_text(errors="replace"))[:LAST_WORDS_CHARACTERS]
     return StageCrashError(
-        f"stage {label} was ended by its native code ({cause}: {last_words[:LAST_WORDS_CHARACTERS]})",
+        f"stage {label} was ended by its native code ({cause}: {last_words})",
         f"Its output is in {log}; what was finished is kept",
     )
 
