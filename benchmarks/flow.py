@@ -33,9 +33,9 @@ from mvrecon.metrics.flow import (
     over_1px_over_pixels,
     sparsification_epe_px,
 )
+from stages.flow.config import FlowConfig
 from stages.flow.estimate import estimate_pair
 from stages.flow.model import FlowModel, load_flow_model
-from stages.flow.stage import FlowConfig
 
 REPORT = Path(__file__).with_suffix(".md")
 DROPPED_SHARES = (0.0, 0.2, 0.5)

@@ -20,8 +20,8 @@ from mvrecon.datasets.flow_pairs import FlowSample
 from mvrecon.formats.images import read_rgb
 from mvrecon.metrics.flow import end_point_error
 from stages.flow.confidence import FEATURES, confidence_features, stays_inside
+from stages.flow.config import FlowConfig
 from stages.flow.model import FlowModel, load_flow_model
-from stages.flow.stage import FlowConfig
 
 PIXELS_PER_PAIR = 20_000
 RIGHT_PX = 1.0

@@ -16,6 +16,7 @@ from mvrecon.engine.stage import StageContext, StoredItems, Summary
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.formats.images import read_rgb
 from stages.flow.confidence import flow_confidence, forward_backward_residual, stays_inside
+from stages.flow.config import FlowConfig
 from stages.flow.memo import DEFAULT_CAPACITY
 from stages.flow.model import FlowModel, load_flow_model
 from stages.flow.overlap import (
@@ -25,7 +26,6 @@ from stages.flow.overlap import (
     overlap_score,
 )
 from stages.flow.pairs import Pair, partner_pairs, sequence_pairs
-from stages.flow.stage import FlowConfig
 
 # A pixel counts as confident above this, a pair as usable above this share of them.
 CONFIDENT = 0.5

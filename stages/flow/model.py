@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mvrecon.errors import UsageError
 
 if TYPE_CHECKING:
-    from stages.flow.stage import FlowConfig
+    from stages.flow.config import FlowConfig
 
 
 class FlowEstimate(NamedTuple):

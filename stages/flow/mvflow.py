@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from mvrecon.errors import UsageError
+from stages.flow.config import MVFLOW_WEIGHTS
 from stages.flow.dis import DisFlow
 from stages.flow.memo import ImageMemo
 from stages.flow.model import FlowEstimate
 from stages.flow.mvflow_confidence import Calibration, confidence
 from stages.flow.mvflow_network import Encoded, Mvflow, MvflowSettings
-from stages.flow.stage import MVFLOW_WEIGHTS
 from stages.flow.training import save_atomically
 
 STRIDE = 16

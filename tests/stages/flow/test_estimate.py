@@ -11,9 +11,10 @@ from mvrecon.engine.store import PartialArtifact
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.formats.images import write_jpeg
 from mvrecon.geometry.camera import Camera
+from stages.flow.config import FlowConfig
 from stages.flow.estimate import estimate_pair
 from stages.flow.model import FlowEstimate
-from stages.flow.stage import STAGE, FlowConfig
+from stages.flow.stage import STAGE
 from tests.stages.flow.scenes import shifted_pair, texture
 
 

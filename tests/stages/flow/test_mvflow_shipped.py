@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from mvrecon.synthetic.training.textures import procedural_textures
+from stages.flow.config import MVFLOW_WEIGHTS, FlowConfig
 from stages.flow.model import load_flow_model
 from stages.flow.mvflow import MvflowFlow, load_mvflow
 from stages.flow.mvflow_network import Mvflow
 from stages.flow.refine import RefinedFlow
-from stages.flow.stage import MVFLOW_WEIGHTS, STAGE, FlowConfig
+from stages.flow.stage import STAGE
 from stages.flow.validation import validate, validation_pairs
 from tests.stages.flow.scenes import SIZE, occluding_pair
 
