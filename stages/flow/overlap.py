@@ -70,14 +70,17 @@ def overlap_score(first: Features, second: Features) -> float:
     matches_m2 = _mutual_matches(first.descriptors_nd, second.descriptors_nd)
     if len(matches_m2) < MIN_INLIERS:
         return 0.0
-    _, inlier_m1 = cv2.findFundamentalMat(
-        first.xy_n2[matches_m2[:, 0]],
-        second.xy_n2[matches_m2[:, 1]],
-        cv2.USAC_MAGSAC,
-        INLIER_PX,
-        0.999,
-        2000,
-    )
+    try:
+        _, inlier_m1 = cv2.findFundamentalMat(
+            first.xy_n2[matches_m2[:, 0]],
+            second.xy_n2[matches_m2[:, 1]],
+            cv2.USAC_MAGSAC,
+            INLIER_PX,
+            0.999,
+            2000,
+        )
+    except cv2.error:
+        return 0.0  # OpenCV's way to say that no sample gave a model
     inliers = 0 if inlier_m1 is None else int(inlier_m1.sum())
     return float(inliers) if inliers >= MIN_INLIERS else 0.0
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stages.flow.overlap import candidate_pairs, detect_features, overlap_score
+from stages.flow.overlap import Features, candidate_pairs, detect_features, overlap_score
 from tests.stages.flow.scenes import texture
 
 
@@ -33,3 +33,19 @@ def test_candidates_of_many_images_are_of_the_same_scene():
     assert len(pairs) <= 2 * len(images)
     same_scene = [first // 5 == second // 5 for first, second in pairs]
     assert np.mean(same_scene) > 0.8
+
+
+def test_crowded_wrong_matches_are_no_overlap():
+    """Matches of which no sample gives an epipolar geometry: OpenCV raises."""
+    for seed in (37, 107):
+        rng = np.random.default_rng(seed)
+        count = int(rng.integers(12, 26))
+        crowd = int(rng.integers(2, count))
+        first_n2, second_n2 = rng.uniform(0, 300, (2, count, 2)).astype(np.float32)
+        first_n2[:crowd] = first_n2[0] + rng.normal(0, 1, (crowd, 2))
+        second_n2[:crowd] = second_n2[0] + rng.normal(0, 1, (crowd, 2))
+        descriptors_nd = np.eye(count, 128, dtype=np.float32)
+        score = overlap_score(
+            Features(first_n2, descriptors_nd), Features(second_n2, descriptors_nd)
+        )
+        assert score == 0
