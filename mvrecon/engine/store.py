@@ -16,6 +16,7 @@ from typing import Any
 
 from mvrecon.engine.hashing import hash_file, hash_items
 from mvrecon.engine.keys import Key
+from mvrecon.engine.lock import is_held
 from mvrecon.errors import MvreconError
 
 MANIFEST = "manifest.json"
@@ -254,11 +255,16 @@ class Store:
         temporary.replace(pointer)
 
     def prune(self, stage: str, keep: set[str]) -> int:
-        """Delete every result of a stage that is not kept; returns the bytes freed."""
+        """Delete a stage's results but the kept ones and those that a process works on.
+
+        Returns:
+            The bytes freed.
+        """
         freed = 0
         folder = self.root / stage
         for path in folder.iterdir() if folder.is_dir() else []:
-            if path.is_dir() and path.name not in keep:
+            in_work = is_held(folder / f"{path.name.partition('.')[0]}.lock")
+            if path.is_dir() and path.name not in keep and not in_work:
                 freed += sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
                 shutil.rmtree(path)
         return freed

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mvrecon.engine import lock
 from mvrecon.engine.stage import StageContext, Summary
 from tests.engine import toy
 
@@ -214,3 +215,13 @@ def test_summary_is_stored_with_the_result(tmp_path: Path) -> None:
     results = toy.make_runner(tmp_path, TEXT).run("join")
     assert results["lines"].read_summary() == {"numbers": {"lines": 3}, "warnings": []}
     assert results["shout"].read_summary()["warnings"] == ["loud"]
+
+
+def test_clean_spares_what_another_process_works_on(tmp_path: Path) -> None:
+    runner = toy.make_runner(tmp_path, TEXT)
+    artifact = runner.run("join")["shout"]
+    with lock.exclusive(artifact.folder.with_name(f"{artifact.folder.name}.lock"), lambda: None):
+        assert runner.store.prune("shout", keep=set()) == 0
+    assert artifact.folder.is_dir()
+    assert runner.store.prune("shout", keep=set()) > 0
+    assert not artifact.folder.exists()
