@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 from mvrecon.config import did_you_mean
@@ -17,6 +17,29 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
         raise UsageError(message, f"See {self.prog} --help")
+
+
+class Commands:
+    """What a command module adds its commands to."""
+
+    def __init__(self, parser: Parser) -> None:
+        self._subparsers = parser.add_subparsers(
+            required=True, metavar="COMMAND", parser_class=Parser
+        )
+
+    def add(self, name: str, command: Callable[[argparse.Namespace], int], text: str) -> Parser:
+        """A command: its parser, to which its arguments are added."""
+        parser: Parser = self._subparsers.add_parser(
+            name, help=text, description=text, allow_abbrev=False
+        )
+        parser.set_defaults(command=command, known_options=[])
+        return parser
+
+    def group(self, name: str, text: str) -> Commands:
+        """A command that has commands of its own, as `train flow`."""
+        return Commands(
+            self._subparsers.add_parser(name, help=text, description=text, allow_abbrev=False)
+        )
 
 
 def add_stage_options(parser: Parser, classes: Mapping[str, type[StageConfig]]) -> None:

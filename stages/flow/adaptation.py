@@ -13,11 +13,11 @@ from torch.utils.data import Dataset
 
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.synthetic.training.batch import Draws
+from mvrecon.training import TrainingSettings
 from stages.flow.energy import EnergyWeights, FlowEnergy, charbonnier, consistent
 from stages.flow.mvflow_correlation import warp
 from stages.flow.mvflow_network import Mvflow
 from stages.flow.mvflow_start import dis_starts
-from stages.flow.training import TrainingSettings
 
 WEIGHTS = EnergyWeights()
 RETURN_WEIGHT = 0.01

@@ -14,13 +14,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from mvrecon.errors import UsageError
+from mvrecon.training import save_atomically
 from stages.flow.config import MVFLOW_WEIGHTS
 from stages.flow.dis import DisFlow
 from stages.flow.memo import ImageMemo
 from stages.flow.model import FlowEstimate
 from stages.flow.mvflow_confidence import Calibration, confidence
 from stages.flow.mvflow_network import Encoded, Mvflow, MvflowSettings
-from stages.flow.training import save_atomically
 
 STRIDE = 16
 SMALLEST_SIDE_PX = 64

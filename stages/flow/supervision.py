@@ -11,10 +11,10 @@ from torch.utils.data import Dataset
 from mvrecon.synthetic.training.augmentation import augment
 from mvrecon.synthetic.training.batch import Draws, FlowBatch
 from mvrecon.synthetic.training.scenes import scene_batch
+from mvrecon.training import TrainingSettings
 from stages.flow.mvflow_losses import endpoint_error, supervised_loss, weighted_mean
 from stages.flow.mvflow_network import Mvflow
 from stages.flow.mvflow_start import training_start
-from stages.flow.training import TrainingSettings
 
 USES, APART = 3, 8
 

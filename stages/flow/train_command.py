@@ -16,12 +16,12 @@ from mvrecon.errors import UsageError
 from mvrecon.formats.images import list_images, read_rgb
 from mvrecon.formats.video import Video
 from mvrecon.synthetic.training.textures import load_textures, procedural_textures
+from mvrecon.training import Trainer, TrainingSettings, train
 from stages.flow.adaptation import ClipPairs, unsupervised
 from stages.flow.mvflow import export_mvflow, load_mvflow
 from stages.flow.mvflow_confidence import fit_calibration
 from stages.flow.mvflow_network import Mvflow
 from stages.flow.supervision import SyntheticPairs, supervised
-from stages.flow.training import Trainer, TrainingSettings, train
 from stages.flow.validation import validate, validation_pairs
 
 WEIGHTS = "mvflow.pt"
@@ -66,26 +66,26 @@ def train_flow(options: TrainFlowOptions) -> Iterator[dict[str, float]]:
     device = _device(options.device)
     textures = _textures(options.textures)
     pairs = validation_pairs(textures, VALIDATION_PAIRS, VALIDATION_SIZE)
-    start = None
     if options.start is not None or options.clip is not None:
-        start, _ = load_mvflow(options.start)
-    sizes = None if start is None else start.settings
+        network, _ = load_mvflow(options.start)
+        network.train()
+    else:
+        torch.manual_seed(options.settings.seed)
+        network = Mvflow()
     data: SyntheticPairs | ClipPairs
     if options.clip is None:
         data = SyntheticPairs(textures, options.settings)
-        trainer = Trainer(options.settings, supervised, device, sizes)
+        trainer = Trainer(network, options.settings, supervised, device)
     else:
         data = ClipPairs(read_clip(options.clip), options.settings)
-        trainer = Trainer(options.settings, unsupervised, device, sizes)
-    if start is not None:
-        trainer.start_from(start)
+        trainer = Trainer(network, options.settings, unsupervised, device)
 
     def check(network: Mvflow) -> dict[str, float]:
         return validate(network.cpu(), pairs, options.folder / PICTURE)
 
     yield from train(trainer, data, options.folder, options.minutes, check)
-    network = trainer.averaged_model().cpu()
-    export_mvflow(network, fit_calibration(network, pairs), options.folder / WEIGHTS)
+    trained = trainer.averaged_model().cpu()
+    export_mvflow(trained, fit_calibration(trained, pairs), options.folder / WEIGHTS)
 
 
 def read_clip(path: Path) -> list[NDArray[np.uint8]]:

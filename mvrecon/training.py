@@ -1,20 +1,19 @@
-"""Training of mvflow: resumable at any instant, in pieces of minutes, on a CPU or with CUDA."""
+"""Training of a network: resumable at any instant, in pieces of minutes, on a CPU or with CUDA."""
 
 from __future__ import annotations
 
+import copy
 import csv
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-
-from stages.flow.mvflow_network import Mvflow, MvflowSettings
 
 CHECKPOINT = "checkpoint.pt"
 LOSSES = "losses.csv"
@@ -27,11 +26,11 @@ class TrainingSettings:
     Attributes:
         steps: at which the learning rate has fallen to zero.
         decay_steps: over which it falls at the end; constant before.
-        batch: pairs a step.
-        size_hw: image size, multiples of 16.
+        batch: samples a step.
+        size_hw: image size, px.
         learning_rate: at its highest.
         warmup_steps: over which it rises.
-        seed: of the data and of the first weights.
+        seed: of the data.
         average: decay a step of the running mean of the weights that is kept.
         validate_every, save_every: steps.
     """
@@ -56,33 +55,33 @@ class Sample(Protocol):
         ...
 
 
+N = TypeVar("N", bound=nn.Module)
 S = TypeVar("S", bound=Sample)
 # From the network and a sample to the loss, and numbers to write down.
-Objective = Callable[[Mvflow, S], tuple[Tensor, dict[str, float]]]
+Objective = Callable[[N, S], tuple[Tensor, dict[str, float]]]
 
 
-class Trainer:
+class Trainer(Generic[N]):
     """Network, its running mean, optimizer and position in the data.
 
     Args:
+        network: with its first weights.
         settings: how to train.
         objective: what to minimise.
         device: where to train.
-        network: sizes of the network.
     """
 
     def __init__(
         self,
+        network: N,
         settings: TrainingSettings,
-        objective: Objective[Any],
+        objective: Objective[N, Any],
         device: torch.device,
-        network: MvflowSettings | None = None,
     ) -> None:
-        torch.manual_seed(settings.seed)
         self.settings = settings
         self.objective = objective
         self.device = device
-        self.model = Mvflow(network).to(device)
+        self.model = network.to(device)
         self.averaged = {name: value.clone() for name, value in self.model.state_dict().items()}
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=0.0, weight_decay=1e-5, fused=True
@@ -105,17 +104,11 @@ class Trainer:
         self._average()
         return {"loss": float(loss.detach()), **numbers, "gradient_norm": float(norm)}
 
-    def averaged_model(self) -> Mvflow:
+    def averaged_model(self) -> N:
         """A network with the running mean of the weights."""
-        model = Mvflow(self.model.settings).to(self.device)
+        model = copy.deepcopy(self.model)
         model.load_state_dict(self.averaged)
-        model.eval()
-        return model
-
-    def start_from(self, network: Mvflow) -> None:
-        """Take the weights of another network of the same sizes."""
-        self.model.load_state_dict(network.state_dict())
-        self.averaged = {name: value.clone() for name, value in self.model.state_dict().items()}
+        return model.eval()
 
     def _learning_rate(self) -> float:
         settings = self.settings
@@ -139,7 +132,6 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "random": torch.get_rng_state(),
-            "network": asdict(self.model.settings),
         }
         save_atomically(state, path)
 
@@ -154,11 +146,11 @@ class Trainer:
 
 
 def train(
-    trainer: Trainer,
+    trainer: Trainer[N],
     data: Dataset[Any],
     folder: Path,
     minutes: float,
-    validate: Callable[[Mvflow], dict[str, float]],
+    validate: Callable[[N], dict[str, float]],
 ) -> Iterator[dict[str, float]]:
     """Train for a while from the newest checkpoint in `folder`; yields each validation.
 
