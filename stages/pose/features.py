@@ -69,6 +69,12 @@ def empty_problem(context: StageContext[PoseConfig], table: FrameTable) -> Mappi
     )
 
 
+def is_trackable(table: FrameTable) -> bool:
+    """Whether flow can be chained: a sequence of images of one size."""
+    cameras = map(table.camera_of, table.key_frames)
+    return table.kind == "sequence" and len({(c.width, c.height) for c in cameras}) == 1
+
+
 def match_photos(context: StageContext[PoseConfig], table: FrameTable) -> Matched:
     """SIFT between all photos, or between look-alikes if there are many."""
     config, count = context.config, len(table.key_frames)
@@ -90,7 +96,7 @@ def match_sequence(context: StageContext[PoseConfig], table: FrameTable) -> Matc
     """Flow tracks, SIFT across their gaps, and SIFT between frames that close a loop."""
     config, count = context.config, len(table.key_frames)
     with single_opencv_thread():
-        tracked = match_tracks(_track(context, table))
+        tracked = match_tracks(track_frames(context, table))
     runs = pieces(count, tracked, round(GAP_PART * config.tracks))
     looks_for_loops = config.loops and count > LOOP_MIN_DISTANCE
     if len(runs) == 1 and not looks_for_loops:
@@ -131,7 +137,8 @@ def _load_gray(context: StageContext[PoseConfig], name: str) -> NDArray[np.uint8
     return np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
-def _track(context: StageContext[PoseConfig], table: FrameTable) -> Tracks:
+def track_frames(context: StageContext[PoseConfig], table: FrameTable) -> Tracks:
+    """Tracks of the flow through all key frames, which have to be of one size."""
     names = [frame.name for frame in table.key_frames]
     index = {name: number for number, name in enumerate(names)}
     flow = context.inputs["flow"]

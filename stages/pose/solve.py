@@ -14,6 +14,7 @@ from stages.pose.features import (
     Matched,
     empty_problem,
     error_px,
+    is_trackable,
     match_photos,
     match_sequence,
 )
@@ -57,8 +58,8 @@ def solve(context: StageContext[PoseConfig], table: FrameTable) -> Solution:
     if count < needed:
         raise no_model_error(count, 0, needed)
     sizes = {(camera.width, camera.height) for camera in map(table.camera_of, table.key_frames)}
-    is_sequence = table.kind == "sequence" and len(sizes) == 1
-    matched = match_sequence(context, table) if is_sequence else match_photos(context, table)
+    match = match_sequence if is_trackable(table) else match_photos
+    matched = match(context, table)
     refuse_still_camera(classify_motion(matched.features, max(sizes)))
     best = _Search(context, table, matched).run()
     posed = len(best.models[0].images) if best.models else 0
