@@ -97,7 +97,7 @@ def _validate(stage: str, config: type[StageConfig], values: Mapping[str, Any]) 
     except ValidationError as error:
         raise _usage_error(stage, error) from error
     for name, path in built.content_files().items():
-        if not path.is_file():
+        if not path.is_file() and not (path.is_dir() and built.takes_folder(name)):
             raise UsageError(f"--{stage}.{name}: no file {path}", "Check the path")
     return built
 

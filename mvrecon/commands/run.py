@@ -58,6 +58,13 @@ def _add_run(commands: Commands) -> None:
         default=argparse.SUPPRESS,
         help="intrinsics, the same as --frames.camera",
     )
+    run.add_argument(
+        "--poses",
+        dest="pose.known",
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="known camera poses, the same as --pose.known",
+    )
     add_stage_options(run, CONFIG_CLASSES)
 
 

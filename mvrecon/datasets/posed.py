@@ -78,11 +78,20 @@ def load_posed_set(root: Path) -> PosedSet:
     path = root / "cameras.json"
     if not path.is_file():
         raise InputError(f"no posed set at {root}: {path.name} is missing", LAYOUT)
+    return read_posed_file(path)
+
+
+def read_posed_file(path: Path) -> PosedSet:
+    """Read a file of the form of `cameras.json`, whatever its name.
+
+    Raises:
+        InputError: the file is not of the expected form.
+    """
     try:
         data = json.loads(path.read_text())
         images = tuple(_parse_image(entry, index) for index, entry in enumerate(data["frames"]))
         depth_scale = float(data.get("depth_scale") or 1.0)
-        return PosedSet(root, images, depth_scale, data.get("mesh") or "")
+        return PosedSet(path.parent, images, depth_scale, data.get("mesh") or "")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} cannot be understood ({error!r})", LAYOUT) from error
 

@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 # Marks on a field, read by the engine when it makes a key.
 NOT_IN_KEY: dict[str, Any] = {"in_key": False}
 FILE_CONTENT: dict[str, Any] = {"file_content": True}
+FOLDER_CONTENT: dict[str, Any] = {"folder_content": True}
 
 # An optional file that a stage reads: its content, not its path, is part of the key.
 ContentFile = Annotated[Path | None, Field(json_schema_extra=FILE_CONTENT)]
+# The same, or a folder: the content of its visible files.
+ContentPath = Annotated[Path | None, Field(json_schema_extra={**FILE_CONTENT, **FOLDER_CONTENT})]
 
 
 class StageConfig(BaseModel):
@@ -39,6 +42,10 @@ class StageConfig(BaseModel):
             for name, value in self.model_dump(mode="json").items()
             if value is not None and self._is_marked(name, FILE_CONTENT)
         }
+
+    def takes_folder(self, name: str) -> bool:
+        """Whether an option that names a file may name a folder too."""
+        return self._is_marked(name, FOLDER_CONTENT)
 
     def _is_marked(self, name: str, mark: dict[str, Any]) -> bool:
         extra = type(self).model_fields[name].json_schema_extra

@@ -94,3 +94,16 @@ def rotation_between(from_3: FloatArray, to_3: FloatArray) -> FloatArray:
     )
     rotation_33: FloatArray = np.eye(3) + skew_33 + skew_33 @ skew_33 / (1.0 + cosine)
     return rotation_33
+
+
+def interpolate_rigid(first_44: FloatArray, second_44: FloatArray, share: float) -> FloatArray:
+    """The transform between two near ones: `share` 0 is the first, 1 the second.
+
+    The rotation by the normalised mean of quaternions: for the small angles between
+    neighbours equal to the great arc to third order.
+    """
+    quaternions = [quaternion_from_rotation(t_44[:3, :3]) for t_44 in (first_44, second_44)]
+    sign = 1.0 if quaternions[0] @ quaternions[1] >= 0 else -1.0
+    mean_4 = (1.0 - share) * quaternions[0] + share * sign * quaternions[1]
+    translation_3 = (1.0 - share) * first_44[:3, 3] + share * second_44[:3, 3]
+    return rigid(rotation_from_quaternion(mean_4), translation_3)

@@ -6,12 +6,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from mvrecon.engine.config import StageConfig
+from mvrecon.engine.config import ContentPath, StageConfig
 
 
 class PoseConfig(StageConfig):
     """Options of the pose stage."""
 
+    known: ContentPath = Field(
+        None,
+        description="known camera poses, to be checked and kept: a COLMAP model's folder, a "
+        "nerfstudio transforms.json, a cameras.json or a TUM trajectory; images by file name",
+    )
     mapper: Literal["incremental", "global"] = Field(
         "incremental", description="pycolmap's mapper that is tried first"
     )

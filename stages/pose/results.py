@@ -32,6 +32,7 @@ from mvrecon.geometry.rigid import inverse_rigid
 from mvrecon.geometry.sampling import sample_bilinear
 from stages.pose.config import PoseConfig
 from stages.pose.diagnosis import lost_reasons
+from stages.pose.known import solve_known
 from stages.pose.solve import Solution, solve
 from stages.pose.undistortion import pinhole_without_blanks, undistort_image, undistort_model
 from stages.pose.world import move_model, normal_world
@@ -55,7 +56,7 @@ def make_results(context: StageContext[PoseConfig]) -> Summary:
     """Estimate the poses unless an interrupted run did, then undistort the images."""
     table = FrameTable.load(context.inputs["frames"].path(FRAMES_ITEM))
     if not all(context.out.has(name) for name in MODEL_ITEMS):
-        write_solution(context, table, solve(context, table))
+        write_solution(context, table, _solve(context, table))
     poses = {frame.name: frame for frame in load_poses(context.out.path(POSES_ITEM))}
 
     def make_image(item: str) -> None:
@@ -66,6 +67,11 @@ def make_results(context: StageContext[PoseConfig]) -> Summary:
     context.make_items([image_item(name) for name in poses], make_image, "image")
     stored = json.loads(context.out.path(NUMBERS_ITEM).read_text())
     return Summary(stored["numbers"], stored["warnings"])
+
+
+def _solve(context: StageContext[PoseConfig], table: FrameTable) -> Solution:
+    known = context.config.known
+    return solve_known(context, table, known) if known else solve(context, table)
 
 
 def write_undistorted(source: Path, frame: PosedFrame, path: Path) -> None:
@@ -82,7 +88,9 @@ def write_solution(
     context: StageContext[PoseConfig], table: FrameTable, solution: Solution
 ) -> None:
     """Write every item but the images."""
-    distorted = move_model(solution.models[0], normal_world(solution.models[0]))
+    model = solution.models[0]
+    # Known poses keep their world.
+    distorted = model if solution.known else move_model(model, normal_world(model))
     pinholes = {
         camera_id: pinhole_without_blanks(camera) for camera_id, camera in distorted.cameras.items()
     }
@@ -91,8 +99,7 @@ def write_solution(
     load = _image_loader(context)
     colours = _point_colours(distorted, [load(frame.name) for frame in frames])
     model = ColmapModel(model.cameras, model.images, model.xyz_n3, colours, model.error_px_n)
-    names = [frame.name for frame in table.key_frames]
-    reasons = lost_reasons(names, solution.matched.features, solution.models, solution.min_inliers)
+    reasons = _lost_reasons(table, solution)
     out = context.out
     _write_model(out, "colmap", model)
     for number, other in enumerate(solution.models[1:]):
@@ -109,6 +116,13 @@ def write_solution(
     out.write_text(NUMBERS_ITEM, json.dumps(_numbers(table, solution, distorted), indent=1))
     out.write(POINTS_ITEM, _sparse_points(model).save)
     out.write_text(POSES_ITEM, poses_to_json(frames))
+
+
+def _lost_reasons(table: FrameTable, solution: Solution) -> dict[str, str]:
+    if solution.known:
+        return dict(solution.known.reasons)
+    names = [frame.name for frame in table.key_frames]
+    return lost_reasons(names, solution.matched.features, solution.models, solution.min_inliers)
 
 
 def frames_csv(table: FrameTable, posed: set[str], reasons: dict[str, str]) -> str:
@@ -211,7 +225,10 @@ def _numbers(table: FrameTable, solution: Solution, model: ColmapModel) -> dict[
         "closed_loops": solution.loops,
         "mapper_settings": solution.settings,
     }
-    warnings = []
+    warnings: list[str] = []
+    if solution.known:
+        numbers["known_epipolar_error_px"] = round(solution.known.epipolar_error_px, 3)
+        warnings += solution.known.warnings
     if posed < total:
         warnings.append(
             f"{total - posed} of {total} key frames could not be posed: see frames.csv for why"

@@ -18,6 +18,7 @@ from stages.pose.features import (
     match_photos,
     match_sequence,
 )
+from stages.pose.known_check import KnownCheck
 from stages.pose.loops import plausible_loops
 from stages.pose.mapping import MappingOptions, map_database, verify
 from stages.pose.motion import classify_motion
@@ -39,6 +40,7 @@ class Solution:
         settings: name of the settings that made it.
         loops: loops that were closed.
         min_inliers: points a frame had to see.
+        known: what came of checking known poses; None if they were estimated.
     """
 
     models: list[ColmapModel]
@@ -46,6 +48,7 @@ class Solution:
     settings: str
     loops: int
     min_inliers: int
+    known: KnownCheck | None = None
 
 
 def solve(context: StageContext[PoseConfig], table: FrameTable) -> Solution:
