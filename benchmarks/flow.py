@@ -2,7 +2,7 @@
 
     python -m benchmarks.flow --root DIR --model dis,raft-small --weights raft-small=FILE
 
-DIR holds any of the folders of `benchmarks.flow_data.DATA_SETS`. Writes benchmarks/flow.md.
+DIR holds any of the data sets of `mvrecon.datasets.flow_sets.FLOW_SETS`. Writes benchmarks/flow.md.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.flow_data import data_sets
 from mvrecon.datasets.flow_pairs import FlowSample
+from mvrecon.datasets.flow_sets import read_flow_sets
 from mvrecon.errors import MvreconError, UsageError
 from mvrecon.formats.images import read_rgb
 from mvrecon.metrics.flow import (
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             for name in options.model.split(",")
         }
-        samples = data_sets(options.root)
+        samples = read_flow_sets(options.root)
         results = {
             (title, name): evaluate(model, pairs)
             for title, pairs in samples.items()

@@ -2,7 +2,7 @@
 
     python -m benchmarks.flow_confidence --root DIR [--weights raft-small.pth]
 
-DIR as for `benchmarks.flow`, and `rgbd/*` posed sets with depth. Prints the intercept and
+DIR as for `mvrecon bench flow`, and `rgbd/*` posed sets with depth. Prints the intercept and
 weights for stages/flow/confidence.py, and for each data set, left out of the fit, the share of
 right pixels next to the mean confidence.
 """
@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.flow_data import data_sets, posed_samples
+from benchmarks.flow_data import posed_samples
 from mvrecon.datasets.flow_pairs import FlowSample
+from mvrecon.datasets.flow_sets import read_flow_sets
 from mvrecon.formats.images import read_rgb
 from mvrecon.metrics.flow import end_point_error
 from stages.flow.confidence import FEATURES, confidence_features, stays_inside
@@ -41,7 +42,7 @@ def main() -> None:
     configs = [FlowConfig(model="dis")]
     if arguments.weights:
         configs.append(FlowConfig(model="raft-small", weights=arguments.weights))
-    groups = data_sets(arguments.root)
+    groups = read_flow_sets(arguments.root)
     # The flow of such a set is only as true as its depth, so sensor depth does not serve.
     rendered = arguments.root / "rgbd" / "livingroom_synthetic"
     if rendered.is_dir():

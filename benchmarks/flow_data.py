@@ -1,50 +1,15 @@
-"""The flow data sets that the benchmarks look for under one root."""
+"""Pairs of posed sets whose true flow follows from depth and poses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from mvrecon.datasets.flow_pairs import FlowSample, Truth
-from mvrecon.datasets.flyingchairs import flyingchairs_pairs
-from mvrecon.datasets.flyingthings3d import flyingthings3d_pairs, flyingthings3d_stereo_pairs
-from mvrecon.datasets.kitti import kitti_pairs, kitti_stereo_pairs
-from mvrecon.datasets.middlebury import middlebury_pairs
 from mvrecon.datasets.posed import PosedSet, load_posed_set
-from mvrecon.errors import InputError
 
-Reader = Callable[[Path], Iterator[FlowSample]]
-
-# Title → folder under the root, and its reader.
-DATA_SETS: dict[str, tuple[str, Reader]] = {
-    "Middlebury": ("flow/middlebury", middlebury_pairs),
-    "KITTI 2012 noc": ("flow/kitti2012", kitti_pairs),
-    "KITTI 2015 noc": ("flow/kitti2015", kitti_pairs),
-    "FlyingChairs": ("flow/flyingchairs", flyingchairs_pairs),
-    "FlyingThings3D": ("flow/flyingthings3d", flyingthings3d_pairs),
-    "FlyingThings3D stereo": ("stereo/flyingthings3d", flyingthings3d_stereo_pairs),
-    "KITTI 2015 stereo": ("stereo/kitti2015", kitti_stereo_pairs),
-}
 NEAR_M = 1e-3
-
-
-def data_sets(root: Path) -> dict[str, list[FlowSample]]:
-    """The pairs of each data set that is there.
-
-    Raises:
-        InputError: none is there, or one is incomplete.
-    """
-    found = {
-        title: list(reader(root / folder))
-        for title, (folder, reader) in DATA_SETS.items()
-        if (root / folder).is_dir()
-    }
-    if not found:
-        folders = ", ".join(folder for folder, _ in DATA_SETS.values())
-        raise InputError(f"no flow data set under {root}", f"Expected at least one of {folders}")
-    return found
 
 
 def posed_samples(root: Path, steps: tuple[int, ...], count: int) -> list[FlowSample]:
@@ -80,4 +45,5 @@ def _posed_sample(posed: PosedSet, first: int, second: int) -> FlowSample:
         return flow_n2.reshape(*depth_hw.shape, 2), valid_n.reshape(depth_hw.shape)
 
     name = f"{posed.root.name}-{first}-{second}"
-    return FlowSample(name, posed.root / a.file, posed.root / b.file, read_truth)
+    files = (posed.root / a.depth_file, posed.root / "cameras.json")
+    return FlowSample(name, posed.root / a.file, posed.root / b.file, read_truth, files)

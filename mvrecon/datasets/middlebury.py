@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from mvrecon.datasets.flow_pairs import FlowSample, require_files, require_some
+from mvrecon.datasets.flow_pairs import FlowDataSet, FlowSample, Parts, require_files
 from mvrecon.formats.flow import read_flo
 
-NAME = "Middlebury"
-LAYOUT = "ROOT/other-data/SCENE/frame10.png, frame11.png and ROOT/other-gt-flow/SCENE/flow10.flo"
+
+def _read(root: Path, _split: str) -> Parts:
+    """The scenes with public truth; others have images only."""
+    pairs = []
+    for folder in sorted(path for path in root.glob("other-gt-flow/*") if path.is_dir()):
+        truth = folder / "flow10.flo"
+        first, second = (root / "other-data" / folder.name / f"frame{n}.png" for n in (10, 11))
+        require_files([first, second, truth])
+        pairs.append(FlowSample(folder.name, first, second, partial(read_flo, truth), (truth,)))
+    yield "Middlebury", pairs
 
 
-def middlebury_pairs(root: Path) -> Iterator[FlowSample]:
-    """The pairs with public ground truth, sorted by scene.
-
-    Raises:
-        InputError: no pair, or one whose images are missing.
-    """
-    return require_some(NAME, LAYOUT, root, _pairs(root))
-
-
-def _pairs(root: Path) -> Iterator[FlowSample]:
-    for truth in sorted(root.glob("other-gt-flow/*/flow10.flo")):
-        scene = truth.parent.name
-        first, second = (root / "other-data" / scene / f"frame{n}.png" for n in (10, 11))
-        require_files(NAME, LAYOUT, [first, second])
-        yield FlowSample(scene, first, second, partial(read_flo, truth))
+MIDDLEBURY = FlowDataSet(
+    name="middlebury",
+    title="Middlebury",
+    layout="ROOT/other-data/SCENE/frame10.png, frame11.png and ROOT/other-gt-flow/SCENE/flow10.flo",
+    needs=(("other-gt-flow",), ("other-data",)),
+    read=_read,
+)

@@ -1,15 +1,28 @@
-"""Errors of optical flow. Names say how they aggregate; lower is better for all of them."""
+"""Errors of optical flow. Names say how they aggregate; lower is better for all of them.
+
+Two published customs disagree: RAFT's KITTI end-point error is a mean of the images' means
+while its Fl-all pools the pixels of all images, and some print the share of pixels below
+1 px, others the share above. Here both means have names of their own, every share is that of
+the wrong pixels, and every share pools pixels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+Mask = NDArray[np.bool_]
+
 KITTI_OUTLIER_PX = 3.0
 KITTI_OUTLIER_SHARE = 0.05
+# Sintel's speeds: below the first, up to the second, above it.
+SPEEDS_PX = (10.0, 40.0)
+ALL = "all"
+# This region alone may hold pixels that are not valid.
+WITH_INVALID = "with_invalid"
 
 
 def end_point_error(
@@ -21,25 +34,27 @@ def end_point_error(
 
 @dataclass(frozen=True)
 class FlowErrors:
-    """Errors of one image, over its valid pixels.
+    """Errors of one image, over its valid pixels or a region of them.
 
     Attributes:
         pixels: number of valid pixels.
         epe_sum_px: sum of the end-point errors.
         outliers: pixels wrong by KITTI's definition, over 3 px and over 5 % of the truth.
-        over_1px: pixels whose error exceeds 1 px.
+        over_1px, over_3px, over_5px: pixels whose error exceeds so much.
     """
 
     pixels: int
     epe_sum_px: float
     outliers: int
     over_1px: int
+    over_3px: int
+    over_5px: int
 
 
 def flow_errors(
     flow_hw2: NDArray[np.floating],
     truth_hw2: NDArray[np.floating],
-    valid_hw: NDArray[np.bool_],
+    valid_hw: Mask,
 ) -> FlowErrors:
     """Errors of one image.
 
@@ -51,11 +66,49 @@ def flow_errors(
     if not valid_hw.any():
         raise ValueError("the ground truth has no valid pixel")
     error_n = end_point_error(flow_hw2, truth_hw2)[valid_hw]
-    truth_n = np.linalg.norm(truth_hw2[valid_hw], axis=-1)
+    truth_n = np.linalg.norm(truth_hw2[valid_hw].astype(np.float64), axis=-1)
     outlier_n = (error_n > KITTI_OUTLIER_PX) & (error_n > KITTI_OUTLIER_SHARE * truth_n)
-    return FlowErrors(
-        error_n.size, float(error_n.sum()), int(outlier_n.sum()), int((error_n > 1).sum())
-    )
+    over = (int((error_n > limit_px).sum()) for limit_px in (1, 3, 5))
+    return FlowErrors(error_n.size, float(error_n.sum()), int(outlier_n.sum()), *over)
+
+
+def regional_errors(
+    flow_hw2: NDArray[np.floating],
+    truth_hw2: NDArray[np.floating],
+    valid_hw: Mask,
+    regions: Mapping[str, Mask],
+) -> dict[str, FlowErrors]:
+    """Errors of one image by region; regions without a valid pixel are left out.
+
+    Args:
+        flow_hw2: estimate.
+        truth_hw2: ground truth.
+        valid_hw: where it is known.
+        regions: masks by name, for example visible and occluded pixels.
+
+    Returns:
+        `all` valid pixels, the speeds `s0-10`, `s10-40` and `s40+` (px per frame, 10 and 40
+        belong to the middle one, as in Sintel's evaluation), and the given regions.
+
+    Raises:
+        ValueError: the shapes differ or no pixel is valid.
+    """
+    speed_hw = np.linalg.norm(truth_hw2.astype(np.float64), axis=-1)
+    slow_px, fast_px = SPEEDS_PX
+    slow_hw, fast_hw = speed_hw < slow_px, speed_hw > fast_px
+    masks = {
+        ALL: valid_hw,
+        "s0-10": slow_hw & valid_hw,
+        "s10-40": ~slow_hw & ~fast_hw & valid_hw,
+        "s40+": fast_hw & valid_hw,
+    }
+    for name, region_hw in regions.items():
+        masks[name] = region_hw if name == WITH_INVALID else region_hw & valid_hw
+    return {
+        name: flow_errors(flow_hw2, truth_hw2, mask_hw)
+        for name, mask_hw in masks.items()
+        if name == ALL or mask_hw.any()
+    }
 
 
 def epe_mean_over_pixels_px(images: Sequence[FlowErrors]) -> float:
@@ -76,6 +129,16 @@ def fl_all_over_pixels(images: Sequence[FlowErrors]) -> float:
 def over_1px_over_pixels(images: Sequence[FlowErrors]) -> float:
     """Share 0…1 of pixels with an error above 1 px, among the pixels of all images."""
     return sum(image.over_1px for image in images) / sum(image.pixels for image in images)
+
+
+def over_3px_over_pixels(images: Sequence[FlowErrors]) -> float:
+    """Share 0…1 of pixels with an error above 3 px, among the pixels of all images."""
+    return sum(image.over_3px for image in images) / sum(image.pixels for image in images)
+
+
+def over_5px_over_pixels(images: Sequence[FlowErrors]) -> float:
+    """Share 0…1 of pixels with an error above 5 px, among the pixels of all images."""
+    return sum(image.over_5px for image in images) / sum(image.pixels for image in images)
 
 
 def sparsification_epe_px(

@@ -1,136 +1,217 @@
-"""Tiny data sets in the real layouts."""
+"""Tiny data sets in the real layouts: what is read, and what is said of incomplete ones."""
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
 
-from mvrecon.datasets.flow_pairs import FlowSample
-from mvrecon.datasets.flyingchairs import flyingchairs_pairs
-from mvrecon.datasets.flyingthings3d import flyingthings3d_pairs, flyingthings3d_stereo_pairs
-from mvrecon.datasets.kitti import kitti_pairs, kitti_stereo_pairs
-from mvrecon.datasets.middlebury import middlebury_pairs
-from mvrecon.errors import InputError
-from mvrecon.formats.flow import write_flo, write_kitti_flow, write_pfm
+from mvrecon.datasets.flow_sets import FLOW_SETS, find_flow_sets, read_flow_sets
+from mvrecon.datasets.flyingchairs import SPLIT_FILE
+from mvrecon.datasets.kitti import YEARS, kitti_testing_pairs
+from mvrecon.errors import InputError, UsageError
+from mvrecon.formats.flow import write_pfm
+from tests.datasets import flow_trees as trees
 
-FLOW = np.random.default_rng(0).integers(-9, 9, (4, 6, 2)).astype(np.float32)
+DATA_SETS = {data_set.name: data_set for data_set in FLOW_SETS}
 
-
-def write_image(path: Path, pixels: np.ndarray | None = None) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), np.zeros((4, 6, 3), np.uint8) if pixels is None else pixels)
-
-
-def make_folder(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def make_middlebury(root: Path) -> None:
-    for scene in ("Venus", "Army"):
-        for number in (10, 11):
-            write_image(root / "other-data" / scene / f"frame{number}.png")
-        write_flo(make_folder(root / "other-gt-flow" / scene / "flow10.flo"), FLOW)
-
-
-def make_chairs(root: Path) -> None:
-    for number, suffix in (("00001", ".ppm"), ("00002", ".png")):
-        write_image(root / f"{number}_img1{suffix}")
-        write_image(root / f"{number}_img2{suffix}")
-        write_flo(root / f"{number}_flow.flo", FLOW)
-
-
-def make_kitti(root: Path, images: str = "colored_0") -> None:
-    for frame in (10, 11):
-        write_image(root / "training" / images / f"000045_{frame}.png")
-    write_kitti_flow(make_folder(root / "training" / "flow_noc" / "000045_10.png"), FLOW)
-
-
-def make_things(root: Path) -> None:
-    scene = Path("TEST/A/0003")
-    for number in ("0006", "0007"):
-        write_image(root / "frames_cleanpass" / scene / "left" / f"{number}.png")
-        flow = root / "optical_flow" / scene / "into_future" / "left"
-        path = make_folder(flow / f"OpticalFlowIntoFuture_{number}_L.pfm")
-        write_pfm(path, np.dstack([FLOW, np.zeros((4, 6), np.float32)]))
-
-
-def make_things_stereo(root: Path) -> None:
-    for side in ("left", "right"):
-        write_image(root / "RGB_cleanpass" / side / "A-1.png")
-    write_pfm(make_folder(root / "disparity/left/A-1.pfm"), np.full((4, 6), 7, np.float32))
-    occluded = np.zeros((4, 6), np.uint8)
-    occluded[0] = 255
-    write_image(root / "occlusion/left/A-1.png", occluded)
-
-
-def make_kitti_stereo(root: Path) -> None:
-    for folder in ("image_2", "image_3"):
-        write_image(root / "training" / folder / "000046_10.png")
-    disparity = np.full((4, 6), 7 * 256, np.uint16)
-    disparity[0] = 0
-    write_image(root / "training" / "disp_occ_0" / "000046_10.png", disparity)
-
-
+# Name, maker, parts with the pairs' names, a file that is needed.
 SETS = [
-    (make_middlebury, middlebury_pairs, ["Army", "Venus"], "other-data/Army/frame11.png"),
-    (make_chairs, flyingchairs_pairs, ["00001", "00002"], "00001_img2.ppm"),
-    (make_kitti, kitti_pairs, ["000045"], "training/colored_0/000045_11.png"),
     (
-        make_things,
-        flyingthings3d_pairs,
-        ["A-0003-0006"],
-        "frames_cleanpass/TEST/A/0003/left/0007.png",
+        "middlebury",
+        trees.make_middlebury,
+        {"Middlebury": ["Army", "Venus"]},
+        "other-data/Army/frame11.png",
+    ),
+    ("flyingchairs", trees.make_chairs, {"FlyingChairs": ["00001", "00002"]}, "00001_img2.ppm"),
+    (
+        "kitti2012",
+        trees.make_kitti2012,
+        {"KITTI 2012 noc": ["000045"]},
+        "training/colored_0/000045_11.png",
+    ),
+    (
+        "kitti2015",
+        trees.make_kitti2015,
+        {"KITTI 2015": ["000045"]},
+        "training/obj_map/000045_10.png",
+    ),
+    (
+        "sintel",
+        trees.make_sintel,
+        {"Sintel clean": ["alley_1-0001"], "Sintel final": ["alley_1-0001"]},
+        "training/final/alley_1/frame_0002.png",
+    ),
+    (
+        "flyingthings3d",
+        trees.make_things,
+        {
+            f"FlyingThings3D TEST {render_pass} {side} {direction}": [f"A-0003-{number}"]
+            for render_pass in ("clean", "final")
+            for side in ("left", "right")
+            for direction, number in (("future", "0006"), ("past", "0007"))
+        },
+        "optical_flow/TEST/A/0003/into_past/right/OpticalFlowIntoPast_0007_R.pfm",
+    ),
+    (
+        "flyingthings3d-stereo",
+        trees.make_things_stereo,
+        {f"FlyingThings3D stereo clean from {side}": ["A-1"] for side in ("left", "right")},
+        "RGB_cleanpass/right/A-1.png",
+    ),
+    (
+        "flyingthings3d-stereo",
+        trees.make_things_full_stereo,
+        {
+            f"FlyingThings3D stereo clean from {side} TEST": ["B-0001-0006"]
+            for side in ("left", "right")
+        },
+        "disparity/TEST/B/0001/left/0006.pfm",
+    ),
+    (
+        "kitti2015-stereo",
+        trees.make_kitti2015_stereo,
+        {"KITTI 2015 stereo": ["000046"]},
+        "training/image_3/000046_10.png",
+    ),
+    (
+        "kitti2012-stereo",
+        trees.make_kitti2012_stereo,
+        {"KITTI 2012 stereo": ["000046"]},
+        "training/disp_noc/000046_10.png",
     ),
 ]
-STEREO_SETS = [
-    (make_things_stereo, flyingthings3d_stereo_pairs, "RGB_cleanpass/right/A-1.png"),
-    (make_kitti_stereo, kitti_stereo_pairs, "training/image_3/000046_10.png"),
-]
 
 
-@pytest.mark.parametrize(("make", "read", "names", "_needed"), SETS)
-def test_pairs_and_their_flow(tmp_path, make, read, names, _needed):
+@pytest.mark.parametrize(("name", "make", "parts", "_needed"), SETS)
+def test_pairs_and_their_flow(tmp_path, name, make, parts, _needed):
     make(tmp_path)
-    samples: list[FlowSample] = list(read(tmp_path))
-    assert [sample.name for sample in samples] == names
-    assert all(sample.first.is_file() and sample.second.is_file() for sample in samples)
-    assert samples[0].first != samples[0].second
-    flow_hw2, valid_hw = samples[0].read_truth()
-    np.testing.assert_array_equal(flow_hw2, FLOW)
-    assert valid_hw.all()
+    found = DATA_SETS[name].parts(tmp_path)
+    assert {title: [pair.name for pair in pairs] for title, pairs in found.items()} == parts
+    for title, pairs in found.items():
+        for pair in pairs:
+            assert all(path.is_file() for path in (pair.first, pair.second, *pair.truth_files))
+            assert pair.first != pair.second
+            flow_hw2, valid_hw = pair.read_truth()
+            backward = title.endswith("past") or "from right" in title
+            expected = -trees.FLOW if backward else trees.FLOW
+            np.testing.assert_array_equal(flow_hw2[valid_hw], expected[valid_hw])
+            assert valid_hw[trees.HEIGHT // 2].all()
 
 
-@pytest.mark.parametrize(("make", "read", "_needed"), STEREO_SETS)
-def test_disparity_is_flow_to_the_left(tmp_path, make, read, _needed):
-    make(tmp_path)
-    flow_hw2, valid_hw = next(iter(read(tmp_path))).read_truth()
-    assert valid_hw[1:].all() and not valid_hw[0].any()
-    assert (flow_hw2[1:, :, 0] == -7).all()
-    assert (flow_hw2[..., 1] == 0).all()
-
-
-@pytest.mark.parametrize(
-    ("make", "read", "needed"), [(s[0], s[1], s[3]) for s in SETS] + STEREO_SETS
-)
-def test_the_first_missing_file_is_named_with_the_layout(tmp_path, make, read, needed):
+@pytest.mark.parametrize(("name", "make", "_parts", "needed"), SETS)
+def test_the_first_missing_file_is_named_with_the_layout(tmp_path, name, make, _parts, needed):
     make(tmp_path)
     (tmp_path / needed).unlink()
     with pytest.raises(InputError) as caught:
-        list(read(tmp_path))
+        DATA_SETS[name].parts(tmp_path)
     assert str(tmp_path / needed) in caught.value.what
-    assert "Expected ROOT/" in caught.value.remedy
+    assert DATA_SETS[name].layout in caught.value.remedy
 
 
-@pytest.mark.parametrize("read", [entry[1] for entry in SETS + STEREO_SETS])
-def test_an_empty_folder_is_told_with_the_layout(tmp_path, read):
+@pytest.mark.parametrize(
+    ("name", "make", "missing"),
+    [
+        ("kitti2015", trees.make_kitti2015, "training/flow_noc/000045_10.png"),
+        ("sintel", trees.make_sintel, "training/flow/alley_1/frame_0001.flo"),
+        ("flyingchairs", trees.make_chairs, "00002_flow.flo"),
+        ("flyingthings3d", trees.make_things, "frames_cleanpass/TEST/A/0003/left/0006.png"),
+        ("flyingthings3d-stereo", trees.make_things_stereo, "disparity/left/A-1.pfm"),
+    ],
+)
+def test_images_without_truth_and_truth_without_images_are_noticed(tmp_path, name, make, missing):
+    make(tmp_path)
+    (tmp_path / missing).unlink()
+    with pytest.raises(InputError, match="not complete") as caught:
+        DATA_SETS[name].parts(tmp_path)
+    assert str(tmp_path / missing) in caught.value.what
+
+
+@pytest.mark.parametrize("data_set", FLOW_SETS, ids=lambda data_set: data_set.name)
+def test_a_wrong_root_is_told_with_the_layout(tmp_path, data_set):
     with pytest.raises(InputError) as caught:
-        list(read(tmp_path))
-    assert str(tmp_path) in caught.value.what
-    assert "Expected ROOT/" in caught.value.remedy
+        data_set.parts(tmp_path)
+    assert f"no {data_set.title} at {tmp_path}" in caught.value.what
+    assert "is missing" in caught.value.what
+    assert data_set.layout in caught.value.remedy
 
 
-def test_kitti_2015_folder(tmp_path):
-    make_kitti(tmp_path, images="image_2")
-    assert next(iter(kitti_pairs(tmp_path))).first.parent.name == "image_2"
+def test_a_root_one_folder_off_is_recognised(tmp_path):
+    trees.make_kitti2015(tmp_path / "kitti")
+    for wrong in (tmp_path, tmp_path / "kitti" / "training"):
+        with pytest.raises(InputError, match="did you mean") as caught:
+            DATA_SETS["kitti2015"].parts(wrong)
+        assert str(tmp_path / "kitti") in caught.value.what
+
+
+def test_kitti_regions_come_from_noc_and_obj_map(tmp_path):
+    trees.make_kitti2015(tmp_path)
+    pair = DATA_SETS["kitti2015"].parts(tmp_path)["KITTI 2015"][0]
+    assert pair.read_truth()[1].all()
+    regions = pair.read_regions()
+    np.testing.assert_array_equal(regions["visible"], ~trees.TOP)
+    np.testing.assert_array_equal(regions["occluded"], trees.TOP)
+    np.testing.assert_array_equal(regions["foreground"], trees.TOP)
+    np.testing.assert_array_equal(regions["background"], ~trees.TOP)
+
+
+def test_sintel_leaves_out_invalid_pixels_but_can_count_them(tmp_path):
+    trees.make_sintel(tmp_path)
+    pair = DATA_SETS["sintel"].parts(tmp_path)["Sintel clean"][0]
+    np.testing.assert_array_equal(pair.read_truth()[1], ~trees.TOP[::-1])
+    regions = pair.read_regions()
+    np.testing.assert_array_equal(regions["occluded"], trees.TOP)
+    assert regions["with_invalid"].all()
+
+
+def test_stereo_tells_what_the_other_camera_sees(tmp_path):
+    trees.make_things_stereo(tmp_path / "things")
+    trees.make_kitti2015_stereo(tmp_path / "kitti")
+    for pairs in read_flow_sets(tmp_path).values():
+        flow_hw2, valid_hw = pairs[0].read_truth()
+        assert valid_hw.all() and not flow_hw2[..., 1].any()
+        np.testing.assert_array_equal(pairs[0].read_regions()["occluded"], trees.TOP)
+
+
+def test_absurd_flow_is_not_valid(tmp_path):
+    trees.make_things(tmp_path)
+    wild_hw3 = np.dstack([trees.FLOW, trees.TOP.astype(np.float32)])
+    wild_hw3[0, 0, 0], wild_hw3[0, 1, 1], wild_hw3[0, 2, 0] = 2e3, np.inf, np.nan
+    flows = tmp_path / "optical_flow/TEST/A/0003/into_future/left"
+    write_pfm(flows / "OpticalFlowIntoFuture_0006_L.pfm", wild_hw3)
+    parts = DATA_SETS["flyingthings3d"].parts(tmp_path)
+    valid_hw = parts["FlyingThings3D TEST clean left future"][0].read_truth()[1]
+    assert not valid_hw[0, :3].any() and valid_hw[0, 3:].all()
+
+
+def test_splits(tmp_path):
+    trees.make_chairs(tmp_path)
+    (tmp_path / SPLIT_FILE).write_text("1\n2\n")
+    parts = DATA_SETS["flyingchairs"].parts(tmp_path, "val")
+    assert [pair.name for pair in parts["FlyingChairs val"]] == ["00002"]
+    with pytest.raises(UsageError, match="all, train, val"):
+        DATA_SETS["flyingchairs"].parts(tmp_path, "testing")
+    (tmp_path / SPLIT_FILE).write_text("1\n")
+    with pytest.raises(InputError, match="fewer"):
+        DATA_SETS["flyingchairs"].parts(tmp_path, "val")
+
+
+def test_every_set_under_a_folder_is_found(tmp_path):
+    trees.make_middlebury(tmp_path / "flow/middlebury")
+    trees.make_kitti2012(tmp_path / "flow/kitti2012", ("flow_occ", "flow_noc"))
+    trees.make_kitti2012_stereo(tmp_path / "flow/kitti2012")
+    assert [data_set.name for data_set, _ in find_flow_sets(tmp_path)] == [
+        "middlebury",
+        "kitti2012",
+        "kitti2012-stereo",
+    ]
+    with pytest.raises(InputError, match="no flow data set"):
+        find_flow_sets(tmp_path / "flow/middlebury/other-data")
+
+
+def test_kitti_testing_pairs(tmp_path):
+    trees.make_kitti_testing(tmp_path, "image_2")
+    pairs = kitti_testing_pairs(YEARS[1], tmp_path)
+    assert [name for name, _, _ in pairs] == ["000000_10.png", "000001_10.png"]
+    (tmp_path / "testing/image_2/000001_11.png").unlink()
+    with pytest.raises(InputError, match=r"000001_11\.png is missing"):
+        kitti_testing_pairs(YEARS[1], tmp_path)
+    with pytest.raises(InputError, match="no testing pairs"):
+        kitti_testing_pairs(YEARS[0], tmp_path)

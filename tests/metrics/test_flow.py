@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,9 @@ from mvrecon.metrics.flow import (
     fl_all_over_pixels,
     flow_errors,
     over_1px_over_pixels,
+    over_3px_over_pixels,
+    over_5px_over_pixels,
+    regional_errors,
     sparsification_epe_px,
 )
 
@@ -66,3 +71,59 @@ def test_sparsification_drops_the_least_confident():
         pytest.approx([3, 4 / 3, 1])
     )
     assert sparsification_epe_px(error, np.array([0.9, 0.1, 0.2, 0.3]), (0.5,)) == [4.5]
+
+
+def test_regions_and_speeds():
+    truth = np.zeros((1, 6, 2))
+    truth[0, :, 1] = [0, 9.9, 10, 40, 40.1, 100]
+    flow = truth + np.array([3.0, 4.0])
+    valid = np.array([[True, True, True, True, True, False]])
+    left = np.array([[True, False, False, False, False, True]])
+    errors = regional_errors(
+        flow, truth, valid, {"visible": left, "occluded": ~left, "with_invalid": valid | True}
+    )
+    pixels = {name: region.pixels for name, region in errors.items()}
+    assert pixels == {
+        "all": 5, "s0-10": 2, "s10-40": 2, "s40+": 1, "visible": 1, "occluded": 4, "with_invalid": 6
+    }  # fmt: skip
+    assert all(region.epe_sum_px == 5 * region.pixels for region in errors.values())
+    assert "foreground" not in regional_errors(flow, truth, valid, {"foreground": ~valid})
+
+
+def test_figures_equal_an_independent_formula():
+    """Pixel by pixel in plain Python, from the definitions in KITTI's and Sintel's papers."""
+    rng = np.random.default_rng(1)
+    images, sums = [], {"n": 0, "epe": 0.0, "fl": 0, 1: 0, 3: 0, 5: 0}
+    slow, means = [0, 0.0], []
+    for height, width in ((7, 9), (5, 4), (11, 3)):
+        truth = rng.normal(0, 30, (height, width, 2)).astype(np.float32)
+        flow = truth + rng.normal(0, 4, truth.shape).astype(np.float32)
+        valid = rng.random((height, width)) < 0.7
+        images.append(regional_errors(flow, truth, valid, {}))
+        epes = []
+        for y in range(height):
+            for x in range(width):
+                if not valid[y, x]:
+                    continue
+                u, v = (float(flow[y, x, i]) - float(truth[y, x, i]) for i in (0, 1))
+                speed = math.sqrt(float(truth[y, x, 0]) ** 2 + float(truth[y, x, 1]) ** 2)
+                epe = math.sqrt(u * u + v * v)
+                epes.append(epe)
+                sums["n"] += 1
+                sums["epe"] += epe
+                sums["fl"] += epe > 3 and (speed == 0 or epe / speed > 0.05)
+                for limit in (1, 3, 5):
+                    sums[limit] += epe > limit
+                if speed < 10:
+                    slow = [slow[0] + 1, slow[1] + epe]
+        means.append(sum(epes) / len(epes))
+    whole = [image["all"] for image in images]
+    close = {"abs": 1e-6}
+    assert epe_mean_over_pixels_px(whole) == pytest.approx(sums["epe"] / sums["n"], **close)
+    assert epe_mean_over_images_px(whole) == pytest.approx(sum(means) / len(means), **close)
+    assert fl_all_over_pixels(whole) == pytest.approx(sums["fl"] / sums["n"], **close)
+    assert over_1px_over_pixels(whole) == pytest.approx(sums[1] / sums["n"], **close)
+    assert over_3px_over_pixels(whole) == pytest.approx(sums[3] / sums["n"], **close)
+    assert over_5px_over_pixels(whole) == pytest.approx(sums[5] / sums["n"], **close)
+    slow_images = [image["s0-10"] for image in images if "s0-10" in image]
+    assert epe_mean_over_pixels_px(slow_images) == pytest.approx(slow[1] / slow[0], **close)

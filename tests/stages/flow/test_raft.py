@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from mvrecon.datasets.middlebury import middlebury_pairs
+from mvrecon.datasets.middlebury import MIDDLEBURY
 from mvrecon.errors import UsageError
 from mvrecon.formats.images import read_rgb
 from mvrecon.metrics.flow import end_point_error
@@ -123,7 +123,8 @@ def test_public_checkpoint_is_right_to_a_fraction_of_a_pixel(shared_data):
     weights = shared_data.parent / "weights" / "raft-small.pth"
     if not weights.is_file():
         pytest.skip(f"no checkpoint at {weights}")
-    sample = next(s for s in middlebury_pairs(shared_data / "flow/middlebury") if s.name == "Venus")
+    pairs = MIDDLEBURY.parts(shared_data / "flow/middlebury")["Middlebury"]
+    sample = next(pair for pair in pairs if pair.name == "Venus")
     truth_hw2, valid_hw = sample.read_truth()
     model = RaftFlow(load_raft_small(weights), updates=12)
     estimate = model.estimate(read_rgb(sample.first), read_rgb(sample.second))
