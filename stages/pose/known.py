@@ -29,6 +29,7 @@ from stages.pose.known_check import (
     epipolar_error_px,
     fit_focal,
     typical_error_px,
+    unfit_views,
     zoom_views,
 )
 from stages.pose.known_frames import assign_poses, stored_camera
@@ -38,6 +39,9 @@ from stages.pose.solve import Solution
 
 NO_POSE = "no pose among the known ones"
 MIN_POINTS = 20
+# A single frame is called wrong at so many times the limit of all.
+SINGLE_MISFIT = 2.0
+SHOWN = 5
 # A match counts as right up to so many times the typical error, within bounds.
 TOLERANCE = 3.0
 MAX_TOLERANCE = 5.0
@@ -61,9 +65,16 @@ def solve_known(context: StageContext[PoseConfig], table: FrameTable, path: Path
             " (give it with --camera if you know it)"
         )
     typical_px = typical_error_px(matched.features, views)
-    misfit = _misfit(matched.features, views, typical_px, error_px(context.config, table))
+    limit_px = error_px(context.config, table)
+    misfit = _misfit(matched.features, views, typical_px, limit_px)
     if misfit:
         warnings.append(misfit)
+    elif unfit := unfit_views(matched.features, views, SINGLE_MISFIT * limit_px):
+        shown = ", ".join(table.key_frames[row].name for row in unfit[:SHOWN])
+        warnings.append(
+            f"The known poses of {len(unfit)} key frames do not fit the others': {shown}"
+            + (", …" if len(unfit) > SHOWN else "")
+        )
     model = _triangulate(context, table, views, matched.features, typical_px)
     if len(model.xyz_n3) < MIN_POINTS:
         raise InputError(

@@ -88,6 +88,17 @@ def typical_error_px(features: FeatureMatches, views: Views) -> float:
     return float(np.median(medians)) if medians else float("inf")
 
 
+def unfit_views(features: FeatureMatches, views: Views, limit_px: float) -> list[int]:
+    """Views that disagree with most of those they share matches with, in order."""
+    errors_px: dict[int, list[float]] = {}
+    for pair in features.matches:
+        if pair[0] in views and pair[1] in views:
+            error = epipolar_error_px(features, views, pair)
+            for row in pair if len(error) else ():
+                errors_px.setdefault(row, []).append(float(np.median(error)))
+    return [row for row in sorted(errors_px) if np.median(errors_px[row]) > limit_px]
+
+
 def better_reading(features: FeatureMatches, views: Views, limit_px: float) -> str:
     """Another reading of the poses under which they agree with the images, or ""."""
     for name, read in READINGS.items():
