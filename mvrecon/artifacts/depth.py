@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,16 @@ class DepthMap:
     confidence_hw: NDArray[np.float32]
     k_33: NDArray[np.float64]
     world_from_cam: NDArray[np.float64]
+
+    def without(self, mask_hw: NDArray[np.bool_] | None) -> DepthMap:
+        """The map with neither depth nor confidence where the mask is set."""
+        if mask_hw is None:
+            return self
+        return replace(
+            self,
+            depth_hw=np.where(mask_hw, np.float32(0), self.depth_hw),
+            confidence_hw=np.where(mask_hw, np.float32(0), self.confidence_hw),
+        )
 
     def save(self, path: Path) -> None:
         """Write as .npz with the names that other programs rely on."""

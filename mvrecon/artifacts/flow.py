@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,15 @@ def pair_item(first: str, second: str) -> str:
 def load_pairs(path: Path) -> list[tuple[str, str]]:
     """Names of the key frames of each pair, first before second in the frames' order."""
     return [(first, second) for first, second in json.loads(path.read_text())]
+
+
+def load_one_way(
+    path: Path, way: Literal["forward", "backward"]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Flow (h, w, 2) and confidence (h, w) of one way of a stored `FlowPair`."""
+    with np.load(path) as data:
+        flow_hw2 = data[f"{way}_hw2"] * np.float32(data[f"{way}_largest_px"] / INT16_MAX)
+        return flow_hw2, data[f"{way}_confidence_hw"] * np.float32(1 / 255)
 
 
 @dataclass(frozen=True)
@@ -60,17 +69,9 @@ class FlowPair:
     @classmethod
     def load(cls, path: Path) -> FlowPair:
         """Read what `save` wrote."""
-        with np.load(path) as data:
-            arrays = {
-                f"{name}_hw2": data[f"{name}_hw2"]
-                * np.float32(data[f"{name}_largest_px"] / INT16_MAX)
-                for name in ("forward", "backward")
-            }
-            confidences = {
-                f"{name}_confidence_hw": data[f"{name}_confidence_hw"] * np.float32(1 / 255)
-                for name in ("forward", "backward")
-            }
-        return cls(**arrays, **confidences)
+        forward, forward_confidence = load_one_way(path, "forward")
+        backward, backward_confidence = load_one_way(path, "backward")
+        return cls(forward, backward, forward_confidence, backward_confidence)
 
     def reversed(self) -> FlowPair:
         """The same pair seen from its second frame."""

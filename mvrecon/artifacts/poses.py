@@ -6,13 +6,43 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.engine.stage import StoredItems
 from mvrecon.geometry.camera import Camera
 
 POSES_ITEM = "poses.json"
 POINTS_ITEM = "points.npz"
+
+
+def moving_mask_item(name: str) -> str:
+    """Item that marks what moves by itself in the posed key frame `name`."""
+    return f"moving/{name}.png"
+
+
+def load_moving_mask(
+    pose: StoredItems, name: str, shape: tuple[int, ...]
+) -> NDArray[np.bool_] | None:
+    """Where something moves by itself, in a posed key frame's undistorted image.
+
+    Args:
+        pose: items of the pose stage.
+        name: of the key frame.
+        shape: height and width of the mask wanted; what is stored is coarser than the image.
+
+    Returns:
+        (h, w), true on moving things; None if they were not looked for.
+    """
+    item = moving_mask_item(name)
+    if item not in pose.names(item):
+        return None
+    mask_hw = cv2.imread(str(pose.path(item)), cv2.IMREAD_GRAYSCALE)
+    resized_hw = cv2.resize(
+        np.asarray(mask_hw, np.uint8), shape[1::-1], interpolation=cv2.INTER_LINEAR
+    )
+    return np.asarray(resized_hw > 127)
 
 
 @dataclass(frozen=True)

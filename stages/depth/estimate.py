@@ -12,7 +12,14 @@ from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.artifacts.depth_summary import summarize_depths
 from mvrecon.artifacts.flow import PAIRS_ITEM, FlowPair, load_pairs, pair_item
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
-from mvrecon.artifacts.poses import POINTS_ITEM, POSES_ITEM, PosedFrame, SparsePoints, load_poses
+from mvrecon.artifacts.poses import (
+    POINTS_ITEM,
+    POSES_ITEM,
+    PosedFrame,
+    SparsePoints,
+    load_moving_mask,
+    load_poses,
+)
 from mvrecon.engine.stage import StageContext, StoredItems, Summary
 from mvrecon.errors import InputError
 from mvrecon.geometry.camera import Camera
@@ -33,7 +40,12 @@ def estimate_depths(context: StageContext[DepthConfig]) -> Summary:
     row_of = {depth_item(frame.name): row for row, frame in enumerate(scene.frames)}
 
     def make(item: str) -> None:
-        context.out.write(item, scene.depth_map(row_of[item]).save)
+        row = row_of[item]
+        depth_map = scene.depth_map(row)
+        moving_hw = load_moving_mask(
+            context.inputs["pose"], scene.frames[row].name, depth_map.depth_hw.shape
+        )
+        context.out.write(item, depth_map.without(moving_hw).save)
 
     context.make_items(list(row_of), make, unit="map")
     return summarize_depths([frame.name for frame in scene.frames], context.out)

@@ -8,7 +8,13 @@ from functools import lru_cache, partial
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.artifacts.depth_summary import summarize_depths
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable
-from mvrecon.artifacts.poses import POINTS_ITEM, POSES_ITEM, SparsePoints, load_poses
+from mvrecon.artifacts.poses import (
+    POINTS_ITEM,
+    POSES_ITEM,
+    SparsePoints,
+    load_moving_mask,
+    load_poses,
+)
 from mvrecon.engine.stage import StageContext, Summary
 from mvrecon.geometry.view_selection import choose_neighbors
 from stages.fusion.config import FusionConfig
@@ -34,7 +40,9 @@ def fuse_depths(context: StageContext[FusionConfig]) -> Summary:
         row = row_of[item]
         neighbors = choose_neighbors(frames, points, row, config.neighbors, in_order)
         fused = fuse(load(row), [load(neighbor) for neighbor in neighbors], config.tolerance)
-        context.out.write(item, fused.save)
+        # Neighbours may know what lies behind a moving thing, but the picture does not show it.
+        moving_hw = load_moving_mask(pose, frames[row].name, fused.depth_hw.shape)
+        context.out.write(item, fused.without(moving_hw).save)
 
     context.make_items(list(row_of), make, unit="map")
     return summarize_depths([frame.name for frame in frames], context.out)

@@ -58,6 +58,9 @@ class PoseConfig(StageConfig):
     refine_intrinsics: bool = Field(
         False, description="refine given intrinsics too (unknown ones always are)"
     )
+    moving: Literal["mask", "keep"] = Field(
+        "mask", description="whether things that move by themselves are left out of the model"
+    )
     min_model_fraction: float = Field(
         0.9,
         ge=0.0,

@@ -33,6 +33,7 @@ from mvrecon.geometry.sampling import sample_bilinear
 from stages.pose.config import PoseConfig
 from stages.pose.diagnosis import lost_reasons
 from stages.pose.known import solve_known
+from stages.pose.moving import mask_moving
 from stages.pose.solve import Solution, solve
 from stages.pose.undistortion import pinhole_without_blanks, undistort_image, undistort_model
 from stages.pose.world import move_model, normal_world
@@ -65,6 +66,8 @@ def make_results(context: StageContext[PoseConfig]) -> Summary:
         context.out.write(item, lambda path: write_undistorted(source, frame, path))
 
     context.make_items([image_item(name) for name in poses], make_image, "image")
+    if context.config.moving == "mask":
+        mask_moving(context)
     stored = json.loads(context.out.path(NUMBERS_ITEM).read_text())
     return Summary(stored["numbers"], stored["warnings"])
 

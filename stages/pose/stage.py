@@ -15,7 +15,7 @@ def run(context: StageContext[PoseConfig]) -> Summary:
 
 STAGE = Stage(
     name="pose",
-    version=1,
+    version=2,
     config=PoseConfig,
     needs=("frames", "flow"),
     run=run,

@@ -59,6 +59,8 @@ class VertexColors:
         world_from_cam: NDArray[np.float64],
         surface: MeshRenderer,
         pool: ThreadPoolExecutor,
+        *,
+        moving_hw: NDArray[np.bool_] | None = None,
     ) -> None:
         """Add one view.
 
@@ -68,13 +70,16 @@ class VertexColors:
             world_from_cam: (4, 4).
             surface: what may hide a vertex.
             pool: chunks are disjoint, so the result does not depend on its size.
+            moving_hw: where something hides the surface that is not part of it; of any size.
         """
         image_hw3, camera = self._matched_resolution(image_hw3, camera)
         scale = min(1.0, OCCLUSION_SIDE_PX / max(camera.width, camera.height))
         small = camera.scaled(round(camera.width * scale), round(camera.height * scale))
-        view = _View(
-            image_hw3, camera, small, _nearest(surface, small, world_from_cam), world_from_cam
-        )
+        nearest_hw = _nearest(surface, small, world_from_cam)
+        if moving_hw is not None:
+            size = small.width, small.height
+            nearest_hw[cv2.resize(moving_hw.astype(np.uint8), size) > 0] = -np.inf
+        view = _View(image_hw3, camera, small, nearest_hw, world_from_cam)
         starts = range(0, len(self.vertices_n3), CHUNK_VERTICES)
         for _ in pool.map(lambda at: self._add(slice(at, at + CHUNK_VERTICES), view), starts):
             pass

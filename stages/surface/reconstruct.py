@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.artifacts.frames import image_item
-from mvrecon.artifacts.poses import POSES_ITEM, PosedFrame, load_poses
+from mvrecon.artifacts.poses import POSES_ITEM, PosedFrame, load_moving_mask, load_poses
 from mvrecon.engine.stage import StageContext, Summary
 from mvrecon.errors import InputError, NotEnoughDataError
 from mvrecon.formats.mesh import Mesh, PointCloud, write_cloud_ply, write_glb, write_mesh_ply
@@ -34,6 +34,8 @@ from stages.surface.volume import Volume
 NOISE_DEVIATIONS = 3.0
 LOW_CONFIDENCE = 0.5
 COARSENED = 3.0
+# Masks are stored coarsely and stretched to the picture.
+MASK_SIZE_PX = 320
 
 Tracker = Callable[[Iterable[PosedFrame], str, int], Iterable[PosedFrame]]
 
@@ -46,6 +48,7 @@ class SurfaceInputs:
         frames: posed frames with a depth map.
         load_depth: depth map of a frame, by name.
         load_image: RGB image (h, w, 3) of a frame's pinhole camera, by name.
+        load_moving: where things move by themselves in a frame (h, w), by name, if known.
         workers: number of threads; does not change the result.
         track: wraps an iteration with progress.
     """
@@ -53,6 +56,7 @@ class SurfaceInputs:
     frames: Sequence[PosedFrame]
     load_depth: DepthLoader
     load_image: ImageLoader
+    load_moving: Callable[[str], NDArray[np.bool_] | None] = lambda name: None
     workers: int = 1
     track: Tracker = lambda items, unit, total: items
 
@@ -90,6 +94,7 @@ def run_surface(context: StageContext[SurfaceConfig]) -> Summary:
         ],
         load_depth=lambda name: DepthMap.load(fusion.path(depth_item(name))),
         load_image=load_image,
+        load_moving=lambda name: load_moving_mask(pose, name, (MASK_SIZE_PX, MASK_SIZE_PX)),
         workers=context.workers,
         track=context.track,
     )
@@ -194,7 +199,10 @@ def _colored(
     with ThreadPoolExecutor(inputs.workers) as pool:
         for frame in frames:
             image_hw3 = inputs.load_image(frame.name)
-            colors.add(image_hw3, frame.camera, frame.world_from_cam, renderer, pool)
+            moving_hw = inputs.load_moving(frame.name)
+            colors.add(
+                image_hw3, frame.camera, frame.world_from_cam, renderer, pool, moving_hw=moving_hw
+            )
     confidence_n = vertex_confidence(volume, vertices_n3)
     return PointCloud(vertices_n3, normals_n3, colors.rgb(), confidence_n)
 
