@@ -50,13 +50,6 @@ class SweptDepth:
     confidence_hw: FloatMap
 
 
-@dataclass(frozen=True)
-class _CoarseDepth:
-    inverse_depth_hw: FloatMap
-    evidence: Evidence
-    step: float
-
-
 def sweep_depth(
     view: View,
     neighbors: Sequence[View],
@@ -76,7 +69,7 @@ def sweep_depth(
     pyramid = [[view, *neighbors]]
     for _ in range(pyramid_levels(view.camera)):
         pyramid.append([level_view.halved() for level_view in pyramid[-1]])
-    coarse = _sweep(pyramid[-1][0], pyramid[-1][1:], bounds, prior, max_hypotheses)
+    coarse = coarse_sweep(pyramid[-1][0], pyramid[-1][1:], bounds, prior, max_hypotheses)
     surface_hw, step = coarse.inverse_depth_hw, coarse.step
     for (fine_view, *fine_neighbors), (coarse_view, *_) in zip(
         pyramid[-2::-1], pyramid[:0:-1], strict=True
@@ -88,19 +81,48 @@ def sweep_depth(
         step *= 0.5
     surface_hw = np.maximum(_smooth(surface_hw, coarse.step), np.float32(0.5 * bounds[0]))
     size_wh = (view.camera.width, view.camera.height)
-    confidence_hw = cv2.resize(
-        confidence_of(coarse.evidence), size_wh, interpolation=cv2.INTER_LINEAR
-    )
+    evidence = evidence_of(coarse, pyramid[-1][0], prior)
+    confidence_hw = cv2.resize(confidence_of(evidence), size_wh, interpolation=cv2.INTER_LINEAR)
     return SweptDepth(surface_hw, np.clip(confidence_hw, 0.0, 1.0))
 
 
-def _sweep(
+@dataclass(frozen=True)
+class CoarseSweep:
+    """Cost volumes of a sweep, and the cheapest surface in them.
+
+    Attributes:
+        inverse_depths: of the planes, evenly spaced.
+        costs_hdw: matching costs alone, 0…127.
+        total_hdw: after aggregation with the prior.
+        index_hw: cheapest plane of each pixel.
+        inverse_depth_hw: float32, between the planes.
+    """
+
+    inverse_depths: NDArray[np.float64]
+    costs_hdw: NDArray[np.uint8]
+    total_hdw: NDArray[np.int16]
+    index_hw: NDArray[np.intp]
+    inverse_depth_hw: FloatMap
+
+    @property
+    def step(self) -> float:
+        """Between two planes."""
+        return float(self.inverse_depths[1] - self.inverse_depths[0])
+
+    def match_cost_hw(self) -> FloatMap:
+        """Matching cost of the surface, 0…1."""
+        cost_hw = np.take_along_axis(self.costs_hdw, self.index_hw[:, None], 1)[:, 0]
+        return cost_hw.astype(np.float32) / np.float32(127)
+
+
+def coarse_sweep(
     view: View,
     neighbors: Sequence[View],
     bounds: tuple[float, float],
     prior: DepthPrior | None,
     max_hypotheses: int,
-) -> _CoarseDepth:
+) -> CoarseSweep:
+    """Sweep planes at the views' own resolution; arguments as of `sweep_depth`."""
     transfers = [transfer_between(view, neighbor) for neighbor in neighbors]
     height, width = view.gray_hw.shape
     inverse_depths = sweep_inverse_depths(bounds, transfers, width, height, max_hypotheses)
@@ -110,17 +132,21 @@ def _sweep(
     total_hdw = aggregate(matched_hdw, view.gray_hw, SWEEP_SMALL_PENALTY, SWEEP_LARGE_PENALTY)
     index_hw, position_hw = best_hypothesis(total_hdw)
     inverse_depth_hw = (inverse_depths[0] + position_hw * step).astype(np.float32)
-    match_cost_hw = np.take_along_axis(costs_hdw, index_hw[:, None], 1)[:, 0]
+    return CoarseSweep(inverse_depths, costs_hdw, total_hdw, index_hw, inverse_depth_hw)
+
+
+def evidence_of(swept: CoarseSweep, view: View, prior: DepthPrior | None) -> Evidence:
+    """What speaks for and against the surface of a sweep."""
+    inverse_depth_hw = swept.inverse_depth_hw
     nothing_hw = np.zeros_like(inverse_depth_hw)
-    evidence = Evidence(
-        match_cost_hw=match_cost_hw.astype(np.float32) / np.float32(127),
-        ambiguity_hw=ambiguity(total_hdw, AMBIGUITY_MARGIN),
+    return Evidence(
+        match_cost_hw=swept.match_cost_hw(),
+        ambiguity_hw=ambiguity(swept.total_hdw, AMBIGUITY_MARGIN),
         texture_hw=texture_variance(view.gray_hw, SWEEP_WINDOW_PX),
-        relative_step_hw=np.float32(step) / inverse_depth_hw,
+        relative_step_hw=np.float32(swept.step) / inverse_depth_hw,
         flow_miss_hw=nothing_hw if prior is None else _miss_of_prior(inverse_depth_hw, prior),
         flow_weight_hw=nothing_hw if prior is None else prior.weight_hw,
     )
-    return _CoarseDepth(inverse_depth_hw, evidence, step)
 
 
 def _with_prior(

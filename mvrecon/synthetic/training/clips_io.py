@@ -148,7 +148,7 @@ def load_clip_depths(path: Path) -> ClipDepths:
         )
 
 
-def _save(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
+def _save(path: Path, arrays: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
