@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from mvrecon.engine.config import FILE_CONTENT, StageConfig
+from stages.flow.precision import Precision, UsedPrecision, used_precision
 
 MVFLOW_WEIGHTS = Path(__file__).parent / "weights" / "mvflow.pt"
 
@@ -15,17 +16,22 @@ MVFLOW_WEIGHTS = Path(__file__).parent / "weights" / "mvflow.pt"
 class FlowConfig(StageConfig):
     """Options of the flow stage."""
 
-    model: Literal["dis", "raft-small", "mvflow"] = Field(
+    model: str = Field(
         "dis",
-        description="method: dis (OpenCV, no weights), mvflow (learned, weights are shipped) "
-        "or raft-small (learned, give weights)",
+        description="method: dis (OpenCV, no weights), mvflow (learned, weights are shipped), "
+        "raft-small, raft-large, …: `mvrecon models` lists them",
     )
     weights: Path | None = Field(
         None,
         json_schema_extra=FILE_CONTENT,
-        description="checkpoint of a learned model, for raft-small the public raft-small.pth",
+        description="checkpoint of a learned model, instead of the shipped or fetched one",
     )
-    updates: int = Field(12, ge=1, le=64, description="recurrent updates of raft-small")
+    precision: Precision = Field(
+        "auto",
+        description="number format of learned models: fp32, bf16, or auto, which takes bf16 on "
+        "processors with matrix units for it; the report says which was used",
+    )
+    updates: int = Field(12, ge=1, le=64, description="recurrent updates of the RAFT models")
     refine: int = Field(
         0, ge=0, le=500, description="variational refinement of the model's flow [iterations]"
     )
@@ -43,3 +49,47 @@ class FlowConfig(StageConfig):
     partners: int = Field(
         6, ge=1, le=32, description="photos: best-overlapping partners sought for each [images]"
     )
+
+    @field_validator("model")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        from stages.flow.zoo import model_names
+
+        if name not in model_names():
+            raise ValueError(f"one of {', '.join(map(repr, model_names()))}")
+        return name
+
+    @field_validator("precision")
+    @classmethod
+    def _is_offered(cls, precision: Precision, info: ValidationInfo) -> Precision:
+        from stages.flow.zoo import find_card
+
+        if precision != "auto" and (model := info.data.get("model")):
+            offered = find_card(model).precisions
+            if precision not in offered:
+                raise ValueError(f"auto or {' or '.join(offered)} with {model}")
+        return precision
+
+    @property
+    def used_precision(self) -> UsedPrecision:
+        """What `precision` stands for on this machine."""
+        from stages.flow.zoo import find_card
+
+        return used_precision(self.precision, find_card(self.model).precisions)
+
+    def key_options(self) -> dict[str, Any]:
+        """The options, with what decides the result in the place of what was asked.
+
+        A result of one precision must not be taken for another's, wherever it was made; nor
+        one of another version of somebody else's package.
+        """
+        from stages.flow.zoo import find_card, provider
+
+        options = super().key_options()
+        del options["precision"]
+        card = find_card(self.model)
+        if len(card.precisions) > 1:
+            options["precision"] = self.used_precision
+        if package := provider(self.model):
+            options["provider"] = package
+        return options

@@ -56,7 +56,10 @@ def estimate_pairs(context: StageContext[FlowConfig]) -> Summary:
         context.out.write(item, estimate_pair(model, first, second).save)
 
     context.make_items(list(pair_of), make, unit="pair")
-    return summarize(pairs, lambda pair: FlowPair.load(context.out.path(pair_item(*pair))))
+    summary = summarize(pairs, lambda pair: FlowPair.load(context.out.path(pair_item(*pair))))
+    return Summary(
+        {**summary.numbers, "precision": context.config.used_precision}, summary.warnings
+    )
 
 
 def estimate_pair(model: FlowModel, first_rgb_hw3: Image, second_rgb_hw3: Image) -> FlowPair:

@@ -1,18 +1,22 @@
-"""What a flow model is, and how the configuration names one."""
+"""What a flow model is, what is known of one without loading it, and how one is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.downloads import RemoteFile, fetched
 from mvrecon.errors import UsageError
+from stages.flow.precision import UsedPrecision
 
 if TYPE_CHECKING:
     from stages.flow.config import FlowConfig
+    from stages.flow.graph import FlowGraph
 
 
 class FlowEstimate(NamedTuple):
@@ -40,52 +44,71 @@ class FlowModel(Protocol):
         ...
 
 
-def _dis(config: FlowConfig) -> FlowModel:
-    from stages.flow.dis import DisFlow
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a flow model without loading it; an entry of the model zoo.
 
-    return DisFlow(config.dis_preset)
+    Attributes:
+        summary: one line for a person.
+        licence: of code and weights.
+        load: makes the model; it finds its weights by `weights_path` or `require_weights`.
+        graph: makes the network as one function of tensors, for its size and for export, with
+            random weights where none are there; None for a method without a network.
+        shipped: weights that come with the program.
+        checkpoint: weights that are fetched when asked for.
+        precisions: that `load` heeds in `config.used_precision`.
+    """
 
+    summary: str
+    licence: str
+    load: Callable[[ModelCard, FlowConfig], FlowModel]
+    graph: Callable[[ModelCard, FlowConfig], FlowGraph] | None = None
+    shipped: Path | None = None
+    checkpoint: RemoteFile | None = None
+    precisions: tuple[UsedPrecision, ...] = ("fp32",)
 
-def _raft_small(config: FlowConfig) -> FlowModel:
-    from stages.flow.raft import RaftFlow, load_raft_small
+    def weights_path(self, config: FlowConfig) -> Path | None:
+        """The weights in use: those given, shipped or fetched before; None if there are none."""
+        if config.weights is not None:
+            return config.weights
+        if self.shipped is not None:
+            return self.shipped
+        return fetched(self.checkpoint) if self.checkpoint else None
 
-    return RaftFlow(load_raft_small(_weights(config)), config.updates)
+    def require_weights(self, config: FlowConfig) -> Path:
+        """The weights in use.
 
-
-def _mvflow(config: FlowConfig) -> FlowModel:
-    from stages.flow.mvflow import MvflowFlow, load_mvflow
-
-    return MvflowFlow(*load_mvflow(config.weights))
-
-
-MODELS: Mapping[str, Callable[[FlowConfig], FlowModel]] = {
-    "dis": _dis,
-    "raft-small": _raft_small,
-    "mvflow": _mvflow,
-}
+        Raises:
+            UsageError: there are none.
+        """
+        path = self.weights_path(config)
+        if path is None:
+            fetch = f"Fetch them: mvrecon models get {config.model}; or give" * bool(
+                self.checkpoint
+            )
+            raise UsageError(
+                f"flow model {config.model} has no weights",
+                f"{fetch or 'Give'} a checkpoint: --flow.weights FILE",
+            )
+        if not path.is_file():
+            raise UsageError(
+                f"flow weights {path} do not exist", "Check the path after --flow.weights"
+            )
+        return path
 
 
 def load_flow_model(config: FlowConfig) -> FlowModel:
     """The model that `config.model` names.
 
     Raises:
-        UsageError: its weights are missing or do not fit.
+        UsageError: there is no such model, or its weights are missing or do not fit.
     """
-    model = MODELS[config.model](config)
+    from stages.flow.zoo import find_card
+
+    card = find_card(config.model)
+    model = card.load(card, config)
     if config.refine == 0:
         return model
     from stages.flow.refine import RefinedFlow
 
     return RefinedFlow(model, config.refine)
-
-
-def _weights(config: FlowConfig) -> Path:
-    if config.weights is None:
-        raise UsageError(
-            f"flow model {config.model} has no weights", "Give its checkpoint: --flow.weights FILE"
-        )
-    if not config.weights.is_file():
-        raise UsageError(
-            f"flow weights {config.weights} do not exist", "Check the path after --flow.weights"
-        )
-    return config.weights

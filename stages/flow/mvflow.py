@@ -21,6 +21,7 @@ from stages.flow.memo import ImageMemo
 from stages.flow.model import FlowEstimate
 from stages.flow.mvflow_confidence import Calibration, confidence
 from stages.flow.mvflow_network import Encoded, Mvflow, MvflowSettings
+from stages.flow.precision import UsedPrecision, autocast
 
 STRIDE = 16
 SMALLEST_SIDE_PX = 64
@@ -38,6 +39,7 @@ class MvflowFlow:
         network: with its weights.
         calibration: of the confidence.
         largest_side_px: images beyond this are worked on at a smaller size.
+        precision: of the convolutions; flow itself and look-ups stay in 32 bits.
     """
 
     def __init__(
@@ -45,10 +47,12 @@ class MvflowFlow:
         network: Mvflow,
         calibration: Calibration | None = None,
         largest_side_px: int = LARGEST_SIDE_PX,
+        precision: UsedPrecision = "fp32",
     ) -> None:
         self.network = network.eval()
         self.calibration = calibration or Calibration()
         self.largest_side_px = largest_side_px
+        self.precision = precision
         self._start = DisFlow("medium")
         self._encodings = ImageMemo(self._encode)
 
@@ -61,7 +65,7 @@ class MvflowFlow:
         working_hw = start.forward_hw2.shape[:2]
         start_b2hw = torch.from_numpy(np.stack([start.forward_hw2, start.backward_hw2]))
         start_b2hw = F.pad(start_b2hw.permute(0, 3, 1, 2), _padding(*working_hw), mode="replicate")
-        with torch.inference_mode(), _precision():
+        with torch.inference_mode(), autocast(self.precision):
             encoded = [self._encodings(first_rgb_hw3), self._encodings(second_rgb_hw3)]
             output = self.network.flow(
                 _joined(encoded), _joined(encoded[::-1]).features, start_b2hw
@@ -123,15 +127,6 @@ def export_mvflow(network: Mvflow, calibration: Calibration, path: Path) -> None
         "calibration": list(calibration),
     }
     save_atomically(stored, path)
-
-
-def _precision() -> torch.autocast:
-    """Convolutions in 16 bits where the processor has matrix units for them.
-
-    Flow itself and look-ups stay in 32 bits; the error on validation pairs is the same.
-    """
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return torch.autocast("cpu", torch.bfloat16, enabled=bool(capabilities.get("amx_bf16")))
 
 
 def _joined(images: list[Encoded]) -> Encoded:

@@ -56,7 +56,7 @@ def _windows(volume_nhw: Tensor, target_n2: Tensor, radius: int) -> Tensor:
     inside_nkk = _inside(x_nk, width)[:, :, None] & _inside(y_nk, height)[:, None]
     index_nkk = y_nk.clamp(0, height - 1)[:, None] * width + x_nk.clamp(0, width - 1)[:, :, None]
     cells_nkk = volume_nhw.flatten(1).gather(1, index_nkk.flatten(1)).view_as(index_nkk)
-    cells_nkk *= inside_nkk
+    cells_nkk = cells_nkk.float().mul_(inside_nkk)
     rows_nkk = torch.lerp(cells_nkk[:, :-1], cells_nkk[:, 1:], fraction_n2[..., 0])
     return torch.lerp(rows_nkk[..., :-1], rows_nkk[..., 1:], fraction_n2[..., 1]).flatten(1)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mvrecon.engine.stage import Stage, StageContext, Summary
-from stages.flow.config import MVFLOW_WEIGHTS, FlowConfig
+from stages.flow.config import FlowConfig
 
 
 def run(context: StageContext[FlowConfig]) -> Summary:
@@ -16,13 +16,14 @@ def run(context: StageContext[FlowConfig]) -> Summary:
     return estimate_pairs(context)
 
 
-def shipped_files(config: FlowConfig) -> Mapping[str, Path]:
-    """The shipped weights, where they are used: another content makes another key."""
-    if config.model == "mvflow" and config.weights is None:
-        return {"mvflow": MVFLOW_WEIGHTS}
-    return {}
+def weight_files(config: FlowConfig) -> Mapping[str, Path]:
+    """The weights in use, shipped or fetched: another content makes another key."""
+    from stages.flow.zoo import find_card
+
+    path = find_card(config.model).weights_path(config)
+    return {} if config.weights is not None or path is None else {config.model: path}
 
 
 STAGE = Stage(
-    name="flow", version=1, config=FlowConfig, needs=("frames",), run=run, files=shipped_files
+    name="flow", version=1, config=FlowConfig, needs=("frames",), run=run, files=weight_files
 )

@@ -1,76 +1,17 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
 from mvrecon.datasets.middlebury import MIDDLEBURY
-from mvrecon.errors import UsageError
 from mvrecon.formats.images import read_rgb
 from mvrecon.metrics.flow import end_point_error
-from stages.flow.raft import RaftFlow, RaftSmall, load_raft_small
+from stages.flow.raft import RaftFlow
 from stages.flow.raft_correlation import CorrelationPyramid
-from stages.flow.raft_update import CONTEXT_CHANNELS, HIDDEN_CHANNELS, MOTION_CHANNELS, ConvGru
+from stages.flow.raft_network import RAFT_LARGE, RAFT_SMALL, Raft, RaftSettings, upsample_convex
+from stages.flow.raft_update import ConvGru
+from stages.flow.raft_weights import load_raft
 from tests.stages.flow.scenes import texture
-
-
-def saved_network(path: Path, prefix: str = "module.") -> RaftSmall:
-    torch.manual_seed(0)
-    network = RaftSmall()
-    state = {prefix + name: value for name, value in network.state_dict().items()}
-    torch.save(state, path)
-    return network
-
-
-def test_parameters_are_those_of_the_published_network():
-    network = RaftSmall()
-    assert sum(parameter.numel() for parameter in network.parameters()) == 990_162
-    names = set(network.state_dict())
-    assert len(names) == 106
-    assert {
-        "fnet.layer3.0.downsample.0.weight",
-        "cnet.conv2.bias",
-        "update_block.encoder.convc1.weight",
-        "update_block.gru.convq.bias",
-        "update_block.flow_head.conv2.weight",
-    } <= names
-
-
-@pytest.mark.parametrize("prefix", ["module.", ""])
-def test_checkpoint_round_trip(tmp_path, prefix):
-    network = saved_network(tmp_path / "weights.pth", prefix)
-    loaded = load_raft_small(tmp_path / "weights.pth")
-    for name, value in network.state_dict().items():
-        torch.testing.assert_close(loaded.state_dict()[name], value)
-
-
-def test_wrong_shape_is_named(tmp_path):
-    state = saved_network(tmp_path / "weights.pth").state_dict()
-    state["cnet.conv1.weight"] = torch.zeros(64, 3, 7, 7)
-    torch.save(state, tmp_path / "weights.pth")
-    with pytest.raises(UsageError, match=r"cnet\.conv1\.weight is \(64, 3, 7, 7\)"):
-        load_raft_small(tmp_path / "weights.pth")
-
-
-def test_missing_and_surplus_names_are_named(tmp_path):
-    state = saved_network(tmp_path / "weights.pth").state_dict()
-    torch.save({**state, "surplus.weight": torch.zeros(3)}, tmp_path / "more.pth")
-    with pytest.raises(UsageError, match=r"surplus\.weight"):
-        load_raft_small(tmp_path / "more.pth")
-    del state["fnet.conv2.bias"]
-    torch.save(state, tmp_path / "less.pth")
-    with pytest.raises(UsageError, match=r"fnet\.conv2\.bias is missing"):
-        load_raft_small(tmp_path / "less.pth")
-
-
-def test_a_file_that_holds_no_weights_is_refused(tmp_path):
-    (tmp_path / "weights.pth").write_bytes(b"not weights")
-    with pytest.raises(UsageError, match="cannot read flow weights"):
-        load_raft_small(tmp_path / "weights.pth")
-    torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(UsageError, match="no state dict"):
-        load_raft_small(tmp_path / "list.pth")
 
 
 def test_lookup_equals_sampling_of_the_pooled_volume():
@@ -90,33 +31,64 @@ def test_lookup_equals_sampling_of_the_pooled_volume():
     torch.testing.assert_close(found_nc, torch.cat(expected, dim=1), atol=1e-4, rtol=1e-4)
 
 
-def test_gru_with_its_context_prepared_equals_the_plain_equations():
+def gru_equations(gru: ConvGru, suffix: str, hidden, context, motion) -> torch.Tensor:
+    z, r, q = (gru.get_submodule(f"conv{gate}{suffix}") for gate in "zrq")
+    inputs = torch.cat([hidden, context, motion], dim=1)
+    update, reset = torch.sigmoid(z(inputs)), torch.sigmoid(r(inputs))
+    candidate = torch.tanh(q(torch.cat([reset * hidden, context, motion], dim=1)))
+    return (1 - update) * hidden + update * candidate
+
+
+@pytest.mark.parametrize(("settings", "suffixes"), [(RAFT_SMALL, [""]), (RAFT_LARGE, ["1", "2"])])
+def test_gru_with_its_context_prepared_equals_the_plain_equations(
+    settings: RaftSettings, suffixes: list[str]
+):
     torch.manual_seed(0)
-    gru = ConvGru()
+    sizes = settings.update
+    gru = ConvGru(sizes)
     hidden, context, motion = (
-        torch.randn(1, channels, 9, 11)
-        for channels in (HIDDEN_CHANNELS, CONTEXT_CHANNELS, MOTION_CHANNELS)
+        torch.randn(1, channels, 9, 11) for channels in (sizes.hidden, sizes.context, sizes.motion)
     )
     with torch.no_grad():
-        found = gru(hidden, motion, gru.prepare(context))
-        inputs = torch.cat([hidden, context, motion], dim=1)
-        update, reset = torch.sigmoid(gru.convz(inputs)), torch.sigmoid(gru.convr(inputs))
-        candidate = torch.tanh(gru.convq(torch.cat([reset * hidden, context, motion], dim=1)))
-        expected = (1 - update) * hidden + update * candidate
+        found = expected = hidden
+        for gru_pass, suffix in zip(gru.prepare(context), suffixes, strict=True):
+            found = gru_pass.step(found, motion)
+            expected = gru_equations(gru, suffix, expected, context, motion)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("size", [(64, 96), (65, 71), (20, 130)])
-def test_any_size_gives_flow_of_that_size_and_remembering_changes_nothing(tmp_path, size):
-    saved_network(tmp_path / "weights.pth")
+def test_convex_upsampling_takes_the_neighbour_that_is_chosen():
+    flow = torch.arange(2 * 3 * 4.0).view(1, 2, 3, 4)
+    logits = torch.zeros(1, 9, 8, 8, 3, 4)
+    logits[:, 4] = 60.0  # the pixel itself …
+    logits[:, 4, 5, 2] = 0.0
+    logits[:, 1, 5, 2] = 60.0  # … but in row 5, column 2 of each block the one above
+    full = upsample_convex(flow, logits.view(1, -1, 3, 4))
+    assert full.shape == (1, 2, 24, 32)
+    expected = 8.0 * flow.repeat_interleave(8, 2).repeat_interleave(8, 3)
+    expected[:, :, 5::8, 2::8] = 8.0 * torch.cat([torch.zeros(1, 2, 1, 4), flow[:, :, :-1]], 2)
+    torch.testing.assert_close(full, expected)
+
+
+@pytest.mark.parametrize("settings", [RAFT_SMALL, RAFT_LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("size", [(65, 71), (20, 130)])
+def test_any_size_gives_flow_of_that_size_and_remembering_changes_nothing(settings, size):
+    torch.manual_seed(0)
+    model = RaftFlow(Raft(settings), updates=2)
     first, second = texture(*size, seed=1), texture(*size, seed=2)
-    model = RaftFlow(load_raft_small(tmp_path / "weights.pth"), updates=2)
     once, again = model.estimate(first, second), model.estimate(first, second)
     swapped = model.estimate(second.copy(), first.copy())
     assert once.forward_hw2.shape == (*size, 2)
     assert np.isfinite(once.forward_hw2).all()
     np.testing.assert_array_equal(once.forward_hw2, again.forward_hw2)
     np.testing.assert_array_equal(once.forward_hw2, swapped.backward_hw2)
+
+
+def test_bf16_is_near_fp32_but_not_the_same():
+    torch.manual_seed(0)
+    network, images = Raft(RAFT_SMALL), (texture(64, 96, seed=1), texture(64, 96, seed=2))
+    full, half = (RaftFlow(network, 3, p).estimate(*images).forward_hw2 for p in ("fp32", "bf16"))
+    assert 0.0 < np.abs(full - half).max() < 0.05 * np.abs(full).max()
 
 
 def test_public_checkpoint_is_right_to_a_fraction_of_a_pixel(shared_data):
@@ -126,6 +98,6 @@ def test_public_checkpoint_is_right_to_a_fraction_of_a_pixel(shared_data):
     pairs = MIDDLEBURY.parts(shared_data / "flow/middlebury")["Middlebury"]
     sample = next(pair for pair in pairs if pair.name == "Venus")
     truth_hw2, valid_hw = sample.read_truth()
-    model = RaftFlow(load_raft_small(weights), updates=12)
+    model = RaftFlow(load_raft(weights, RAFT_SMALL), updates=12)
     estimate = model.estimate(read_rgb(sample.first), read_rgb(sample.second))
     assert end_point_error(estimate.forward_hw2, truth_hw2)[valid_hw].mean() < 0.45

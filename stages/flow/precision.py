@@ -1,0 +1,43 @@
+"""The number format that a network computes in, and what `auto` means on this processor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["auto", "fp32", "bf16"]
+UsedPrecision = Literal["fp32", "bf16"]
+PROCESSOR_FACTS = Path("/proc/cpuinfo")
+
+
+def used_precision(asked: Precision, offered: Sequence[UsedPrecision]) -> UsedPrecision:
+    """The precision that `asked` stands for here, of those that a model offers.
+
+    `auto` takes 16 bits only where the processor has matrix units for them; elsewhere they
+    would be slower than 32. It differs between machines, so results are kept apart by what
+    this returns, not by what was asked.
+    """
+    if asked != "auto":
+        return asked
+    return "bf16" if "bf16" in offered and has_bf16_matrix_units() else "fp32"
+
+
+@lru_cache(maxsize=1)
+def has_bf16_matrix_units() -> bool:
+    """Whether this processor multiplies 16-bit matrices in hardware (AMX; told by Linux)."""
+    try:
+        return "amx_bf16" in PROCESSOR_FACTS.read_text().split()
+    except OSError:
+        return False
+
+
+def autocast(precision: UsedPrecision) -> torch.autocast:
+    """Convolutions and matrix products in this precision, what adds up stays in 32 bits."""
+    import torch
+
+    return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
