@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from mvrecon.geometry.camera import Camera
 
@@ -37,6 +37,7 @@ class FrameRecord:
         camera: index of its prior in `FrameTable.cameras`.
         sharpness: dimensionless focus measure, higher is sharper.
         reason: why it was not kept; empty for key frames.
+        geodetic: latitude and longitude [degrees, WGS 84] and altitude [m], if it tells.
     """
 
     index: int
@@ -46,6 +47,7 @@ class FrameRecord:
     camera: int
     sharpness: float
     reason: str
+    geodetic: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,5 +99,10 @@ class FrameTable:
                 CameraPrior(Camera.from_json(entry["camera"]), entry["source"])
                 for entry in data["cameras"]
             ),
-            frames=tuple(FrameRecord(**entry) for entry in data["frames"]),
+            frames=tuple(_record(entry) for entry in data["frames"]),
         )
+
+
+def _record(entry: dict[str, Any]) -> FrameRecord:
+    geodetic = entry["geodetic"]
+    return FrameRecord(**{**entry, "geodetic": tuple(geodetic) if geodetic else None})

@@ -34,10 +34,13 @@ class ImageHeader:
     Attributes:
         size: (width, height) when upright.
         focal_px: focal length in pixels of that size from EXIF, or None.
+        geodetic: where it was taken by EXIF: latitude and longitude [degrees, WGS 84] and
+            altitude [m], or None.
     """
 
     size: tuple[int, int]
     focal_px: float | None
+    geodetic: tuple[float, float, float] | None = None
 
 
 def list_images(folder: Path) -> list[Path]:
@@ -76,7 +79,8 @@ def read_header(path: Path) -> ImageHeader:
             width, height = image.size
             if exif.get(ExifTags.Base.Orientation, 1) >= 5:
                 width, height = height, width
-            return ImageHeader((width, height), exif_focal_px(exif, (width, height)))
+            focal_px = exif_focal_px(exif, (width, height))
+            return ImageHeader((width, height), focal_px, exif_geodetic(exif))
     except UnidentifiedImageError:
         height, width = _read_with_opencv(path).shape[:2]
         return ImageHeader((width, height), None)
@@ -111,6 +115,33 @@ def exif_focal_px(exif: Image.Exif, size: tuple[int, int]) -> float | None:
     if focal_px and FOCAL_BOUNDS[0] <= focal_px / longest_px <= FOCAL_BOUNDS[1]:
         return focal_px
     return None
+
+
+def exif_geodetic(exif: Image.Exif) -> tuple[float, float, float] | None:
+    """Latitude and longitude [degrees] and altitude [m, 0 if unknown] from EXIF, or None."""
+    tags = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    gps = ExifTags.GPS
+    latitude = _degrees(tags.get(gps.GPSLatitude), tags.get(gps.GPSLatitudeRef), "S")
+    longitude = _degrees(tags.get(gps.GPSLongitude), tags.get(gps.GPSLongitudeRef), "W")
+    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
+        return None
+    if latitude == longitude == 0.0:
+        return None  # what receivers without a fix write
+    altitude_m = _number(tags.get(gps.GPSAltitude)) or 0.0
+    below_sea = tags.get(gps.GPSAltitudeRef) in (1, b"\x01")
+    return latitude, longitude, -altitude_m if below_sea else altitude_m
+
+
+def _degrees(parts: Any, side: Any, negative_side: str) -> float | None:
+    """Degrees, minutes and seconds as one number, negative on one side."""
+    try:
+        degrees, minutes, seconds = (float(part) for part in parts)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    value = degrees + minutes / 60.0 + seconds / 3600.0
+    if not np.isfinite(value):
+        return None
+    return -value if side == negative_side else value
 
 
 def read_rgb(path: Path, longest_px: int | None = None) -> NDArray[np.uint8]:

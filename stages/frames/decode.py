@@ -130,11 +130,17 @@ def _finish(
     kind, reason = order.kind, order.reason
     if config.kind != "auto":
         kind, reason = config.kind, f"asked for by --frames.kind {config.kind}"
-    table = FrameTable(kind, reason, cameras, tuple(_records(selection, camera_of)))
+    geodetic = {index: header.geodetic for index, header in headers.items()}
+    records = tuple(_records(selection, camera_of, geodetic))
+    table = FrameTable(kind, reason, cameras, records)
     return table, [*warnings, *camera_warnings, *selection.warnings]
 
 
-def _records(selection: Selection, camera_of: Mapping[int, int]) -> Iterator[FrameRecord]:
+def _records(
+    selection: Selection,
+    camera_of: Mapping[int, int],
+    geodetic: Mapping[int, tuple[float, float, float] | None],
+) -> Iterator[FrameRecord]:
     for look in selection.looks:
         yield FrameRecord(
             index=look.index,
@@ -144,6 +150,7 @@ def _records(selection: Selection, camera_of: Mapping[int, int]) -> Iterator[Fra
             camera=camera_of.get(look.index, 0),
             sharpness=round(look.sharpness, 4),
             reason=selection.reasons.get(look.index, ""),
+            geodetic=geodetic.get(look.index),
         )
 
 

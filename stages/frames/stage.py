@@ -15,7 +15,7 @@ def run(context: StageContext[FramesConfig]) -> Summary:
 
 STAGE = Stage(
     name="frames",
-    version=1,
+    version=2,
     config=FramesConfig,
     needs=(),
     run=run,

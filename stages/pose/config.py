@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mvrecon.engine.config import ContentPath, StageConfig
+from stages.pose.scale_option import parse_scale
 
 
 class PoseConfig(StageConfig):
@@ -16,6 +17,13 @@ class PoseConfig(StageConfig):
         None,
         description="known camera poses, to be checked and kept: a COLMAP model's folder, a "
         "nerfstudio transforms.json, a cameras.json or a TUM trajectory; images by file name",
+    )
+    scale: str = Field(
+        "auto",
+        description="what is known of the true size: points:X,Y,Z:X,Y,Z:METRES (coordinates of"
+        " a run without it), pixels:FRAME@X,Y:FRAME@X,Y:METRES (pixels of images/FRAME),"
+        " baseline:FRAME:FRAME:METRES (between two cameras), height:METRES (of the cameras above"
+        " the ground); auto: by the positions in photos' EXIF where they agree; none: arbitrary",
     )
     mapper: Literal["incremental", "global"] = Field(
         "incremental", description="pycolmap's mapper that is tried first"
@@ -67,3 +75,9 @@ class PoseConfig(StageConfig):
         le=1.0,
         description="other settings are tried while the largest model has less of the key frames",
     )
+
+    @field_validator("scale")
+    @classmethod
+    def _is_a_known_length(cls, scale: str) -> str:
+        parse_scale(scale)
+        return scale

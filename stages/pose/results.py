@@ -34,9 +34,10 @@ from stages.pose.config import PoseConfig
 from stages.pose.diagnosis import lost_reasons
 from stages.pose.known import solve_known
 from stages.pose.moving import mask_moving
+from stages.pose.scale import World, choose_world, require_frames
 from stages.pose.solve import Solution, solve
 from stages.pose.undistortion import pinhole_without_blanks, undistort_image, undistort_model
-from stages.pose.world import move_model, normal_world
+from stages.pose.world import move_model
 
 NUMBERS_ITEM = "numbers.json"
 MODEL_FILES = ("cameras.bin", "images.bin", "points3D.bin")
@@ -56,6 +57,7 @@ JPEG_QUALITY = 95
 def make_results(context: StageContext[PoseConfig]) -> Summary:
     """Estimate the poses unless an interrupted run did, then undistort the images."""
     table = FrameTable.load(context.inputs["frames"].path(FRAMES_ITEM))
+    require_frames(context.config.scale, table)
     if not all(context.out.has(name) for name in MODEL_ITEMS):
         write_solution(context, table, _solve(context, table))
     poses = {frame.name: frame for frame in load_poses(context.out.path(POSES_ITEM))}
@@ -91,9 +93,10 @@ def write_solution(
     context: StageContext[PoseConfig], table: FrameTable, solution: Solution
 ) -> None:
     """Write every item but the images."""
-    model = solution.models[0]
-    # Known poses keep their world.
-    distorted = model if solution.known else move_model(model, normal_world(model))
+    world = choose_world(
+        table, solution.models[0], context.config.scale, known=solution.known is not None
+    )
+    distorted = move_model(solution.models[0], world.world_from_model)
     pinholes = {
         camera_id: pinhole_without_blanks(camera) for camera_id, camera in distorted.cameras.items()
     }
@@ -116,7 +119,7 @@ def write_solution(
             [TransformsFrame(image_item(f.name), f.camera, f.world_from_cam) for f in frames]
         ),
     )
-    out.write_text(NUMBERS_ITEM, json.dumps(_numbers(table, solution, distorted), indent=1))
+    out.write_text(NUMBERS_ITEM, json.dumps(_numbers(table, solution, distorted, world), indent=1))
     out.write(POINTS_ITEM, _sparse_points(model).save)
     out.write_text(POSES_ITEM, poses_to_json(frames))
 
@@ -211,7 +214,9 @@ def _write_model(out: StageOutput, folder: str, model: ColmapModel) -> None:
         out.write(f"{folder}/{name}", lambda path, name=name: shutil.copyfile(scratch / name, path))  # type: ignore[misc]
 
 
-def _numbers(table: FrameTable, solution: Solution, model: ColmapModel) -> dict[str, Any]:
+def _numbers(
+    table: FrameTable, solution: Solution, model: ColmapModel, world: World
+) -> dict[str, Any]:
     point_m, _, _ = model.observations()
     total, posed = len(table.key_frames), len(model.images)
     camera: Camera = model.cameras[model.images[0].camera_id]
@@ -227,8 +232,9 @@ def _numbers(table: FrameTable, solution: Solution, model: ColmapModel) -> dict[
         "track_gaps": max(solution.matched.pieces - 1, 0),
         "closed_loops": solution.loops,
         "mapper_settings": solution.settings,
+        "scale": world.scale,
     }
-    warnings: list[str] = []
+    warnings = list(world.warnings)
     if solution.known:
         numbers["known_epipolar_error_px"] = round(solution.known.epipolar_error_px, 3)
         warnings += solution.known.warnings

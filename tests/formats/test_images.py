@@ -127,3 +127,35 @@ def test_jpeg_quality_and_colours(tmp_path):
         error = np.abs(read_rgb(path).astype(int) - image).mean()
         assert error < largest_error
     assert error > 2.5
+
+
+def save_with_gps(path, latitude, longitude, altitude=None, sides=("N", "E"), altitude_ref=b"\0"):
+    exif = Image.Exif()
+    ifd = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    ifd[ExifTags.GPS.GPSLatitudeRef], ifd[ExifTags.GPS.GPSLongitudeRef] = sides
+    ifd[ExifTags.GPS.GPSLatitude], ifd[ExifTags.GPS.GPSLongitude] = latitude, longitude
+    if altitude is not None:
+        ifd[ExifTags.GPS.GPSAltitudeRef], ifd[ExifTags.GPS.GPSAltitude] = altitude_ref, altitude
+    Image.fromarray(np.zeros((30, 40, 3), np.uint8)).save(path, exif=exif)
+    return path
+
+
+def test_place_from_exif(tmp_path):
+    there = (48.0, 30.0, 36.0), (11.0, 15.0, 0.0)
+    path = tmp_path / "a.jpg"
+    assert read_header(save_with_gps(path, *there, 520.5)).geodetic == (48.51, 11.25, 520.5)
+    assert read_header(save_with_gps(path, *there)).geodetic == (48.51, 11.25, 0.0)
+    south_west = save_with_gps(path, *there, 3.0, ("S", "W"), b"\1")
+    assert read_header(south_west).geodetic == (-48.51, -11.25, -3.0)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude"),
+    [((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)), ((95.0, 0.0, 0.0), (3.0, 0.0, 0.0))],
+)
+def test_places_that_are_none(tmp_path, latitude, longitude):
+    assert read_header(save_with_gps(tmp_path / "a.jpg", latitude, longitude)).geodetic is None
+
+
+def test_without_gps_there_is_no_place(tmp_path):
+    assert read_header(save_with_exif(tmp_path / "a.jpg")).geodetic is None

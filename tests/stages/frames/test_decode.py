@@ -4,6 +4,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 from pydantic import ValidationError
 
 from mvrecon.artifacts.frames import FrameTable
@@ -200,3 +201,15 @@ def test_real_folders_are_told_apart(shared_data: Path, folder, kind):
 def test_one_frame_a_second_keeps_every_frame(shared_data: Path):
     table, _ = choose(shared_data / "videos" / "vggt_room.mp4")
     assert len(table.key_frames) == len(table.frames) == 8
+
+
+def test_places_of_photos_reach_the_table(tmp_path):
+    folder = write_images(tmp_path / "photos", pan([0, 20, 40]), "photo_{}.jpg")
+    placed = folder / "photo_1.jpg"
+    exif = Image.Exif()
+    tags = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    tags[ExifTags.GPS.GPSLatitudeRef], tags[ExifTags.GPS.GPSLatitude] = "N", (48.0, 30.0, 0.0)
+    tags[ExifTags.GPS.GPSLongitudeRef], tags[ExifTags.GPS.GPSLongitude] = "E", (11.0, 0.0, 0.0)
+    Image.open(placed).save(placed, exif=exif)
+    table, _ = choose(folder, kind="photos")
+    assert [frame.geodetic for frame in table.frames] == [None, (48.5, 11.0, 0.0), None]
