@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from mvrecon import __version__
-from mvrecon.commands import doctor, evaluate, run, train
+from mvrecon.commands import bench, doctor, evaluate, models, run, train
 from mvrecon.errors import INTERRUPTED_EXIT_CODE, MvreconError, UsageError
 from mvrecon.options import Commands, Parser, refuse
 
@@ -62,6 +62,6 @@ def _make_parser() -> Parser:
     parser = Parser(prog="mvrecon", description=__doc__.split(":")[0] if __doc__ else None)
     parser.add_argument("--version", action="version", version=__version__)
     commands = Commands(parser)
-    for module in (run, evaluate, train, doctor):
+    for module in (run, evaluate, bench, train, models, doctor):
         module.add_commands(commands)
     return parser

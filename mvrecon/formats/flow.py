@@ -147,7 +147,7 @@ def _read_png16(path: Path) -> NDArray[np.uint16]:
         raise InputError(f"cannot read {path} (no such file)", RESTORE)
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if pixels is None or pixels.dtype != np.uint16:
-        raise InputError(f"{path} is not a 16-bit PNG", RESTORE)
+        raise InputError(f"{path} is not a 16-bit PNG, or is cut short", RESTORE)
     return pixels.astype(np.uint16, copy=False)
 
 

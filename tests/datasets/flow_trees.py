@@ -34,9 +34,9 @@ def write_mask(path: Path, mask_hw: np.ndarray = TOP) -> None:
 
 
 def make_middlebury(root: Path) -> None:
-    for scene in ("Venus", "Army"):
-        write_image(root / "other-data" / scene / "frame10.png")
-        write_image(root / "other-data" / scene / "frame11.png", SECOND)
+    for seed, scene in enumerate(("Army", "Venus")):
+        for number, image in zip((10, 11), pan([0, SHIFT_PX], HEIGHT, WIDTH, seed), strict=True):
+            write_image(root / "other-data" / scene / f"frame{number}.png", image)
         write_flo(in_folder(root / "other-gt-flow" / scene / "flow10.flo"), FLOW)
     write_image(root / "other-data" / "Walking" / "frame10.png")
 
@@ -66,9 +66,9 @@ def _make_kitti(root: Path, images: str, truth: tuple[str, ...]) -> None:
 
 
 def make_kitti_testing(root: Path, images: str) -> None:
-    for number in ("000000", "000001"):
-        write_image(root / "testing" / images / f"{number}_10.png")
-        write_image(root / "testing" / images / f"{number}_11.png", SECOND)
+    for seed, number in enumerate(("000000", "000001")):
+        for frame, image in zip((10, 11), pan([0, SHIFT_PX], HEIGHT, WIDTH, seed), strict=True):
+            write_image(root / "testing" / images / f"{number}_{frame}.png", image)
 
 
 def make_sintel(root: Path) -> None:

@@ -1,0 +1,1 @@
+"""Benchmarks: flow models on pairs with truth, the pipeline on posed sets; tables, comparison."""

@@ -1,0 +1,194 @@
+"""The HTML page of a benchmark: one file that opens without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+from mvrecon import __version__
+from mvrecon.bench.compare import Comparison, change_text
+from mvrecon.bench.figures import TITLES, Figure
+from mvrecon.bench.flow import PairResult
+from mvrecon.bench.flow_rows import telling_pairs
+from mvrecon.bench.rows import Row, cell, figures_with_values
+from mvrecon.report.markup import picture, section
+from mvrecon.report.pictures import read_rgb
+
+STRIP_PX = 1600
+STYLE = """
+td.best { font-weight: 700; color: var(--accent); }
+tr.first td { border-top: 2px solid var(--line); }
+td, th { white-space: nowrap; } td.text { white-space: normal; }
+ul.changes { padding-left: 1.2rem; } .worse { color: var(--poor); } .better { color: var(--good); }
+figure.strip { margin-bottom: .8rem; } dl.meanings dt { font-weight: 600; margin-top: .4rem; }
+dl.meanings dd { margin: 0; color: var(--soft); }
+"""
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page shows.
+
+    Attributes:
+        title: of the benchmark.
+        command: that made it.
+        rows: all figures.
+        pairs: part of a data set → model → results, for the error pictures.
+        comparison: with an earlier run, if asked for.
+    """
+
+    title: str
+    command: str
+    rows: Sequence[Row]
+    pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]
+    comparison: Comparison | None = None
+
+
+def write_page(page: Page, path: Path) -> None:
+    """Write the page, replacing the file in one step."""
+    temporary = path.with_name(f".{path.name}.writing")
+    temporary.write_text(page_html(page), encoding="utf-8")
+    temporary.replace(path)
+
+
+def page_html(page: Page) -> str:
+    """The page as text; pictures and styles are inside."""
+    package = files("mvrecon.report")
+    style = package.joinpath("style.css").read_text(encoding="utf-8") + STYLE
+    script = package.joinpath("viewer.js").read_text(encoding="utf-8")
+    benchmarks = "\n".join(
+        _benchmark_section(name, chosen)
+        for name in TITLES
+        if (chosen := [row for row in page.rows if row.benchmark == name])
+    )
+    title = escape(page.title)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title} · mvrecon bench</title>
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+<p class="kicker">mvrecon bench {escape(__version__)}</p>
+<h1>{title}</h1>
+<p class="note"><code>{escape(page.command)}</code></p>
+</header>
+{_changes_section(page.comparison)}
+{benchmarks}
+{_pictures_section(page.pairs)}
+<dialog class="zoom"><img alt=""></dialog>
+<script>
+{script}</script>
+</body>
+</html>
+"""
+
+
+def _changes_section(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ""
+    items = [
+        f'<li class="{"better" if change.improved else "worse"}">{escape(change_text(change))}</li>'
+        for improved in (False, True)
+        for change in comparison.changes
+        if change.improved == improved
+    ]
+    for rows, word in ((comparison.added, "new"), (comparison.gone, "no longer there")):
+        items += [f"<li>{word}: {escape(' · '.join(row.identity))}</li>" for row in rows]
+    worse = sum(not change.improved for change in comparison.changes)
+    note = (
+        f"{worse} figures are worse, {len(comparison.changes) - worse} better, "
+        f"{comparison.same} the same within their tolerance."
+    )
+    body = f'<ul class="changes">{"".join(items)}</ul>'
+    return section("changes", "Since the earlier run", note, body)
+
+
+def _benchmark_section(name: str, rows: Sequence[Row]) -> str:
+    figures = figures_with_values(rows)
+    main = [figure for figure in figures if figure.main]
+    body = _table(rows, main)
+    if len(figures) > len(main):
+        rest = [figure for figure in figures if not figure.main]
+        body += (
+            f"<details><summary>{len(rest)} more figures</summary>{_table(rows, rest)}</details>"
+        )
+    meanings = "".join(
+        f"<dt>{escape(figure.heading)}</dt><dd>{escape(figure.meaning)}"
+        f"{f'; {figure.better} is better' if figure.better else ''}</dd>"
+        for figure in figures
+    )
+    body += (
+        f"<details><summary>What the columns mean</summary><dl class='meanings'>{meanings}</dl>"
+        "</details>"
+    )
+    return section(name, TITLES[name], "The best of each data set is marked.", body)
+
+
+def _table(rows: Sequence[Row], figures: Sequence[Figure]) -> str:
+    """Rows grouped by data set, numbers to the right, the best of each group marked."""
+    notes = any(row.note for row in rows)
+    head = "<th>data set</th><th>variant</th><th class='number'>count</th>"
+    head += "".join(f"<th class='number'>{escape(figure.heading)}</th>" for figure in figures)
+    lines, previous = [], ""
+    for row in rows:
+        group = [other for other in rows if other.data_set == row.data_set]
+        is_first = row.data_set != previous
+        cells = [
+            f"<td class='text'>{escape(row.data_set) if is_first else ''}</td>",
+            f"<td>{escape(row.variant)}</td><td class='number'>{row.count}</td>",
+            *(_cell(row, figure, group) for figure in figures),
+        ]
+        if notes:
+            cells.append(f"<td class='text'>{escape(row.note)}</td>")
+        lines.append(f"<tr{' class=first' if is_first else ''}>{''.join(cells)}</tr>")
+        previous = row.data_set
+    head += "<th></th>" if notes else ""
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div>"
+    )
+
+
+def _cell(row: Row, figure: Figure, group: Sequence[Row]) -> str:
+    values = [other.figures[figure.name] for other in group if figure.name in other.figures]
+    value = row.figures.get(figure.name)
+    best = ""
+    if value is not None and figure.better and len(values) > 1 and min(values) < max(values):
+        pick = min if figure.better == "lower" else max
+        best = " best" if cell(row, figure) == figure.form.format(pick(values)) else ""
+    return f"<td class='number{best}'>{escape(cell(row, figure))}</td>"
+
+
+def _pictures_section(pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]) -> str:
+    if not pairs:
+        return ""
+    parts = []
+    for title, by_model in pairs.items():
+        strips = "".join(
+            _strip(label, word, result)
+            for label, results in by_model.items()
+            for word, result in telling_pairs(results).items()
+        )
+        parts.append(f"<h3>{escape(title)}</h3>{strips}")
+    note = (
+        "Image, true flow, estimate, and end-point error from 0 (dark) to 16 px and more "
+        "(bright) on a logarithmic scale; unknown truth is black or grey. Of each data set the "
+        "pairs of least, median and largest error of each model."
+    )
+    return section("pictures", "Where the errors are", note, "".join(parts))
+
+
+def _strip(label: str, word: str, result: PairResult) -> str:
+    image_hw3 = read_rgb(result.picture)
+    if image_hw3 is None:
+        return ""
+    caption = f"{label}, {word}: {result.name}, EPE {result.epe_px:.2f} px"
+    return picture(image_hw3, caption, STRIP_PX).replace("<figure>", '<figure class="strip">', 1)
