@@ -6,6 +6,7 @@ After Merrell et al., "Real-Time Visibility-Based Fusion of Depth Maps", ICCV 20
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -30,8 +31,35 @@ LEAST_CONFIDENCE = 0.02
 AVERAGING_ROUNDS = 2
 
 
+@dataclass(frozen=True)
+class Consensus:
+    """What the maps around a view agree on, all (h, w) float32; inverse depth 0 = none.
+
+    Attributes:
+        inverse_depth_hw: with the most support.
+        runner_up_hw: inverse depth with the most support among those that disagree with it.
+        agreement: how the maps relate to the first.
+    """
+
+    inverse_depth_hw: FloatMap
+    runner_up_hw: FloatMap
+    agreement: Agreement
+
+    def as_map(self, view: DepthMap) -> DepthMap:
+        """Depth with its confidence, in the camera of `view`."""
+        has_hw = self.inverse_depth_hw > 0
+        depth_hw = np.where(has_hw, 1.0 / np.where(has_hw, self.inverse_depth_hw, 1.0), 0.0)
+        confidence_hw = np.where(has_hw, confidence_of(self.agreement), np.float32(0))
+        return DepthMap(depth_hw.astype(np.float32), confidence_hw, view.k_33, view.world_from_cam)
+
+
 def fuse(view: DepthMap, others: Sequence[DepthMap], tolerance: float) -> DepthMap:
-    """Depth of a view that its own map and those of its neighbours agree on best.
+    """Depth of a view that its own map and those of its neighbours agree on best."""
+    return find_consensus(view, others, tolerance).as_map(view)
+
+
+def find_consensus(view: DepthMap, others: Sequence[DepthMap], tolerance: float) -> Consensus:
+    """What a view's own map and those of its neighbours agree on best.
 
     For each pixel every map offers a candidate; the one with the most support, less what
     contradicts it, is averaged with those that agree with it, in inverse depth.
@@ -43,18 +71,14 @@ def fuse(view: DepthMap, others: Sequence[DepthMap], tolerance: float) -> DepthM
     """
     candidates = [own_depth(view), *(see_from(view, other) for other in others)]
     candidates = [_with_least_confidence(candidate) for candidate in candidates]
-    chosen_hw = _best_supported(candidates, VOTING_REACH * tolerance)
+    scores = _support(candidates, VOTING_REACH * tolerance)
+    chosen_hw = _best(candidates, scores)
+    runner_up_hw = _runner_up(candidates, scores, chosen_hw, VOTING_REACH * tolerance)
     for _ in range(AVERAGING_ROUNDS):
         chosen_hw = _average_of_agreeing(candidates, chosen_hw, tolerance)
     violations = [free_space_violations(view, chosen_hw, other, tolerance) for other in others]
     agreement = _measure(candidates, chosen_hw, tolerance, violations)
-    has_hw = chosen_hw > 0
-    return DepthMap(
-        np.where(has_hw, 1.0 / np.where(has_hw, chosen_hw, 1.0), 0.0).astype(np.float32),
-        np.where(has_hw, confidence_of(agreement), np.float32(0)),
-        view.k_33,
-        view.world_from_cam,
-    )
+    return Consensus(chosen_hw, runner_up_hw, agreement)
 
 
 def _with_least_confidence(candidate: SeenDepth) -> SeenDepth:
@@ -70,13 +94,12 @@ def _kernel(inverse_depth_hw: FloatMap, center_hw: FloatMap, tolerance: float) -
     return np.asarray(np.maximum(1.0 - difference_hw, 0.0))
 
 
-def _best_supported(candidates: Sequence[SeenDepth], tolerance: float) -> FloatMap:
-    """Inverse depth of the candidate with the most support in each pixel, 0 if there is none.
+def _support(candidates: Sequence[SeenDepth], tolerance: float) -> list[FloatMap]:
+    """Votes for each candidate less those against it, −∞ where it has no depth.
 
     The first candidate is the view's own.
     """
-    best_hw = np.zeros_like(candidates[0].inverse_depth_hw)
-    best_score_hw = np.full_like(best_hw, -np.inf)
+    scores = []
     for candidate in candidates:
         center_hw = candidate.inverse_depth_hw
         score_hw = np.zeros_like(center_hw)
@@ -87,10 +110,36 @@ def _best_supported(candidates: Sequence[SeenDepth], tolerance: float) -> FloatM
             score_hw -= np.float32(CONTRADICTION_WEIGHT) * voter.confidence_hw * hidden_hw
         if candidate is candidates[0]:
             score_hw += np.float32(OWN_ADVANTAGE)
-        better_hw = (center_hw > 0) & (score_hw > best_score_hw)
-        np.copyto(best_hw, center_hw, where=better_hw)
+        scores.append(np.where(center_hw > 0, score_hw, -np.float32(np.inf)))
+    return scores
+
+
+def _best(candidates: Sequence[SeenDepth], scores: Sequence[FloatMap]) -> FloatMap:
+    """Inverse depth of the candidate with the highest score, 0 if all are −∞."""
+    best_hw = np.zeros_like(candidates[0].inverse_depth_hw)
+    best_score_hw = np.full_like(best_hw, -np.inf)
+    for candidate, score_hw in zip(candidates, scores, strict=True):
+        better_hw = score_hw > best_score_hw
+        np.copyto(best_hw, candidate.inverse_depth_hw, where=better_hw)
         np.copyto(best_score_hw, score_hw, where=better_hw)
     return best_hw
+
+
+def _runner_up(
+    candidates: Sequence[SeenDepth],
+    scores: Sequence[FloatMap],
+    chosen_hw: FloatMap,
+    tolerance: float,
+) -> FloatMap:
+    """The best of the candidates that are another surface than the chosen one, 0 if none."""
+    apart_hw = np.float32(tolerance) * chosen_hw
+    others = [
+        np.where(
+            np.abs(candidate.inverse_depth_hw - chosen_hw) > apart_hw, score_hw, -np.float32(np.inf)
+        )
+        for candidate, score_hw in zip(candidates, scores, strict=True)
+    ]
+    return _best(candidates, others)
 
 
 def _average_of_agreeing(

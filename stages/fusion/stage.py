@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from mvrecon.engine.stage import Stage, StageContext, Summary
-from stages.fusion.config import FusionConfig
+from stages.fusion.config import FUSION_WEIGHTS, FusionConfig
 
 
 def run(context: StageContext[FusionConfig]) -> Summary:
@@ -13,11 +16,19 @@ def run(context: StageContext[FusionConfig]) -> Summary:
     return fuse_depths(context)
 
 
+def shipped_files(config: FusionConfig) -> Mapping[str, Path]:
+    """The shipped weights, where they are used: another content makes another key."""
+    if config.model in ("forward", "both") and config.weights is None:
+        return {"fusion": FUSION_WEIGHTS}
+    return {}
+
+
 STAGE = Stage(
     name="fusion",
     version=1,
     config=FusionConfig,
     needs=("frames", "pose", "depth"),
     run=run,
+    files=shipped_files,
     publishes={"depth": "depth"},
 )

@@ -1,0 +1,97 @@
+"""The learned fusion's weights, and its passes over views."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mvrecon.artifacts.depth import DepthMap
+from mvrecon.errors import UsageError
+from mvrecon.training import save_atomically
+from stages.fusion.config import FUSION_WEIGHTS
+from stages.fusion.network import FusionNetwork, FusionNetworkSettings
+from stages.fusion.step import FusionView, Memory, results, run_network
+
+WEIGHTS_REMEDY = "Give a file that `mvrecon train fusion` exported, or none for the shipped weights"
+# Relative difference up to which the results of two passes are averaged.
+AGREEING = 0.05
+
+
+def load_network(path: Path | None = None) -> FusionNetwork:
+    """The network: with the shipped weights, or those of an exported file.
+
+    Raises:
+        UsageError: the file is missing or holds something else.
+    """
+    path = path or FUSION_WEIGHTS
+    try:
+        stored: Any = torch.load(path, map_location="cpu", weights_only=True)
+        network = FusionNetwork(FusionNetworkSettings(**stored["network"]))
+        network.load_state_dict(stored["weights"])
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
+        raise UsageError(f"cannot use {path} as fusion weights", WEIGHTS_REMEDY) from error
+    return network.eval()
+
+
+def export_network(network: FusionNetwork, path: Path) -> None:
+    """Write what `load_network` reads; the weights are stored with 16 bits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.cpu().half() for name, value in network.state_dict().items()}
+    save_atomically({"network": asdict(network.settings), "weights": weights}, path)
+
+
+def fuse_view(network: FusionNetwork, view: FusionView, memory: Memory | None) -> Memory:
+    """One step, without gradients."""
+    with torch.inference_mode(), _precision():
+        output = run_network(network, [view], [memory])
+        return Memory(results([view], output)[0], output.state_bchw[0].contiguous())
+
+
+def fuse_in_turn(network: FusionNetwork, views: Iterable[FusionView]) -> Iterator[DepthMap]:
+    """A pass over views in the order given, each remembering the one before."""
+    memory: Memory | None = None
+    for view in views:
+        memory = fuse_view(network, view, memory)
+        yield memory.result
+
+
+def merge(first: DepthMap, second: DepthMap) -> DepthMap:
+    """One map of two of the same view.
+
+    Where they agree, their average weighted by confidence, in inverse depth; elsewhere the
+    surer one, trusted less for the contradiction.
+    """
+    weights = [np.maximum(part.confidence_hw, np.float32(1e-3)) for part in (first, second)]
+    inverses = [_inverse(part) for part in (first, second)]
+    known_hw = (inverses[0] > 0) & (inverses[1] > 0)
+    larger_hw = np.maximum(*inverses)
+    agree_hw = known_hw & (np.abs(inverses[0] - inverses[1]) <= np.float32(AGREEING) * larger_hw)
+    mean_hw = sum(w * i for w, i in zip(weights, inverses, strict=True)) / sum(weights)
+    surer_hw = np.where((weights[0] >= weights[1]) & (inverses[0] > 0), *inverses)
+    inverse_hw = np.where(agree_hw, mean_hw, surer_hw)
+    surest_hw, other_hw = np.maximum(*weights), np.minimum(*weights)
+    confidence_hw = np.where(agree_hw, surest_hw, surest_hw * (1 - 0.5 * other_hw))
+    has_hw = inverse_hw > 0
+    return DepthMap(
+        np.where(has_hw, 1.0 / np.where(has_hw, inverse_hw, 1.0), 0.0).astype(np.float32),
+        np.where(has_hw, confidence_hw, 0.0).astype(np.float32),
+        first.k_33,
+        first.world_from_cam,
+    )
+
+
+def _inverse(depth: DepthMap) -> Any:
+    has_hw = depth.depth_hw > 0
+    return np.where(has_hw, 1.0 / np.where(has_hw, depth.depth_hw, 1.0), 0.0).astype(np.float32)
+
+
+def _precision() -> torch.autocast:
+    """Convolutions in 16 bits where the processor has matrix units for them."""
+    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return torch.autocast("cpu", torch.bfloat16, enabled=bool(capabilities.get("amx_bf16")))

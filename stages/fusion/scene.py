@@ -1,0 +1,93 @@
+"""What the fusion stage reads, view by view."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from mvrecon.artifacts.depth import DepthMap, depth_item
+from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
+from mvrecon.artifacts.poses import (
+    POINTS_ITEM,
+    POSES_ITEM,
+    SparsePoints,
+    load_moving_mask,
+    load_poses,
+)
+from mvrecon.engine.stage import StageContext
+from mvrecon.errors import InputError
+from mvrecon.geometry.view_selection import choose_neighbors
+from stages.fusion.config import FusionConfig
+from stages.fusion.consensus import fuse
+from stages.fusion.cues import MATCHED_VIEWS, Cues, ImagedDepth, RgbImage, find_cues
+
+
+class Scene:
+    """Depth maps and images of all posed key frames, read when needed.
+
+    Args:
+        context: of the stage.
+    """
+
+    def __init__(self, context: StageContext[FusionConfig]) -> None:
+        self.config = context.config
+        self._depths, self._pose = context.inputs["depth"], context.inputs["pose"]
+        self.frames = load_poses(self._pose.path(POSES_ITEM))
+        self._points = SparsePoints.load(self._pose.path(POINTS_ITEM))
+        table = FrameTable.load(context.inputs["frames"].path(FRAMES_ITEM))
+        self.in_order = table.kind == "sequence"
+        remembered = self.config.neighbors + context.workers + 1
+        self.depth = lru_cache(remembered)(self._read_depth)
+        self._image = lru_cache(MATCHED_VIEWS + context.workers + 1)(self._read_image)
+
+    def name(self, row: int) -> str:
+        """Name of a key frame."""
+        return self.frames[row].name
+
+    def neighbors(self, row: int) -> list[int]:
+        """Rows of the views whose depth is brought into a view, the best first."""
+        return choose_neighbors(
+            self.frames, self._points, row, self.config.neighbors, self.in_order
+        )
+
+    def view(self, row: int) -> ImagedDepth:
+        """A view with its image."""
+        return ImagedDepth(self._image(row), self.depth(row))
+
+    def consensus(self, row: int) -> DepthMap:
+        """The geometric fusion of a view."""
+        others = [self.depth(other) for other in self.neighbors(row)]
+        return self.unmasked(row, fuse(self.depth(row), others, self.config.tolerance))
+
+    def cues(self, row: int) -> Cues:
+        """What the learned fusion is told of a view."""
+        neighbors = self.neighbors(row)
+        return find_cues(
+            self.view(row),
+            [self.depth(other) for other in neighbors],
+            [self.view(other) for other in neighbors[:MATCHED_VIEWS]],
+            self.config.tolerance,
+        )
+
+    def unmasked(self, row: int, fused: DepthMap) -> DepthMap:
+        """A result without the pixels of moving things.
+
+        Neighbours may know what lies behind one, but the picture does not show it.
+        """
+        shape = fused.depth_hw.shape
+        return fused.without(load_moving_mask(self._pose, self.name(row), shape))
+
+    def _read_depth(self, row: int) -> DepthMap:
+        return DepthMap.load(self._depths.path(depth_item(self.name(row))))
+
+    def _read_image(self, row: int) -> RgbImage:
+        path = self._pose.path(image_item(self.name(row)))
+        image_hw3 = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if image_hw3 is None:
+            raise InputError(f"cannot read undistorted image {path}", "Rerun the pose stage")
+        size_wh = self.depth(row).depth_hw.shape[::-1]
+        if image_hw3.shape[1::-1] != size_wh:
+            image_hw3 = cv2.resize(image_hw3, size_wh, interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(image_hw3[..., ::-1], np.uint8)

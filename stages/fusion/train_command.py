@@ -1,0 +1,129 @@
+"""`mvrecon train fusion`: from posed clips to exported weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mvrecon.errors import NotEnoughDataError, UsageError
+from mvrecon.training import Trainer, TrainingSettings, train
+from stages.fusion.learned import export_network, load_network
+from stages.fusion.losses import Truth, mean_where, single_loss, temporal_loss
+from stages.fusion.network import FusionNetwork
+from stages.fusion.step import Memory, results, run_network
+from stages.fusion.training_data import (
+    LARGEST_MEDIAN_ERROR,
+    ClipSequences,
+    FusionSample,
+    median_error,
+    read_frames,
+    training_clips,
+)
+from stages.fusion.validation import Validation
+
+WEIGHTS = "fusion.pt"
+PICTURE = "validation.png"
+VALIDATION_CLIPS = 8
+WINDOW_FRAMES = 6
+# Gradients reach so many views back.
+TRUNCATION = 3
+
+
+def default_settings() -> TrainingSettings:
+    """For a training of an hour on a small computer."""
+    return TrainingSettings(
+        steps=3000,
+        decay_steps=1500,
+        batch=2,
+        size_hw=(192, 224),
+        learning_rate=1e-3,
+        average=0.99,
+        validate_every=200,
+        save_every=50,
+    )
+
+
+@dataclass(frozen=True)
+class TrainFusionOptions:
+    """What `mvrecon train fusion` is told.
+
+    Attributes:
+        folder: where checkpoint, tables, picture and weights go; a run there is resumed.
+        clips: folder of posed clips with estimated depth.
+        depth: which of the estimated depths to take.
+        minutes: how long to train now.
+        start: weights to start from; random ones if None.
+        device: `cpu` or `cuda`.
+        settings: of the training.
+    """
+
+    folder: Path
+    clips: Path
+    depth: str = "sweep"
+    minutes: float = 60.0
+    start: Path | None = None
+    device: str = "cpu"
+    settings: TrainingSettings = field(default_factory=default_settings)
+
+
+def train_fusion(options: TrainFusionOptions) -> Iterator[dict[str, float]]:
+    """Train for a while, yielding each validation, then write `fusion.pt` to the folder.
+
+    Raises:
+        UsageError: the device is not there, or the weights to start from cannot be used.
+        InputError: there are no clips.
+        NotEnoughDataError: too few of them have estimated depth.
+    """
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("this machine has no CUDA device", "Train with --device cpu")
+    used, held_out = training_clips(options.clips, options.depth)
+    if not used or not held_out:
+        raise NotEnoughDataError(
+            f"{options.clips} has {len(used)} clips with depth {options.depth!r} to train with "
+            f"and {len(held_out)} to validate with",
+            "Make at least ten with: mvrecon train depth",
+        )
+    torch.manual_seed(options.settings.seed)
+    network = load_network(options.start).train() if options.start else FusionNetwork()
+    trainer = Trainer(network, options.settings, objective, torch.device(options.device))
+    cache = options.folder / f"cues-{options.depth}"
+    clips = [read_frames(path, options.depth, cache) for path in held_out]
+    clips = [clip for clip in clips if median_error(clip) < LARGEST_MEDIAN_ERROR]
+    validation = Validation(clips[:VALIDATION_CLIPS], options.folder / PICTURE)
+    data = ClipSequences(used, options.depth, cache, options.settings, WINDOW_FRAMES)
+    yield from train(trainer, data, options.folder, options.minutes, validation)
+    export_network(trainer.averaged_model().cpu(), options.folder / WEIGHTS)
+
+
+def objective(network: FusionNetwork, sample: FusionSample) -> tuple[Tensor, dict[str, float]]:
+    """Loss of sequences (truncated back-propagation through time), and mean errors.
+
+    The numbers are means of |log estimate / truth| of the consensus and of the network.
+    """
+    memories: list[Memory | None] = [None] * len(sample.views[0])
+    losses: list[Tensor] = []
+    errors: list[float] = []
+    start_errors: list[float] = []
+    before: tuple[Tensor, Truth] | None = None
+    for time, (views, truth) in enumerate(zip(sample.views, sample.truths, strict=True)):
+        with torch.autocast(truth.log_inverse_bhw.device.type, torch.bfloat16):
+            output = run_network(network, views, memories)
+        loss, error = single_loss(output, truth)
+        losses.append(loss if before is None else loss + temporal_loss(error, truth, *before))
+        # Beyond this the graph is cut, also for the loss on the change.
+        cut = (time + 1) % TRUNCATION == 0
+        state = output.state_bchw.detach() if cut else output.state_bchw
+        memories = [
+            Memory(result, one) for result, one in zip(results(views, output), state, strict=True)
+        ]
+        before = (error.detach() if cut else error), truth
+        errors.append(float(mean_where(error.detach().abs(), truth.known_bhw)))
+        start = torch.cat([view.hypotheses[:, 0] for view in views]) - truth.log_inverse_bhw
+        start_errors.append(float(mean_where(start.abs(), truth.known_bhw)))
+    count = len(errors)
+    numbers = {"error": sum(errors) / count, "consensus_error": sum(start_errors) / count}
+    return torch.stack(losses).mean(), numbers
