@@ -12,6 +12,8 @@ FloatArray = NDArray[np.float32]
 
 CURVE_COVERAGES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 DELTA_RATIO = 1.25
+# Relative difference of true depths up to which two views see the same surface.
+SAME_SURFACE = 0.02
 
 
 @dataclass(frozen=True)
@@ -113,3 +115,49 @@ def finite_mean(values_n: NDArray[np.float64]) -> float:
     """Mean of the values that are numbers; not a number if none is."""
     finite_n = values_n[np.isfinite(values_n)]
     return float(finite_n.mean()) if finite_n.size else float("nan")
+
+
+@dataclass(frozen=True)
+class JudgedDepth:
+    """An estimated depth map beside the true one of the same view.
+
+    Attributes:
+        estimate_hw: depth in the truth's units, 0 = none.
+        truth_hw: true depth, 0 = unknown.
+        k_33: calibration of both.
+        world_from_cam: (4, 4) true pose.
+    """
+
+    estimate_hw: FloatArray
+    truth_hw: FloatArray
+    k_33: NDArray[np.float64]
+    world_from_cam: NDArray[np.float64]
+
+
+def temporal_flicker(first: JudgedDepth, second: JudgedDepth) -> float:
+    """How much the depth of static points changes between two neighbouring views; lower is better.
+
+    Each pixel of the first view is carried into the second by its true depth and the true
+    poses, to the nearest pixel; it counts where the true depth there says that the same surface
+    is seen (to 2 %) and both views have an estimate. The flicker is the mean over these points
+    of |estimate₂ / truth₂ − estimate₁ / truth₁|: a scene estimated everywhere too far by the
+    same factor does not flicker. Not a number without a common point.
+    """
+    y_n, x_n = np.nonzero((first.truth_hw > 0) & (first.estimate_hw > 0))
+    truth_n = first.truth_hw[y_n, x_n].astype(np.float64)
+    rays_n3 = np.column_stack([x_n, y_n, np.ones(len(x_n))]) @ np.linalg.inv(first.k_33).T
+    second_from_first = np.linalg.inv(second.world_from_cam) @ first.world_from_cam
+    points_n3 = rays_n3 * truth_n[:, None] @ second_from_first[:3, :3].T + second_from_first[:3, 3]
+    in_front_n = points_n3[:, 2] > 0
+    pixels_n3 = points_n3[in_front_n] @ second.k_33.T
+    u_n, v_n = np.rint(pixels_n3[:, :2] / pixels_n3[:, 2:]).T
+    height, width = second.truth_hw.shape
+    inside_n = (u_n >= 0) & (u_n < width) & (v_n >= 0) & (v_n < height)
+    kept = np.flatnonzero(in_front_n)[inside_n]
+    u_n, v_n = u_n[inside_n].astype(np.intp), v_n[inside_n].astype(np.intp)
+    there_n, found_n = second.truth_hw[v_n, u_n], second.estimate_hw[v_n, u_n]
+    same_n = (np.abs(there_n / points_n3[kept, 2] - 1.0) < SAME_SURFACE) & (found_n > 0)
+    if not same_n.any():
+        return float("nan")
+    before_n = first.estimate_hw[y_n, x_n][kept][same_n] / truth_n[kept][same_n]
+    return float(np.abs(found_n[same_n] / there_n[same_n] - before_n).mean())

@@ -3,11 +3,13 @@ import pytest
 
 from mvrecon.metrics.depth import (
     DepthErrors,
+    JudgedDepth,
     abs_rel_by_confidence,
     depth_errors,
     mean_curve,
     mean_over_images,
     median_scale,
+    temporal_flicker,
 )
 
 NAN = float("nan")
@@ -76,3 +78,43 @@ def test_mean_is_over_images_and_skips_what_is_no_number():
     assert mean.rmse == pytest.approx(1.5)
     one, two = (dict.fromkeys((0.1, 0.25, 0.5, 0.75, 0.9, 1.0), v) for v in (0.2, 0.4))
     assert mean_curve([one, two])[0.5] == pytest.approx(0.3)
+
+
+def judged(estimate_hw: np.ndarray, truth_hw: np.ndarray, x: float = 0.0) -> JudgedDepth:
+    pose = np.eye(4)
+    pose[0, 3] = x
+    k_33 = np.array([[50.0, 0, 19.5], [0, 50.0, 14.5], [0, 0, 1]])
+    return JudgedDepth(estimate_hw.astype(np.float32), truth_hw.astype(np.float32), k_33, pose)
+
+
+def test_a_wrong_but_steady_scene_does_not_flicker() -> None:
+    truth_hw = np.full((30, 40), 4.0)
+    first, second = judged(1.3 * truth_hw, truth_hw), judged(1.3 * truth_hw, truth_hw, x=0.4)
+    assert temporal_flicker(first, second) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_flicker_is_the_change_of_a_points_relative_depth() -> None:
+    truth_hw = np.full((30, 40), 4.0)
+    first, second = judged(1.1 * truth_hw, truth_hw), judged(0.95 * truth_hw, truth_hw, x=0.4)
+    assert temporal_flicker(first, second) == pytest.approx(0.15, abs=1e-5)
+
+
+def test_flicker_follows_points_not_pixels() -> None:
+    """The error moves with the surface: 0.4 units at depth 4 and focal length 50 are 5 px."""
+    rng = np.random.default_rng(0)
+    truth_hw = np.full((30, 40), 4.0)
+    factor_hw = 1 + 0.1 * rng.standard_normal((30, 40))
+    moved_hw = np.roll(factor_hw, -5, axis=1)
+    still = judged(factor_hw * truth_hw, truth_hw)
+    assert temporal_flicker(still, judged(moved_hw * truth_hw, truth_hw, x=0.4)) < 1e-5
+    assert temporal_flicker(still, judged(factor_hw * truth_hw, truth_hw, x=0.4)) > 0.05
+
+
+def test_what_is_hidden_from_one_view_does_not_count() -> None:
+    truth_hw = np.full((30, 40), 4.0)
+    front_hw = truth_hw.copy()
+    front_hw[:, 10:30] = 2.0
+    second = judged(np.where(front_hw < 4, 0.5, 1.0) * front_hw, front_hw, x=0.0)
+    assert temporal_flicker(judged(truth_hw, truth_hw), second) == pytest.approx(0.0, abs=1e-6)
+    nothing = judged(0 * truth_hw, truth_hw)
+    assert np.isnan(temporal_flicker(nothing, second))
