@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from mvrecon.synthetic.training.clips_io import (
     ClipDepths,
     PosedClip,
     depths_path,
-    load_clip,
+    load_clip_depths,
     save_clip_depths,
 )
 from stages.depth.config import DepthConfig
@@ -47,18 +46,12 @@ class FolderItems:
         return self.folder / name
 
 
-def depths_name(config: DepthConfig) -> str:
-    """Name of the depths that `add_depths` writes."""
-    return f"stage-{config.model}"
-
-
-def add_depths(clips: Iterable[Path], config: DepthConfig) -> Iterator[Path]:
-    """Write the depth stage's result beside the clips that lack it, yielding each clip."""
-    for path in clips:
-        target = depths_path(path, depths_name(config))
-        if not target.is_file():
-            save_clip_depths(target, stage_depths(load_clip(path), config))
-        yield path
+def estimated_depths(path: Path, clip: PosedClip, config: DepthConfig) -> ClipDepths:
+    """The depth stage's result for a clip, made on the first call and kept beside the clip."""
+    stored = depths_path(path, f"stage-{config.model}")
+    if not stored.is_file():
+        save_clip_depths(stored, stage_depths(clip, config))
+    return load_clip_depths(stored)
 
 
 def stage_depths(clip: PosedClip, config: DepthConfig) -> ClipDepths:

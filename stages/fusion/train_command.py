@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.training import Trainer, TrainingSettings, train
+from stages.depth.config import DepthConfig
 from stages.fusion.learned import export_network, load_network
 from stages.fusion.losses import Truth, mean_where, single_loss, temporal_loss
 from stages.fusion.network import FusionNetwork
@@ -27,7 +28,7 @@ from stages.fusion.validation import Validation
 
 WEIGHTS = "fusion.pt"
 PICTURE = "validation.png"
-VALIDATION_CLIPS = 8
+VALIDATION_CLIPS = 10
 WINDOW_FRAMES = 6
 # Gradients reach so many views back.
 TRUNCATION = 3
@@ -53,8 +54,8 @@ class TrainFusionOptions:
 
     Attributes:
         folder: where checkpoint, tables, picture and weights go; a run there is resumed.
-        clips: folder of posed clips with estimated depth.
-        depth: which of the estimated depths to take.
+        clips: folder of posed clips.
+        depth: how the depth stage measures their depth, where that is not done yet.
         minutes: how long to train now.
         start: weights to start from; random ones if None.
         device: `cpu` or `cuda`.
@@ -63,7 +64,7 @@ class TrainFusionOptions:
 
     folder: Path
     clips: Path
-    depth: str = "sweep"
+    depth: DepthConfig = field(default_factory=lambda: DepthConfig.model_validate({}))
     minutes: float = 60.0
     start: Path | None = None
     device: str = "cpu"
@@ -76,24 +77,23 @@ def train_fusion(options: TrainFusionOptions) -> Iterator[dict[str, float]]:
     Raises:
         UsageError: the device is not there, or the weights to start from cannot be used.
         InputError: there are no clips.
-        NotEnoughDataError: too few of them have estimated depth.
+        NotEnoughDataError: there are too few to train and to validate with.
     """
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("this machine has no CUDA device", "Train with --device cpu")
-    used, held_out = training_clips(options.clips, options.depth)
-    if not used or not held_out:
+    used, held_out = training_clips(options.clips)
+    cache = options.folder / f"cues-{options.depth.model}"
+    clips = [read_frames(path, options.depth, cache) for path in held_out[:VALIDATION_CLIPS]]
+    clips = [clip for clip in clips if median_error(clip) < LARGEST_MEDIAN_ERROR]
+    if not used or not clips:
         raise NotEnoughDataError(
-            f"{options.clips} has {len(used)} clips with depth {options.depth!r} to train with "
-            f"and {len(held_out)} to validate with",
-            "Make at least ten with: mvrecon train depth",
+            f"{options.clips} has {len(used)} clips to train and {len(clips)} to validate with",
+            "Render some dozens with: mvrecon train depth",
         )
     torch.manual_seed(options.settings.seed)
     network = load_network(options.start).train() if options.start else FusionNetwork()
     trainer = Trainer(network, options.settings, objective, torch.device(options.device))
-    cache = options.folder / f"cues-{options.depth}"
-    clips = [read_frames(path, options.depth, cache) for path in held_out]
-    clips = [clip for clip in clips if median_error(clip) < LARGEST_MEDIAN_ERROR]
-    validation = Validation(clips[:VALIDATION_CLIPS], options.folder / PICTURE)
+    validation = Validation(clips, options.folder / PICTURE)
     data = ClipSequences(used, options.depth, cache, options.settings, WINDOW_FRAMES)
     yield from train(trainer, data, options.folder, options.minutes, validation)
     export_network(trainer.averaged_model().cpu(), options.folder / WEIGHTS)

@@ -19,11 +19,11 @@ from mvrecon.synthetic.training.clips_io import (
     ClipDepths,
     PosedClip,
     clip_paths,
-    depths_path,
     load_clip,
-    load_clip_depths,
 )
 from mvrecon.training import TrainingSettings
+from stages.depth.config import DepthConfig
+from stages.fusion.clip_depths import estimated_depths
 from stages.fusion.cues import MATCHED_VIEWS, Cues, ImagedDepth, find_cues
 from stages.fusion.losses import Truth
 from stages.fusion.network import STRIDE
@@ -117,32 +117,42 @@ class FusionSample:
         )
 
 
-def training_clips(folder: Path, depth_name: str) -> tuple[list[Path], list[Path]]:
-    """Clips that have the named depths: those to train with, and every tenth, held out."""
-    paths = [path for path in clip_paths(folder) if depths_path(path, depth_name).is_file()]
+def training_clips(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Clips to train with, and those held out.
+
+    Raises:
+        InputError: there is none.
+    """
+    paths = clip_paths(folder)
     held_out = [path for path in paths if int(path.stem) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1]
     return [path for path in paths if path not in held_out], held_out
 
 
-def read_frames(path: Path, depth_name: str, cache: Path) -> list[ClipFrame]:
+def read_frames(path: Path, config: DepthConfig, cache: Path) -> list[ClipFrame]:
     """All frames of a clip, the truth brought to the scale that the estimates have.
 
-    The errors of estimated poses change the scale in a way that no view can tell. The cues,
-    which cost most, are kept in `cache`.
+    The errors of estimated poses change the scale in a way that no view can tell. Depth and
+    cues cost most and are kept: depth beside the clip, the cues in `cache`.
     """
-    clip, depths = load_clip(path), load_clip_depths(depths_path(path, depth_name))
+    clip = load_clip(path)
+    depths = estimated_depths(path, clip, config)
     imaged = [
-        ImagedDepth(clip.images_thw3[row], _depth_map(clip, depths, row))
-        for row in range(len(clip))
+        ImagedDepth(image_hw3, DepthMap(depth_hw, confidence_hw, clip.k_33, world_from_cam))
+        for image_hw3, depth_hw, confidence_hw, world_from_cam in zip(
+            clip.images_thw3,
+            depths.depth_thw,
+            depths.confidence_thw,
+            clip.world_from_cam_t44,
+            strict=True,
+        )
     ]
     cues = _cues(path, clip, imaged, cache)
     scale = _scale(clip, depths)
     true_poses_t44 = clip.true_world_from_cam_t44.copy()
     true_poses_t44[:, :3, 3] *= scale
     truth_thw = clip.depth_thw * np.float32(scale)
-    return [
-        ClipFrame(*fields) for fields in zip(imaged, cues, truth_thw, true_poses_t44, strict=True)
-    ]
+    fields = zip(imaged, cues, truth_thw, true_poses_t44, strict=True)
+    return [ClipFrame(*one) for one in fields]
 
 
 def _scale(clip: PosedClip, depths: ClipDepths) -> float:
@@ -150,15 +160,6 @@ def _scale(clip: PosedClip, depths: ClipDepths) -> float:
     both_thw = (clip.depth_thw > 0) & (depths.depth_thw > 0)
     trusted_n = depths.confidence_thw[both_thw] >= np.quantile(depths.confidence_thw[both_thw], 0.5)
     return float(np.median((depths.depth_thw[both_thw] / clip.depth_thw[both_thw])[trusted_n]))
-
-
-def _depth_map(clip: PosedClip, depths: ClipDepths, row: int) -> DepthMap:
-    return DepthMap(
-        depths.depth_thw[row],
-        depths.confidence_thw[row],
-        clip.k_33,
-        clip.world_from_cam_t44[row],
-    )
 
 
 def _cues(path: Path, clip: PosedClip, imaged: Sequence[ImagedDepth], cache: Path) -> list[Cues]:
@@ -196,7 +197,7 @@ class ClipSequences(Dataset[FusionSample]):
 
     Args:
         paths: the clips.
-        depth_name: which estimated depths to take.
+        config: how the depth stage measures their depth.
         cache: where the cues are kept.
         settings: how to train.
         length: frames of a window.
@@ -205,13 +206,13 @@ class ClipSequences(Dataset[FusionSample]):
     def __init__(
         self,
         paths: Sequence[Path],
-        depth_name: str,
+        config: DepthConfig,
         cache: Path,
         settings: TrainingSettings,
         length: int,
     ) -> None:
         self.paths = paths
-        self.depth_name = depth_name
+        self.config = config
         self.cache = cache
         self.settings = settings
         self.length = length
@@ -228,7 +229,7 @@ class ClipSequences(Dataset[FusionSample]):
         )
 
     def _read(self, index: int) -> list[ClipFrame]:
-        return read_frames(self.paths[index], self.depth_name, self.cache)
+        return read_frames(self.paths[index], self.config, self.cache)
 
     def _clip(self, random: np.random.Generator) -> list[ClipFrame]:
         """A clip that there is something to be learned from."""

@@ -63,4 +63,4 @@ def write_clips(folder: Path, count: int) -> None:
     for index in range(count):
         clip, depths = make_clip(index)
         save_clip(clip_path(folder, index), clip)
-        save_clip_depths(depths_path(clip_path(folder, index), "sweep"), depths)
+        save_clip_depths(depths_path(clip_path(folder, index), "stage-sweep"), depths)

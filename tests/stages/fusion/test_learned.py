@@ -10,6 +10,7 @@ import torch
 
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.errors import UsageError
+from stages.depth.config import DepthConfig
 from stages.fusion import recurrent
 from stages.fusion.learned import export_network, fuse_view, load_network, merge
 from stages.fusion.network import FusionNetwork, log_likelihood, probability_within, smoothed
@@ -36,7 +37,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def frames(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("clips")
     write_clips(folder, 1)
-    return read_frames(folder / "000000.npz", "sweep", folder / "cues")
+    return read_frames(folder / "000000.npz", DepthConfig(), folder / "cues")
 
 
 def names(artifact) -> list[str]:
