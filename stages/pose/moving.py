@@ -54,8 +54,12 @@ MARGIN_PX = 2
 MAX_AREA = 0.7
 
 
-def mask_moving(context: StageContext[PoseConfig]) -> None:
-    """Write a mask for each posed key frame; needs poses, points and images in the output."""
+def mask_moving(context: StageContext[PoseConfig]) -> float:
+    """Write a mask for each posed key frame; needs poses, points and images in the output.
+
+    Returns:
+        Mean over the frames of the share that is masked.
+    """
     scene = _Scene(context)
     names = {_rigidity_item(frame.name): frame.name for frame in scene.frames}
     masks = {moving_mask_item(frame.name): frame.name for frame in scene.frames}
@@ -71,6 +75,8 @@ def mask_moving(context: StageContext[PoseConfig]) -> None:
 
     context.make_items(list(names), judge, "frame looked at for moving things")
     context.make_items(list(masks), mask, "mask")
+    paths = [context.out.path(item) for item in masks]
+    return float(np.mean([_read_png(path)[..., 0].mean() / 255 for path in paths]))
 
 
 def segment(moving_hw: FloatMap, odd_hw: FloatMap) -> Mask:
@@ -185,8 +191,7 @@ class _Scene:
 
     def _stored_rigidity(self, name: str) -> NDArray[np.float32]:
         """(h, w, 3): moving, odd, known."""
-        image_hw3 = cv2.imread(str(self._out.path(_rigidity_item(name))), cv2.IMREAD_COLOR)
-        return np.asarray(image_hw3, np.float32) / np.float32(255)
+        return _read_png(self._out.path(_rigidity_item(name))).astype(np.float32) / np.float32(255)
 
 
 def _rigidity_item(name: str) -> str:
@@ -248,3 +253,8 @@ def _write_png(context: StageContext[PoseConfig], item: str, image: NDArray[np.u
         cv2.imwrite(str(path), image)
 
     context.out.write(item, save)
+
+
+def _read_png(path: Path) -> NDArray[np.uint8]:
+    """(h, w, 3), in the order in which it was written."""
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_COLOR), np.uint8)

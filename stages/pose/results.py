@@ -68,9 +68,9 @@ def make_results(context: StageContext[PoseConfig]) -> Summary:
         context.out.write(item, lambda path: write_undistorted(source, frame, path))
 
     context.make_items([image_item(name) for name in poses], make_image, "image")
-    if context.config.moving == "mask":
-        mask_moving(context)
     stored = json.loads(context.out.path(NUMBERS_ITEM).read_text())
+    if context.config.moving == "mask":
+        stored["numbers"]["moving_percent"] = round(100.0 * mask_moving(context), 2)
     return Summary(stored["numbers"], stored["warnings"])
 
 
