@@ -70,11 +70,11 @@ def read_key_frames(run_dir: Path) -> list[RunFrame]:
             remedy,
         )
     remaining = iter(poses)
-    return [
+    frames = [
         RunFrame(row["name"], row["source"], next(remaining) if row["posed"] == "1" else None)
         for row in rows
-        if row["name"]
     ]
+    return [frame for frame in frames if frame.name]
 
 
 def match_frames(frames: Sequence[RunFrame], posed_set: PosedSet) -> list[MatchedFrame]:

@@ -25,6 +25,11 @@ class PoseConfig(StageConfig):
         " baseline:FRAME:FRAME:METRES (between two cameras), height:METRES (of the cameras above"
         " the ground); auto: by the positions in photos' EXIF where they agree; none: arbitrary",
     )
+    all_frames: bool = Field(
+        False,
+        description="pose the frames between the key frames of a sequence too, by what they show"
+        " of the model's points; they are written to trajectory.txt",
+    )
     mapper: Literal["incremental", "global"] = Field(
         "incremental", description="pycolmap's mapper that is tried first"
     )

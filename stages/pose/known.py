@@ -17,7 +17,6 @@ from stages.pose.config import PoseConfig
 from stages.pose.features import (
     Matched,
     empty_problem,
-    error_px,
     is_trackable,
     match_photos,
     track_frames,
@@ -37,6 +36,8 @@ from stages.pose.known_points import TriangulationOptions, triangulate_known
 from stages.pose.problem import FeatureMatches, MappingProblem, match_tracks
 from stages.pose.solve import Solution
 
+# Distance from the epipolar line that good poses keep to, for images 1000 pixels wide.
+MAX_EPIPOLAR_PX = 2.0
 NO_POSE = "no pose among the known ones"
 MIN_POINTS = 20
 # A single frame is called wrong at so many times the limit of all.
@@ -65,7 +66,7 @@ def solve_known(context: StageContext[PoseConfig], table: FrameTable, path: Path
             " (give it with --camera if you know it)"
         )
     typical_px = typical_error_px(matched.features, views)
-    limit_px = error_px(context.config, table)
+    limit_px = _limit_px(table)
     misfit = _misfit(matched.features, views, typical_px, limit_px)
     if misfit:
         warnings.append(misfit)
@@ -86,6 +87,11 @@ def solve_known(context: StageContext[PoseConfig], table: FrameTable, path: Path
     reasons = {name: NO_POSE for row, name in enumerate(names) if row not in views}
     check = KnownCheck(reasons, typical_px, tuple(warnings))
     return Solution([model], matched, "known poses", loops=0, min_inliers=0, known=check)
+
+
+def _limit_px(table: FrameTable) -> float:
+    camera = table.camera_of(table.key_frames[0])
+    return max(MAX_EPIPOLAR_PX * max(camera.width, camera.height) / 1000.0, 1.0)
 
 
 def _load_views(
@@ -152,7 +158,7 @@ def _triangulate(
     features: FeatureMatches,
     typical_px: float,
 ) -> ColmapModel:
-    limit_px = error_px(context.config, table)
+    limit_px = _limit_px(table)
     tolerance_px = float(np.clip(TOLERANCE * typical_px, limit_px, MAX_TOLERANCE * limit_px))
     agreeing = {}
     for pair, rows in features.matches.items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 from collections.abc import Callable
@@ -25,13 +23,14 @@ from mvrecon.artifacts.poses import (
 )
 from mvrecon.engine.stage import StageContext, StageOutput, Summary
 from mvrecon.formats.colmap import ColmapModel, write_model
-from mvrecon.formats.trajectory import trajectory_text
 from mvrecon.formats.transforms import TransformsFrame, transforms_text
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid
 from mvrecon.geometry.sampling import sample_bilinear
+from stages.pose.all_frames import frames_csv, full_trajectory_text, pose_other_frames
 from stages.pose.config import PoseConfig
 from stages.pose.diagnosis import lost_reasons
+from stages.pose.features import load_gray
 from stages.pose.known import solve_known
 from stages.pose.moving import mask_moving
 from stages.pose.scale import World, choose_world, require_frames
@@ -105,49 +104,41 @@ def write_solution(
     load = _image_loader(context)
     colours = _point_colours(distorted, [load(frame.name) for frame in frames])
     model = ColmapModel(model.cameras, model.images, model.xyz_n3, colours, model.error_px_n)
-    reasons = _lost_reasons(table, solution)
+    reasons = _lost_reasons(context, table, solution)
     out = context.out
     _write_model(out, "colmap", model)
     for number, other in enumerate(solution.models[1:]):
         _write_model(out, f"colmap_others/{number}", other)
-    out.write_text("frames.csv", frames_csv(table, {frame.name for frame in frames}, reasons))
-    poses = [frame.world_from_cam for frame in frames]
-    out.write_text("trajectory.txt", trajectory_text([f.timestamp_s for f in frames], poses))
+    others = pose_other_frames(context, table, distorted) if context.config.all_frames else {}
+    out.write_text("frames.csv", frames_csv(table, frames, reasons, others))
+    out.write_text("trajectory.txt", full_trajectory_text(table, frames, others))
     out.write_text(
         "transforms.json",
         transforms_text(
             [TransformsFrame(image_item(f.name), f.camera, f.world_from_cam) for f in frames]
         ),
     )
-    out.write_text(NUMBERS_ITEM, json.dumps(_numbers(table, solution, distorted, world), indent=1))
+    stored = _numbers(table, solution, distorted, world)
+    if others:
+        stored["numbers"]["other_frames"] = len(others)
+        stored["numbers"]["posed_other_frames"] = sum(not o.reason for o in others.values())
+    out.write_text(NUMBERS_ITEM, json.dumps(stored, indent=1))
     out.write(POINTS_ITEM, _sparse_points(model).save)
     out.write_text(POSES_ITEM, poses_to_json(frames))
 
 
-def _lost_reasons(table: FrameTable, solution: Solution) -> dict[str, str]:
+def _lost_reasons(
+    context: StageContext[PoseConfig], table: FrameTable, solution: Solution
+) -> dict[str, str]:
     if solution.known:
         return dict(solution.known.reasons)
-    names = [frame.name for frame in table.key_frames]
-    return lost_reasons(names, solution.matched.features, solution.models, solution.min_inliers)
-
-
-def frames_csv(table: FrameTable, posed: set[str], reasons: dict[str, str]) -> str:
-    """Text of frames.csv: every frame considered, and why it was not kept or not posed."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["index", "name", "source", "timestamp_s", "posed", "reason"])
-    for frame in table.frames:
-        writer.writerow(
-            [
-                frame.index,
-                frame.name,
-                frame.source,
-                f"{frame.timestamp_s:.6f}",
-                int(frame.name in posed),
-                frame.reason or reasons.get(frame.name, ""),
-            ]
-        )
-    return text.getvalue()
+    return lost_reasons(
+        table.key_frames,
+        solution.matched.features,
+        solution.models,
+        solution.min_inliers,
+        lambda name: load_gray(context, name),
+    )
 
 
 def _posed_frames(

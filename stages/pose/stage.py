@@ -19,6 +19,7 @@ STAGE = Stage(
     config=PoseConfig,
     needs=("frames", "flow"),
     run=run,
+    reads_raw_input=True,
     publishes={
         "trajectory.txt": "trajectory.txt",
         "frames.csv": "frames.csv",
