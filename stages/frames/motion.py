@@ -30,6 +30,10 @@ MIN_OVERLAP = 0.35
 UNSURE_OVERLAP = 0.6
 BLOCK_PX = 8
 UNCHANGED_LEVELS = 1.0
+# Moving forward, the image hardly moves in the middle, and so fast at the border that flow
+# loses it: what is near there must not move farther than this between two key frames.
+FAST = 0.9
+FAST_PART = 0.45
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Motion:
     """Motion of the image from one frame to another.
 
     Attributes:
-        parallax: median displacement of the corners seen in both, as a fraction of the diagonal.
+        parallax: displacement of the corners seen in both, as a fraction of the diagonal: the
+            median, or a part of that of the fastest ones if these are much faster.
         overlap: share of the corners that are seen in both.
     """
 
@@ -97,7 +102,8 @@ class MotionSince:
         # Lost corners may come back: they are looked for where their like have gone.
         shift_n2[~seen] = np.median(shift_n2[seen], axis=0)
         self._guess_n2 = self._corners_n2 + shift_n2
-        parallax_px = float(np.median(np.linalg.norm(shift_n2[seen], axis=1)))
+        median_px, fast_px = np.quantile(np.linalg.norm(shift_n2[seen], axis=1), [0.5, FAST])
+        parallax_px = max(float(median_px), FAST_PART * float(fast_px))
         return Motion(parallax_px / self._diagonal_px, float(seen.mean()))
 
     def _dense_guess(self, smooth_hw: GreyImage) -> NDArray[np.float32]:

@@ -41,7 +41,7 @@ class PoseConfig(StageConfig):
         0.3, ge=0.0, le=1.0, description="a track ends where the flow is less sure"
     )
     max_error: float = Field(
-        2.0,
+        1.0,
         ge=0.25,
         le=20.0,
         description="largest distance from the epipolar line, for images 1000 pixels wide [px]",

@@ -2,88 +2,114 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.artifacts.frames import FrameRecord
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.formats.colmap import NO_POINT, ColmapModel
-from stages.pose.motion import Motion
-from stages.pose.problem import FeatureMatches
+from stages.pose.motion import Motion, pair_motion
+from stages.pose.problem import FeatureMatches, Pair
 
-NO_MATCHES = "no overlap: no matches with any other frame"
-OTHER_MODEL = "no overlap with the largest model; posed in colmap_others/{}"
-FEW_MATCHES = "too few tracks: {} points of the model seen, {} needed"
-LITTLE_PARALLAX = "too little parallax between it and its neighbours"
-UNRELIABLE = "its pose does not agree with its neighbours (moving scene or wrong matches)"
+FloatArray = NDArray[np.float64]
+
+# Each frame's reason begins with one of these words and ends with its remedy.
+BLURRED = "blurred: sharpness {:.2f}, that of posed frames {:.2f}; move slower, in more light"
+DARK = "dark: hardly anything above level {:.0f} of 255; film in more light"
+NO_MATCHES = "no overlap: no matches with any other frame; keep more frames (--frames.max)"
+OTHER_MODEL = (
+    "no overlap with the largest model; posed in colmap_others/{}; film what joins the two"
+)
+FEW_MATCHES = (
+    "too few tracks: {} points of the model seen, {} needed; move slower, show more texture"
+)
+LITTLE_PARALLAX = "too little parallax between it and its neighbours; move sideways"
+PURE_ROTATION = "pure rotation: the camera only turns there; move sideways while turning"
+UNRELIABLE = (
+    "moving scene: its matches do not agree with one still scene; keep people out of the picture"
+)
+
 # A frame whose matches move less than this part of the image side shows no depth.
 PARALLAX_SHIFT = 0.005
+BLURRED_PART = 0.6
+DARK_LEVEL = 50.0
+DARK_QUANTILE = 0.98
 
 
 def lost_reasons(
-    names: list[str],
+    frames: Sequence[FrameRecord],
     features: FeatureMatches,
     models: list[ColmapModel],
     min_inliers: int,
+    load_gray: Callable[[str], NDArray[np.uint8]],
 ) -> dict[str, str]:
-    """The reason of each key frame that is not in the first model.
+    """The reason, with its remedy, of each key frame that is not in the first model.
 
     Args:
-        names: of the key frames.
+        frames: the key frames.
         features: what the mapper was given.
         models: the mapper's, the one that was taken first.
         min_inliers: points that a frame has to see.
+        load_gray: image of a key frame, by name; only those of lost frames are read.
     """
-    posed = {image.image_id - 1: image for image in models[0].images}
-    elsewhere = {
-        image.image_id - 1: number
-        for number, model in enumerate(models[1:])
-        for image in reversed(model.images)
-    }
-    partners: dict[int, list[int]] = {}
-    for first, second in features.matches:
-        partners.setdefault(first, []).append(second)
-        partners.setdefault(second, []).append(first)
+    posed = {image.image_id - 1 for image in models[0].images}
+    usual = float(np.median([frames[index].sharpness for index in posed]))
     reasons = {}
-    for index, name in enumerate(names):
+    for index, frame in enumerate(frames):
         if index in posed:
             continue
-        if index not in partners:
-            reasons[name] = NO_MATCHES
-        elif index in elsewhere:
-            reasons[name] = OTHER_MODEL.format(elsewhere[index])
+        brightest = float(np.quantile(load_gray(frame.name), DARK_QUANTILE))
+        if brightest < DARK_LEVEL:
+            reasons[frame.name] = DARK.format(brightest)
+        elif frame.sharpness < BLURRED_PART * usual:
+            reasons[frame.name] = BLURRED.format(frame.sharpness, usual)
         else:
-            seen, shift_px = _model_points_seen(index, partners[index], features, models[0])
-            side_px = _side_px(models[0])
-            if seen < min_inliers:
-                reasons[name] = FEW_MATCHES.format(seen, min_inliers)
-            elif shift_px < PARALLAX_SHIFT * side_px:
-                reasons[name] = LITTLE_PARALLAX
-            else:
-                reasons[name] = UNRELIABLE
+            reasons[frame.name] = _geometric_reason(index, features, models, min_inliers)
     return reasons
 
 
-def _side_px(model: ColmapModel) -> int:
-    camera = next(iter(model.cameras.values()))
-    return max(camera.width, camera.height)
+def _geometric_reason(
+    index: int, features: FeatureMatches, models: list[ColmapModel], min_inliers: int
+) -> str:
+    """Why a frame that looks well was not posed."""
+    pairs = [pair for pair in features.matches if index in pair]
+    if not pairs:
+        return NO_MATCHES
+    for number, model in enumerate(models[1:]):
+        if any(image.image_id - 1 == index for image in model.images):
+            return OTHER_MODEL.format(number)
+    mine_n2, theirs_n2 = _model_points_seen(index, pairs, features, models[0])
+    if len(mine_n2) < min_inliers:
+        return FEW_MATCHES.format(len(mine_n2), min_inliers)
+    camera = next(iter(models[0].cameras.values()))
+    size = camera.width, camera.height
+    shift_px = float(np.median(np.linalg.norm(mine_n2 - theirs_n2, axis=1)))
+    if shift_px < PARALLAX_SHIFT * max(size):
+        return LITTLE_PARALLAX
+    return PURE_ROTATION if pair_motion(mine_n2, theirs_n2, size) == "rotation" else UNRELIABLE
 
 
 def _model_points_seen(
-    index: int, partners: list[int], features: FeatureMatches, model: ColmapModel
-) -> tuple[int, float]:
-    """Most points of the model that it shares with one posed frame, and how far they move."""
+    index: int, pairs: list[Pair], features: FeatureMatches, model: ColmapModel
+) -> tuple[FloatArray, FloatArray]:
+    """Pixels (n, 2) in this and in one posed frame of points of the model, as many as there are."""
     posed = {image.image_id - 1: image for image in model.images}
-    most, shift_px = 0, 0.0
-    for other in partners:
+    most = np.zeros((0, 2)), np.zeros((0, 2))
+    for pair in pairs:
+        other = pair[1] if pair[0] == index else pair[0]
         if other not in posed:
             continue
-        rows = features.matches[min(index, other), max(index, other)]
-        mine, theirs = (rows[:, 0], rows[:, 1]) if index < other else (rows[:, 1], rows[:, 0])
+        rows = features.matches[pair]
+        mine, theirs = (rows[:, 0], rows[:, 1]) if index == pair[0] else (rows[:, 1], rows[:, 0])
         known = posed[other].point_k[theirs] != NO_POINT
-        if known.sum() > most:
-            most = int(known.sum())
-            moved_px = features.keypoints[index][mine] - features.keypoints[other][theirs]
-            shift_px = float(np.median(np.linalg.norm(moved_px[known], axis=1)))
-    return most, shift_px
+        if known.sum() > len(most[0]):
+            most = (
+                features.keypoints[index][mine[known]].astype(np.float64),
+                features.keypoints[other][theirs[known]].astype(np.float64),
+            )
+    return most
 
 
 def refuse_still_camera(motion: Motion) -> None:

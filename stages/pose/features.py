@@ -132,7 +132,8 @@ def error_px(config: PoseConfig, table: FrameTable) -> float:
     return config.max_error * max(max(camera.width, camera.height) / 1000.0, 0.5)
 
 
-def _load_gray(context: StageContext[PoseConfig], name: str) -> NDArray[np.uint8]:
+def load_gray(context: StageContext[PoseConfig], name: str) -> NDArray[np.uint8]:
+    """Grey image (h, w) of a key frame, as the frames stage left it."""
     path = context.inputs["frames"].path(image_item(name))
     return np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
 
@@ -156,7 +157,7 @@ def track_frames(context: StageContext[PoseConfig], table: FrameTable) -> Tracks
     config = context.config
     return build_tracks(
         context.track(range(len(names)), "frame"),
-        lambda frame: _load_gray(context, names[frame]),
+        lambda frame: load_gray(context, names[frame]),
         load_pairs_to,
         (camera.width, camera.height),
         TrackOptions(
@@ -169,7 +170,7 @@ def track_frames(context: StageContext[PoseConfig], table: FrameTable) -> Tracks
 
 def _describe(context: StageContext[PoseConfig], table: FrameTable) -> NDArray[np.float32]:
     def loader(name: str) -> Callable[[], NDArray[np.uint8]]:
-        return lambda: _load_gray(context, name)
+        return lambda: load_gray(context, name)
 
     with single_opencv_thread():
         return describe_images([loader(frame.name) for frame in table.key_frames])

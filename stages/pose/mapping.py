@@ -20,6 +20,9 @@ SEED = 0
 # Of the error bound of inliers: about the median error of a good track.
 ROBUST_SCALE = 0.25
 MAX_ITERATIONS = 40
+# COLMAP's own bounds of errors, 4 and 12 pixels, for images of any size.
+FILTER_FACTOR = 2.0
+RESECTION_FACTOR = 6.0
 
 
 @dataclass(frozen=True)
@@ -213,6 +216,8 @@ def _incremental_options(options: MappingOptions) -> pycolmap.IncrementalPipelin
     pipeline.ba_local_max_refinements = 1
     pipeline.mapper.init_min_tri_angle = options.init_min_angle_deg
     pipeline.mapper.init_max_forward_motion = options.init_max_forward_motion
+    pipeline.mapper.filter_max_reproj_error = FILTER_FACTOR * options.max_error_px
+    pipeline.mapper.abs_pose_max_error = RESECTION_FACTOR * options.max_error_px
     pipeline.mapper.filter_min_tri_angle = options.min_angle_deg
     pipeline.mapper.abs_pose_min_num_inliers = options.abs_pose_min_inliers
     pipeline.triangulation.min_angle = options.min_angle_deg

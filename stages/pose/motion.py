@@ -42,7 +42,7 @@ def classify_motion(features: FeatureMatches, size: tuple[int, int]) -> Motion:
     if not pairs:
         return "none"
     pairs = pairs[:: -(-len(pairs) // MAX_PAIRS)]
-    kinds = [_pair_motion(*_pixels(features, pair), size) for pair in pairs]
+    kinds = [pair_motion(*_pixels(features, pair), size) for pair in pairs]
     if np.mean([kind == "moving" for kind in kinds]) > MOVING_PART:
         return "moving"
     return "static" if all(kind == "static" for kind in kinds) else "rotation"
@@ -56,7 +56,8 @@ def _pixels(features: FeatureMatches, pair: tuple[int, int]) -> tuple[FloatArray
     )
 
 
-def _pair_motion(xy_1: FloatArray, xy_2: FloatArray, size: tuple[int, int]) -> Motion:
+def pair_motion(xy_1: FloatArray, xy_2: FloatArray, size: tuple[int, int]) -> Motion:
+    """What corresponding pixels (n, 2) of two images of a size (width, height) show."""
     side_px = max(size)
     if np.quantile(np.linalg.norm(xy_2 - xy_1, axis=1), QUANTILE) < max(
         STATIC_SHIFT * side_px, NOISE_PX

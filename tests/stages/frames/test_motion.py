@@ -25,6 +25,22 @@ def test_parallax_is_the_shift_over_the_diagonal(shift_px):
     assert motion.parallax == pytest.approx(shift_px / DIAGONAL_PX, abs=0.1 / DIAGONAL_PX)
 
 
+def test_moving_forward_counts_what_moves_fast_at_the_border():
+    first = grey([make_texture(120, 160)])[0]
+    zoom = cv2.getRotationMatrix2D((79.5, 59.5), 0, 1.15)
+    second = cv2.warpAffine(first, zoom, (160, 120), borderMode=cv2.BORDER_REFLECT)
+    x, y = np.meshgrid(np.arange(160) - 79.5, np.arange(120) - 59.5)
+    median_px = 0.15 * np.median(np.hypot(x, y))
+    motion = MotionSince(first).measure(second)
+    assert not motion.lost
+    assert motion.parallax * DIAGONAL_PX < 1.2 * median_px
+    # Most of the picture stands still, and a tenth rushes past.
+    rushing = first.copy()
+    rushing[:, 115:] = np.roll(first, 12, axis=1)[:, 115:]
+    motion = MotionSince(first).measure(rushing)
+    assert motion.parallax * DIAGONAL_PX == pytest.approx(0.45 * 12, abs=1.0)
+
+
 def test_follows_a_pan_to_a_large_shift():
     first, *rest = grey(pan(range(0, 81, 10)))
     since = MotionSince(first)

@@ -1,13 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 
 from mvrecon.formats.colmap import NO_POINT, ColmapImage, ColmapModel
 from stages.pose.diagnosis import lost_reasons
 from stages.pose.loops import plausible_loops
 from stages.pose.problem import FeatureMatches
-from tests.stages.pose.scene import CAMERA
+from tests.stages.pose.scene import CAMERA, frame_table, turn
 from tests.stages.pose.test_world import relief_model
 
-NAMES = [f"{index:06d}" for index in range(8)]
+FRAMES = frame_table(8, CAMERA, "given").key_frames
+NAMES = [frame.name for frame in FRAMES]
+GRAY = np.full((CAMERA.height, CAMERA.width), 128, np.uint8)
 ROWS = np.column_stack([np.arange(80)] * 2)
 
 
@@ -28,22 +32,43 @@ def with_lost_frames():
     return FeatureMatches(tuple(keypoints), matches), [model, other]
 
 
+def reasons_of(features, models, frames=FRAMES, gray=GRAY):
+    return lost_reasons(frames, features, models, 30, lambda name: gray)
+
+
 def test_each_lost_frame_has_its_reason():
     features, models = with_lost_frames()
-    reasons = lost_reasons(NAMES, features, models, 30)
+    reasons = reasons_of(features, models)
     assert sorted(reasons) == NAMES[5:]
     assert "too few tracks: 12 points" in reasons[NAMES[5]]
     assert "no overlap" in reasons[NAMES[6]]
     assert "colmap_others/0" in reasons[NAMES[7]]
 
 
-def test_a_frame_that_sees_enough_is_still_or_unreliable():
+def test_a_frame_that_sees_enough_is_still_turned_or_contradicted():
     features, models = with_lost_frames()
-    still = list(features.keypoints)
+    still, turned, wrong = (list(features.keypoints) for _ in range(3))
     still[5] = still[4] + 0.3
-    for keypoints, word in ((tuple(still), "parallax"), (features.keypoints, "agree")):
-        many = FeatureMatches(keypoints, {**features.matches, (4, 5): ROWS})
-        assert word in lost_reasons(NAMES, many, models, 30)[NAMES[5]]
+    rays = np.column_stack([CAMERA.normalize(turned[4]), np.ones(80)]) @ turn(0.1).T
+    turned[5] = CAMERA.project(rays).astype(np.float32)
+    wrong[5] = wrong[4][::-1].copy()
+    for keypoints, word in ((still, "parallax"), (turned, "rotation"), (wrong, "moving scene")):
+        many = FeatureMatches(tuple(keypoints), {**features.matches, (4, 5): ROWS})
+        assert word in reasons_of(many, models)[NAMES[5]].split(";")[0]
+
+
+def test_a_bad_picture_is_the_reason_before_all_others():
+    features, models = with_lost_frames()
+    blurred = [replace(frame, sharpness=0.3 if frame.index > 4 else 1.0) for frame in FRAMES]
+    found = reasons_of(features, models, blurred)
+    assert all(found[name].startswith("blurred: sharpness 0.30") for name in NAMES[5:])
+    dark = reasons_of(features, models, gray=np.full_like(GRAY, 12))
+    assert all(dark[name].startswith("dark") for name in NAMES[5:])
+
+
+def test_each_reason_names_a_remedy():
+    features, models = with_lost_frames()
+    assert all("; " in reason for reason in reasons_of(features, models).values())
 
 
 def test_a_true_loop_is_plausible_and_a_look_alike_is_not():
