@@ -13,7 +13,7 @@ from mvrecon.engine.config import StageConfig
 from mvrecon.engine.isolate import run_isolated
 from mvrecon.engine.progress import Progress
 from mvrecon.engine.stage import StoredItems
-from mvrecon.engine.store import PartialArtifact
+from mvrecon.engine.store import Artifact, PartialArtifact
 from mvrecon.engine.threads import set_single_torch_thread, single_opencv_thread
 
 C = TypeVar("C", bound=StageConfig)
@@ -32,6 +32,7 @@ class RunContext(Generic[C]):
         raw_input: Path,
         workers: int,
         out: PartialArtifact,
+        earlier: Artifact | None = None,
     ) -> None:
         self.name = name
         self.config = config
@@ -39,6 +40,7 @@ class RunContext(Generic[C]):
         self.raw_input = raw_input
         self.workers = workers
         self.out = out
+        self.earlier = earlier
 
     def make_items(self, names: Sequence[str], make: Callable[[str], None], unit: str) -> None:
         """Call `make` for each missing item in up to `workers` threads."""

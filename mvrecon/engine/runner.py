@@ -135,12 +135,20 @@ class Runner:
             if artifact and not forced:
                 _tell(f"{stage.name}: cached")
             else:
-                artifact = self._execute(stage, key, results)
+                # One that is forced is to be made anew.
+                earlier = None if forced else self.store.latest(stage.name)
+                artifact = self._execute(stage, key, results, earlier)
         self.store.set_latest(artifact)
         self._publish(stage, artifact)
         return artifact
 
-    def _execute(self, stage: Stage[Any], key: Key, results: Mapping[str, Artifact]) -> Artifact:
+    def _execute(
+        self,
+        stage: Stage[Any],
+        key: Key,
+        results: Mapping[str, Artifact],
+        earlier: Artifact | None,
+    ) -> Artifact:
         _tell(f"{stage.name}: running")
         out = self.store.open_partial(stage.name, key)
         context = RunContext(
@@ -150,6 +158,7 @@ class Runner:
             raw_input=self.raw_input,
             workers=self.workers,
             out=out,
+            earlier=earlier,
         )
         with measure.Usage() as usage:
             summary: Summary = stage.run(context)

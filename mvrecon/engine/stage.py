@@ -97,6 +97,11 @@ class StageContext(Protocol[C_co]):
         """Where the stage puts its items."""
         ...
 
+    @property
+    def earlier(self) -> StoredItems | None:
+        """The stage's last result, of other inputs or options; may only save work."""
+        ...
+
     def make_items(self, names: Sequence[str], make: Callable[[str], None], unit: str) -> None:
         """Call `make(name)` for each item that is not there yet; `make` writes it to `out`.
 

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from mvrecon.engine.config import FILE_CONTENT, StageConfig
 
+# Bumped whenever the same inputs would give another result.
+VERSION = 2
 FUSION_WEIGHTS = Path(__file__).parent / "weights" / "fusion.pt"
 
 

@@ -23,13 +23,12 @@ WEIGHTS_REMEDY = "Give a file that `mvrecon train fusion` exported, or none for 
 AGREEING = 0.05
 
 
-def load_network(path: Path | None = None) -> FusionNetwork:
-    """The network: with the shipped weights, or those of an exported file.
+def load_network(path: Path = FUSION_WEIGHTS) -> FusionNetwork:
+    """The network with the weights of an exported file, by default the shipped ones.
 
     Raises:
         UsageError: the file is missing or holds something else.
     """
-    path = path or FUSION_WEIGHTS
     try:
         stored: Any = torch.load(path, map_location="cpu", weights_only=True)
         network = FusionNetwork(FusionNetworkSettings(**stored["network"]))

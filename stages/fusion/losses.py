@@ -19,7 +19,8 @@ GRADIENT_STRIDES = (1, 2, 4, 8)
 NORMAL_STEP_PX = 2
 # Relative second difference of inverse depth above which a normal lies on an edge.
 EDGE = 0.02
-SOFTENING = 1e-3
+SOFTENING = 2e-3
+POWER = 0.7
 SAME_SURFACE = 0.02
 
 
@@ -75,8 +76,9 @@ def mean_where(values: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _robust(error: Tensor) -> Tensor:
-    """Charbonnier."""
-    return (error.square() + SOFTENING**2).sqrt() - SOFTENING
+    """Generalised Charbonnier: what is hopelessly wrong pulls less than what is nearly right."""
+    softened: Tensor = (error.square() + SOFTENING**2).pow(POWER / 2)
+    return softened - SOFTENING**POWER
 
 
 def _gradient_loss(error: Tensor, known: Tensor) -> Tensor:

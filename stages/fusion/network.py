@@ -131,6 +131,7 @@ class Heads(nn.Module):
             bias[0] = 3.0  # the consensus is the first choice
             for spread in range(len(SPREADS)):
                 bias[HYPOTHESES + 1 + 9 * spread + 4] = 3.0  # and stays where it is
+            bias[-3 * 16 : -2 * 16] = -1.5  # at full size it mostly stays as it was
             self.last.bias.copy_(bias)  # type: ignore[union-attr]
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

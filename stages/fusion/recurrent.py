@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mvrecon.artifacts.depth import DepthMap, depth_item
+from mvrecon.engine.hashing import hash_file
 from mvrecon.engine.stage import StageContext
 from mvrecon.engine.store import SCRATCH
-from stages.fusion.config import FusionConfig
+from stages.fusion.config import FUSION_WEIGHTS, VERSION, FusionConfig
 from stages.fusion.cues import Cues
 from stages.fusion.learned import fuse_view, load_network, merge
 from stages.fusion.network import FusionNetwork
+from stages.fusion.prefix import digests_along, take_over
 from stages.fusion.scene import Scene
 from stages.fusion.step import FusionView, Memory, prepare
 
@@ -26,19 +28,20 @@ CHECKPOINT_EVERY = 16
 
 def fuse_by_network(context: StageContext[FusionConfig], scene: Scene) -> None:
     """Make the depth items of all frames."""
-    fusion = RecurrentFusion(context, scene, load_network(context.config.weights))
+    weights = context.config.weights or FUSION_WEIGHTS
+    fusion = RecurrentFusion(context, scene, load_network(weights))
     rows = range(len(scene.frames))
-    names = {fusion.cues_item(row): row for row in rows}
-    context.make_items(
-        list(names),
-        lambda item: context.out.write(item, scene.cues(names[item]).save),
-        unit="view",
-    )
     if not scene.in_order:
+        fusion.find_cues(rows)
         fusion.fuse_photos()
     elif context.config.model == "forward":
+        digests = digests_along(scene, rows, f"{VERSION} {hash_file(weights)}")
+        take_over(context, [fusion.stored_items(row, "forward") for row in rows], digests)
+        start, _ = fusion.resume(rows, "forward", last=True)
+        fusion.find_cues(rows[start:])
         fusion.pass_over(rows, "forward", last=True)
     else:
+        fusion.find_cues(rows)
         fusion.pass_over(rows, "forward", last=False)
         fusion.pass_over(rows[::-1], "backward", last=True)
 
@@ -48,7 +51,7 @@ class RecurrentFusion:
 
     Args:
         context: of the stage.
-        scene: its views, whose cues are there already.
+        scene: its views.
         network: with its weights.
     """
 
@@ -63,6 +66,19 @@ class RecurrentFusion:
         """Where the cues of a view lie until the stage is done."""
         return f"{SCRATCH}/cues/{self.scene.name(row)}.npz"
 
+    def stored_items(self, row: int, way: str) -> tuple[str, ...]:
+        """Items of a view that the stage keeps after its last pass."""
+        return self._result_item(row, way, last=True), self._memory_item(row, way)
+
+    def find_cues(self, rows: Sequence[int]) -> None:
+        """Gather the cues of views, side by side."""
+        row_of = {self.cues_item(row): row for row in rows}
+
+        def gather(item: str) -> None:
+            self.context.out.write(item, self.scene.cues(row_of[item]).save)
+
+        self.context.make_items(list(row_of), gather, unit="view")
+
     def pass_over(self, rows: Sequence[int], way: str, last: bool) -> None:
         """Fuse views in turn, from the newest stored memory that an interrupted run left.
 
@@ -73,7 +89,7 @@ class RecurrentFusion:
                 are those of the stage.
         """
         out = self.context.out
-        start, memory = self._resume(rows, way, last)
+        start, memory = self.resume(rows, way, last)
         for place, row in enumerate(self.context.track(rows[start:], f"view {way}"), start):
             view = self._view(row)
             if view is not None:
@@ -83,7 +99,7 @@ class RecurrentFusion:
             if (place + 1) % CHECKPOINT_EVERY == 0 and memory is not None:
                 out.write(self._memory_item(row, way), memory.save)
 
-    def _resume(self, rows: Sequence[int], way: str, last: bool) -> tuple[int, Memory | None]:
+    def resume(self, rows: Sequence[int], way: str, last: bool) -> tuple[int, Memory | None]:
         """Place from which to go on, and the memory there."""
         out = self.context.out
         missing = (

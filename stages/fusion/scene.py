@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from mvrecon.artifacts.poses import (
     SparsePoints,
     load_moving_mask,
     load_poses,
+    moving_mask_item,
 )
 from mvrecon.engine.stage import StageContext
 from mvrecon.errors import InputError
@@ -39,18 +41,13 @@ class Scene:
         table = FrameTable.load(context.inputs["frames"].path(FRAMES_ITEM))
         self.in_order = table.kind == "sequence"
         remembered = self.config.neighbors + context.workers + 1
+        self.neighbors = lru_cache(maxsize=None)(self._choose_neighbors)
         self.depth = lru_cache(remembered)(self._read_depth)
         self._image = lru_cache(MATCHED_VIEWS + context.workers + 1)(self._read_image)
 
     def name(self, row: int) -> str:
         """Name of a key frame."""
         return self.frames[row].name
-
-    def neighbors(self, row: int) -> list[int]:
-        """Rows of the views whose depth is brought into a view, the best first."""
-        return choose_neighbors(
-            self.frames, self._points, row, self.config.neighbors, self.in_order
-        )
 
     def view(self, row: int) -> ImagedDepth:
         """A view with its image."""
@@ -71,6 +68,17 @@ class Scene:
             self.config.tolerance,
         )
 
+    def files(self, row: int) -> list[Path]:
+        """All that the fusion of a view depends on, besides the views before it."""
+        neighbors = self.neighbors(row)
+        depths = [depth_item(self.name(one)) for one in (row, *neighbors)]
+        images = [image_item(self.name(one)) for one in (row, *neighbors[:MATCHED_VIEWS])]
+        masks = self._pose.names(moving_mask_item(self.name(row)))
+        return [
+            *(self._depths.path(item) for item in depths),
+            *(self._pose.path(item) for item in (*images, *masks)),
+        ]
+
     def unmasked(self, row: int, fused: DepthMap) -> DepthMap:
         """A result without the pixels of moving things.
 
@@ -78,6 +86,12 @@ class Scene:
         """
         shape = fused.depth_hw.shape
         return fused.without(load_moving_mask(self._pose, self.name(row), shape))
+
+    def _choose_neighbors(self, row: int) -> list[int]:
+        """Rows of the views whose depth is brought into a view, the best first."""
+        return choose_neighbors(
+            self.frames, self._points, row, self.config.neighbors, self.in_order
+        )
 
     def _read_depth(self, row: int) -> DepthMap:
         return DepthMap.load(self._depths.path(depth_item(self.name(row))))

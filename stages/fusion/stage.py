@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mvrecon.engine.stage import Stage, StageContext, Summary
-from stages.fusion.config import FUSION_WEIGHTS, FusionConfig
+from stages.fusion.config import FUSION_WEIGHTS, VERSION, FusionConfig
 
 
 def run(context: StageContext[FusionConfig]) -> Summary:
@@ -25,7 +25,7 @@ def shipped_files(config: FusionConfig) -> Mapping[str, Path]:
 
 STAGE = Stage(
     name="fusion",
-    version=1,
+    version=VERSION,
     config=FusionConfig,
     needs=("frames", "pose", "depth"),
     run=run,

@@ -29,9 +29,9 @@ from stages.fusion.validation import Validation
 WEIGHTS = "fusion.pt"
 PICTURE = "validation.png"
 VALIDATION_CLIPS = 10
-WINDOW_FRAMES = 6
+WINDOW_FRAMES = 4
 # Gradients reach so many views back.
-TRUNCATION = 3
+TRUNCATION = 2
 
 
 def default_settings() -> TrainingSettings:
@@ -40,8 +40,8 @@ def default_settings() -> TrainingSettings:
         steps=3000,
         decay_steps=1500,
         batch=2,
-        size_hw=(192, 224),
-        learning_rate=1e-3,
+        size_hw=(160, 192),
+        learning_rate=2e-3,
         average=0.99,
         validate_every=200,
         save_every=50,

@@ -35,7 +35,7 @@ HELD_OUT_EVERY = 10
 REMEMBERED_CLIPS = 12
 CROP_STEP_PX = 16
 # Where the depth stage failed altogether, fusion cannot mend it.
-LARGEST_MEDIAN_ERROR = 0.08
+LARGEST_MEDIAN_ERROR = 0.06
 MOST_TRIES = 10
 MIRROR_44 = np.diag([-1.0, 1.0, 1.0, 1.0])
 

@@ -30,7 +30,7 @@ def planes_of(seed: int) -> list[Plane]:
 
 def poses_of(frames: int = FRAMES) -> list[np.ndarray]:
     return [
-        pose_at(0.15 * (row - frames // 2), 0.02 * row, 0.0, -0.02 * row) for row in range(frames)
+        pose_at(0.15 * (row - FRAMES // 2), 0.02 * row, 0.0, -0.02 * row) for row in range(frames)
     ]
 
 

@@ -14,6 +14,7 @@ from stages.depth.config import DepthConfig
 from stages.fusion import recurrent
 from stages.fusion.learned import export_network, fuse_view, load_network, merge
 from stages.fusion.network import FusionNetwork, log_likelihood, probability_within, smoothed
+from stages.fusion.scene import Scene
 from stages.fusion.step import Memory, prepare
 from stages.fusion.training_data import read_frames
 from tests.conftest import REPOSITORY
@@ -81,6 +82,30 @@ def test_it_goes_on_from_the_newest_memory(
     resumed = fuse(tmp_path / "cut", weights, model="forward", frames=FRAMES)
     assert len(steps) == 10 + FRAMES - 2
     assert resumed.digest == whole.digest
+
+
+def test_a_longer_sequence_takes_over_its_prefix(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last views of the shorter one had fewer neighbours: they are fused anew."""
+    monkeypatch.setattr(recurrent, "CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr(Scene, "_choose_neighbors", nearest_rows)
+    whole = fuse(tmp_path / "whole", weights, model="forward", frames=7)
+    fuse(tmp_path / "grown", weights, model="forward", frames=5)
+    steps = []
+
+    def count(network, view, memory):
+        steps.append(1)
+        return fuse_view(network, view, memory)
+
+    monkeypatch.setattr(recurrent, "fuse_view", count)
+    grown = fuse(tmp_path / "grown", weights, model="forward", frames=7)
+    assert len(steps) == 7 - 4  # of the first five, four have the neighbours that they had
+    assert grown.digest == whole.digest
+
+
+def nearest_rows(scene: Scene, row: int) -> list[int]:
+    return [other for other in (row - 1, row + 1) if 0 <= other < len(scene.frames)]
 
 
 @pytest.mark.parametrize("kind", ["sequence", "photos"])

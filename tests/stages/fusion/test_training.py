@@ -144,7 +144,7 @@ def test_it_trains_resumes_and_exports(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "validation.png").stat().st_size > 0
     network = load_network(tmp_path / "fusion.pt")
     clip = read_frames(clip_path(folder, 9), CONFIG, tmp_path / "cues-sweep")
-    assert median_error(clip) < 0.08
+    assert median_error(clip) < 0.06
     views = [prepare(frame.imaged, frame.cues) for frame in clip]
     assert len(list(fuse_in_turn(network, views))) == len(clip)
 
