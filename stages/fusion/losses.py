@@ -77,8 +77,7 @@ def mean_where(values: Tensor, chosen: Tensor) -> Tensor:
 
 def _robust(error: Tensor) -> Tensor:
     """Generalised Charbonnier: what is hopelessly wrong pulls less than what is nearly right."""
-    softened: Tensor = (error.square() + SOFTENING**2).pow(POWER / 2)
-    return softened - SOFTENING**POWER
+    return (error.square() + SOFTENING**2).pow(POWER / 2) - float(SOFTENING**POWER)
 
 
 def _gradient_loss(error: Tensor, known: Tensor) -> Tensor:
