@@ -15,7 +15,7 @@ def run(context: StageContext[FramesConfig]) -> Summary:
 
 STAGE = Stage(
     name="frames",
-    version=2,
+    version=3,
     config=FramesConfig,
     needs=(),
     run=run,

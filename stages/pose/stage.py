@@ -15,7 +15,7 @@ def run(context: StageContext[PoseConfig]) -> Summary:
 
 STAGE = Stage(
     name="pose",
-    version=2,
+    version=3,
     config=PoseConfig,
     needs=("frames", "flow"),
     run=run,
