@@ -26,24 +26,14 @@ DEPTH = 3
 
 
 def find_flow_sets(root: Path) -> list[tuple[FlowDataSet, Path]]:
-    """The data sets at most three folders below `root`, by data set, then by path.
-
-    Raises:
-        InputError: there is none.
-    """
+    """The data sets at most three folders below `root`, by data set, then by path."""
     folders = list(_folders(root, DEPTH))
-    found = [
+    return [
         (data_set, folder)
         for data_set in FLOW_SETS
         for folder in folders
         if data_set.recognises(folder)
     ]
-    if not found:
-        titles = ", ".join(data_set.title for data_set in FLOW_SETS)
-        raise InputError(
-            f"no flow data set under {root}", f"Expected at least one, in its own layout: {titles}"
-        )
-    return found
 
 
 def read_flow_sets(root: Path) -> dict[str, list[FlowSample]]:
@@ -52,8 +42,14 @@ def read_flow_sets(root: Path) -> dict[str, list[FlowSample]]:
     Raises:
         InputError: there is none, or one is incomplete.
     """
+    found = find_flow_sets(root)
+    if not found:
+        titles = ", ".join(data_set.title for data_set in FLOW_SETS)
+        raise InputError(
+            f"no flow data set under {root}", f"Expected at least one, in its own layout: {titles}"
+        )
     parts: dict[str, list[FlowSample]] = {}
-    for data_set, folder in find_flow_sets(root):
+    for data_set, folder in found:
         for title, pairs in data_set.parts(folder).items():
             parts[f"{title} ({folder.name})" if title in parts else title] = pairs
     return parts

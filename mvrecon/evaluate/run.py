@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import cv2
@@ -51,7 +51,12 @@ FURTHER_THRESHOLDS = (0.25, 0.5, 2.0)
 MAX_RENDERED_IMAGES = 30
 
 
-def evaluate_run(run_dir: Path, dataset: Path, threshold: float | None = None) -> Evaluation:
+def evaluate_run(
+    run_dir: Path,
+    dataset: Path,
+    threshold: float | None = None,
+    parts: Collection[str] = ("depth", "surface", "image"),
+) -> Evaluation:
     """Errors of a run's trajectory, depth maps, mesh and rendered pictures.
 
     The run's world is brought into the set's by `align_poses`, for the ATE by
@@ -63,6 +68,7 @@ def evaluate_run(run_dir: Path, dataset: Path, threshold: float | None = None) -
         dataset: folder with `cameras.json`.
         threshold: for the F-score, in the set's units; by default 1 % of the diagonal of
             the box round the reference surface that cameras saw.
+        parts: what is evaluated besides the trajectory.
 
     Raises:
         UsageError: the threshold is not positive.
@@ -90,9 +96,11 @@ def evaluate_run(run_dir: Path, dataset: Path, threshold: float | None = None) -
         ) from error
     mesh_path = run_dir / "mesh.ply"
     mesh = read_mesh_ply(mesh_path) if mesh_path.is_file() else None
-    reference = build_reference(posed_set)
-    depth = _evaluate_depth(run_dir, matched, posed_set, alignment.scale)
-    image = _evaluate_images(run_dir, matched, mesh) if mesh else None
+    reference = build_reference(posed_set) if "surface" in parts else None
+    depth = None
+    if "depth" in parts:
+        depth = _evaluate_depth(run_dir, matched, posed_set, alignment.scale)
+    image = _evaluate_images(run_dir, matched, mesh) if mesh and "image" in parts else None
     posed = sum(frame.world_from_cam is not None for frame in frames)
     return Evaluation(
         frames=FrameCounts(len(frames), posed, len(matched)),
@@ -102,24 +110,25 @@ def evaluate_run(run_dir: Path, dataset: Path, threshold: float | None = None) -
         if mesh and reference
         else None,
         image=image,
-        notes=_notes(mesh, reference, depth, image),
+        notes=_notes(parts, mesh, reference, depth, image),
     )
 
 
 def _notes(
+    parts: Collection[str],
     mesh: Mesh | None,
     reference: ReferenceSurface | None,
     depth: DepthEvaluation | None,
     image: ImageEvaluation | None,
 ) -> tuple[str, ...]:
     notes = []
-    if depth is None:
+    if "depth" in parts and depth is None:
         notes.append("no depth figures: the run or the set has no depth of a common frame")
-    if mesh is None:
+    if mesh is None and {"surface", "image"} & set(parts):
         notes.append("no surface and image figures: the run has no mesh.ply")
-    elif reference is None:
+    elif "surface" in parts and reference is None:
         notes.append("no surface figures: the set has neither a mesh nor depth maps")
-    if mesh is not None and image is None:
+    if "image" in parts and mesh is not None and image is None:
         notes.append("no image figures: the run has no key frame with a picture and a depth map")
     return tuple(notes)
 

@@ -44,7 +44,8 @@ def test_submission(tmp_path, capsys):
     trees.make_kitti2015(tmp_path / "data")
     trees.make_kitti_testing(tmp_path / "data", "image_2")
     folder = tmp_path / "send"
-    assert bench(tmp_path, "kitti", tmp_path / "data", "--submission", str(folder)) == 0
+    submission = ["--submission", str(folder)]
+    assert bench(tmp_path, "kitti", tmp_path / "data", "--model", "dis", *submission) == 0
     flow_hw2, valid_hw = read_kitti_flow(folder / "flow/000001_10.png")
     assert valid_hw.all()
     assert np.median(flow_hw2[..., 0]) == pytest.approx(-trees.SHIFT_PX, abs=0.3)
@@ -53,12 +54,14 @@ def test_submission(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--workers", "2"], "one at a time"),
+        (["--submission", "x"], "unknown option --submission"),
         (["--only", "final"], "leaves nothing"),
         (["--split", "testing"], "no split 'testing'"),
         (["--model", "dis:dis_preset"], "NAME=VALUE"),
         (["--model", "dis:preset=fast"], "did you mean"),
         (["--model", "disk"], "'disk'"),
-        (["--weights", "mvflow=x.pt"], "names no mvflow"),
+        (["--model", "dis", "--weights", "mvflow=x.pt"], "names no mvflow"),
         (["--model", "mvflow", "--weights", "mvflow=x.pt"], "no file"),
     ],
 )

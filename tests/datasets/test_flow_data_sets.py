@@ -203,7 +203,7 @@ def test_every_set_under_a_folder_is_found(tmp_path):
         "kitti2012-stereo",
     ]
     with pytest.raises(InputError, match="no flow data set"):
-        find_flow_sets(tmp_path / "flow/middlebury/other-data")
+        read_flow_sets(tmp_path / "flow/middlebury/other-data")
 
 
 def test_kitti_testing_pairs(tmp_path):
