@@ -23,6 +23,7 @@ from stages.pose.loops import plausible_loops
 from stages.pose.mapping import MappingOptions, map_database, verify
 from stages.pose.motion import classify_motion
 from stages.pose.problem import MappingProblem, Pair
+from stages.pose.seams import split_at_seams
 
 # A camera outside these bounds is not believed (focal length in longer image sides).
 FOCAL_BOUNDS = (0.35, 4.0)
@@ -65,6 +66,10 @@ def solve(context: StageContext[PoseConfig], table: FrameTable) -> Solution:
     matched = match(context, table)
     refuse_still_camera(classify_motion(matched.features, max(sizes)))
     best = _Search(context, table, matched).run()
+    if best.models and is_trackable(table):
+        parts = [part for part in split_at_seams(best.models[0]) if len(part.images) > 1]
+        models = sorted([*parts, *best.models[1:]], key=_size, reverse=True)
+        best = replace(best, models=[model for model in models if len(model.xyz_n3)])
     posed = len(best.models[0].images) if best.models else 0
     if posed < needed:
         raise no_model_error(count, posed, needed)
