@@ -139,6 +139,8 @@ def _cost(name: str, heading: str, meaning: str, form: str = "{:.3g}") -> Figure
     return Figure(name, heading, meaning, form=form, tolerance=TIME_TOLERANCE)
 
 
+# Per cent of a depth map's pixels, the most confident ones.
+DEPTH_SHARES = (10, 25, 50, 75, 90)
 _UNITS = "the set's units"
 
 TRAJECTORY_FIGURES = (
@@ -236,7 +238,7 @@ DEPTH_FIGURES = (
             form="{:.4f}",
             main=share == 50,
         )
-        for share in (10, 25, 50, 75, 90)
+        for share in DEPTH_SHARES
     ),
     _cost(
         "cpu_s_per_map",

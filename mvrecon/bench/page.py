@@ -9,8 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 
 from mvrecon import __version__
+from mvrecon.bench.charts import line_chart
 from mvrecon.bench.compare import Comparison, change_text
-from mvrecon.bench.figures import TITLES, Figure
+from mvrecon.bench.figures import DEPTH_SHARES, TITLES, Figure
 from mvrecon.bench.flow import PairResult
 from mvrecon.bench.flow_rows import telling_pairs
 from mvrecon.bench.rows import Row, cell, figures_with_values
@@ -25,6 +26,8 @@ td, th { white-space: nowrap; } td.text { white-space: normal; }
 ul.changes { padding-left: 1.2rem; } .worse { color: var(--poor); } .better { color: var(--good); }
 figure.strip { margin-bottom: .8rem; } dl.meanings dt { font-weight: 600; margin-top: .4rem; }
 dl.meanings dd { margin: 0; color: var(--soft); }
+.charts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); }
+.charts text { font-size: 11px; fill: var(--soft); } .charts .grid { stroke: var(--line); }
 """
 
 
@@ -82,6 +85,7 @@ def page_html(page: Page) -> str:
 </header>
 {_changes_section(page.comparison)}
 {benchmarks}
+{_confidence_section(page.rows)}
 {_pictures_section(page.pairs)}
 <dialog class="zoom"><img alt=""></dialog>
 <script>
@@ -165,6 +169,30 @@ def _cell(row: Row, figure: Figure, group: Sequence[Row]) -> str:
         pick = min if figure.better == "lower" else max
         best = " best" if cell(row, figure) == figure.form.format(pick(values)) else ""
     return f"<td class='number{best}'>{escape(cell(row, figure))}</td>"
+
+
+def _confidence_section(rows: Sequence[Row]) -> str:
+    """Precision against coverage of the depth maps, a chart for each data set."""
+    curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for row in rows:
+        points = [
+            (float(share), row.figures[name])
+            for share in DEPTH_SHARES
+            if (name := f"abs_rel_surest_{share}") in row.figures
+        ]
+        if row.benchmark == "depth" and points:
+            points.append((100.0, row.figures["abs_rel_mean_over_images"]))
+            curves.setdefault(row.data_set, {})[row.variant] = points
+    if not curves:
+        return ""
+    charts = "".join(
+        line_chart(title, "surest pixels, %", "AbsRel", by_variant)
+        for title, by_variant in curves.items()
+    )
+    note = "A confidence that knows the errors gives a curve that rises to the right."
+    return section(
+        "confidence", "What depth confidence is worth", note, f'<div class="charts">{charts}</div>'
+    )
 
 
 def _pictures_section(pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]) -> str:

@@ -87,3 +87,14 @@ def test_page_marks_the_best_and_needs_no_network():
     assert 'class="worse"' in html
     assert "http://" not in html and "https://" not in html
     json.dumps(html)
+
+
+def test_page_draws_precision_against_coverage():
+    figures = {f"abs_rel_surest_{share}": share / 1000 for share in (10, 25, 50, 75, 90)}
+    depth = Row("depth", "room", "sweep", 5, figures | {"abs_rel_mean_over_images": 0.2})
+    html = page_html(Page("Depth", "mvrecon bench depth", [depth], {}))
+    assert html.count("<polyline") == 1
+    first, *_, last = html.split('points="')[1].split('"')[0].split()
+    assert float(first.split(",")[0]) < float(last.split(",")[0])  # to the right
+    assert float(first.split(",")[1]) > float(last.split(",")[1])  # and up
+    assert "<polyline" not in page_html(Page("Flow", "mvrecon bench flow", ROWS, {}))
