@@ -224,6 +224,13 @@ DEPTH_FIGURES = (
         form="{:.3f}",
     ),
     Figure(
+        "flicker",
+        "flicker",
+        "change of estimate / truth of a static point from one key frame to the next, mean over "
+        "points, then over neighbours",
+        form="{:.4f}",
+    ),
+    Figure(
         "abs_rel_median_scale",
         "AbsRel, own scale",
         "AbsRel with each map scaled by its median of truth / estimate, mean over images",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import quote
 
 from mvrecon import __version__
 from mvrecon.bench.charts import line_chart
@@ -41,6 +42,7 @@ class Page:
         rows: all figures.
         pairs: part of a data set → model → results, for the error pictures.
         comparison: with an earlier run, if asked for.
+        reports: of the pipeline's runs, relative to the page.
     """
 
     title: str
@@ -48,6 +50,7 @@ class Page:
     rows: Sequence[Row]
     pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]
     comparison: Comparison | None = None
+    reports: Sequence[str] = ()
 
 
 def write_page(page: Page, path: Path) -> None:
@@ -86,6 +89,7 @@ def page_html(page: Page) -> str:
 {_changes_section(page.comparison)}
 {benchmarks}
 {_confidence_section(page.rows)}
+{_reports_section(page.reports)}
 {_pictures_section(page.pairs)}
 <dialog class="zoom"><img alt=""></dialog>
 <script>
@@ -193,6 +197,16 @@ def _confidence_section(rows: Sequence[Row]) -> str:
     return section(
         "confidence", "What depth confidence is worth", note, f'<div class="charts">{charts}</div>'
     )
+
+
+def _reports_section(reports: Sequence[str]) -> str:
+    if not reports:
+        return ""
+    items = "".join(
+        f'<li><a href="{escape(quote(report))}">{escape(str(Path(report).parent))}</a></li>'
+        for report in reports
+    )
+    return section("reports", "Reports of the runs", "", f"<ul>{items}</ul>")
 
 
 def _pictures_section(pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]) -> str:

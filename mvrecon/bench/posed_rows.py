@@ -42,6 +42,7 @@ def _depth(judged: Judged) -> tuple[int, dict[str, Any]]:
     by_trajectory = depth["trajectory_scale"]
     figures = {name: by_trajectory[short] for name, short in DEPTH_NAMES.items()}
     figures["abs_rel_median_scale"] = depth["median_scale"]["abs_rel"]
+    figures["flicker"] = depth.get("flicker")
     for share, value in depth["abs_rel_by_coverage"].items():
         figures[f"abs_rel_surest_{float(share):.0%}".rstrip("%")] = value
     del figures["abs_rel_surest_100"]  # the same as AbsRel

@@ -55,6 +55,7 @@ def flow_variants(options: argparse.Namespace) -> list[FlowVariant]:
     """
     from mvrecon.bench.flow import FlowVariant
     from stages.flow.stage import STAGE
+    from stages.flow.zoo import find_card
 
     labels = [label for label in options.model.split(",") if label]
     weights = dict(assignment(entry, "--weights") for entry in options.weights)
@@ -70,6 +71,9 @@ def flow_variants(options: argparse.Namespace) -> list[FlowVariant]:
         given |= dict(assignment(setting, f"--model {label}") for setting in settings)
         config = build_configs({"flow": FlowConfig}, [overrides(options), {"flow": given}])["flow"]
         assert isinstance(config, FlowConfig)
+        card = find_card(name)
+        if card.shipped or card.checkpoint:
+            card.require_weights(config)  # now, rather than after the other models were measured
         files = {**config.content_files(), **STAGE.files(config)}
         key = {
             "stage": STAGE.version,

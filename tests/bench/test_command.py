@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mvrecon.cli import main
+from mvrecon.downloads import CACHE_VARIABLE
 from mvrecon.formats.flow import read_kitti_flow
 from tests.datasets import flow_trees as trees
 
@@ -61,11 +62,13 @@ def test_submission(tmp_path, capsys):
         (["--model", "dis:dis_preset"], "NAME=VALUE"),
         (["--model", "dis:preset=fast"], "did you mean"),
         (["--model", "disk"], "'disk'"),
+        (["--model", "dis,raft-large-mixed"], "raft-large-mixed has no weights"),
         (["--model", "dis", "--weights", "mvflow=x.pt"], "names no mvflow"),
         (["--model", "mvflow", "--weights", "mvflow=x.pt"], "no file"),
     ],
 )
-def test_wrong_options(tmp_path, capsys, options, words):
+def test_wrong_options(tmp_path, monkeypatch, capsys, options, words):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     trees.make_middlebury(tmp_path / "data")
     assert bench(tmp_path, "middlebury", tmp_path / "data", *options) == 2
     assert words in capsys.readouterr().err
