@@ -34,7 +34,7 @@ from stages.pose.rigidity import Match, Rigidity, judge_rigidity, sample, sparse
 FloatMap = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-SIZE_PX = 320
+SIZE_PX = 256
 REMEMBERED = 12
 # What is nearer than the nearest points by more than this factor is not believed.
 NEARER = 4.0
@@ -42,13 +42,14 @@ NEAREST_QUANTILE = 0.02
 
 # Share of the evidence that marks the core of a moving thing, and its fringe.
 CORE = 0.35
+FAINT_CORE = 0.2
 FRINGE = 0.4
-CORE_WINDOW_PX = (7, 7)
+CORE_WINDOW_PX = (5, 5)
 # Thinner evidence comes from wrong flow at thin things and at borders.
-THICKNESS_PX = 11
+THICKNESS_PX = 9
 MIN_AREA = 0.003
-GROWTH_PX = 12
-CLOSING_PX = 9
+GROWTH_PX = 10
+CLOSING_PX = 7
 MARGIN_PX = 2
 # More than this part of the picture does not move: then it is the poses that are wrong.
 MAX_AREA = 0.7
@@ -88,8 +89,7 @@ def segment(moving_hw: FloatMap, odd_hw: FloatMap) -> Mask:
         moving_hw: evidence of motion, 0…1.
         odd_hw: share of flow that no rigid point explains, 0…1.
     """
-    core_hw = (cv2.blur(moving_hw, CORE_WINDOW_PX) > CORE).astype(np.uint8)
-    grown_hw = _thick_regions(core_hw)
+    grown_hw = _cores(moving_hw, CORE)
     fringe_hw = (odd_hw > FRINGE).astype(np.uint8) | grown_hw
     for _ in range(GROWTH_PX if grown_hw.any() else 0):
         grown_hw = np.asarray(cv2.dilate(grown_hw, np.ones((3, 3), np.uint8)), np.uint8) & fringe_hw
@@ -115,6 +115,7 @@ class _Scene:
                 for name in pair:
                     self._partners.setdefault(name, []).append(pair)
         self._gray = lru_cache(REMEMBERED)(self._read_gray)
+        self._shows_motion = lru_cache(len(self.frames))(self._has_core)
 
     def rigidity(self, name: str) -> Rigidity:
         """What the flow from one frame says."""
@@ -140,6 +141,10 @@ class _Scene:
         """
         frame = self.frames[self._row_of_name[name]]
         own_hw3 = self._stored_rigidity(name)
+        partners = [_other(pair, name) for pair in self._partners.get(name, [])]
+        if not any(map(self._shows_motion, (name, *partners))):
+            nothing_hw = np.zeros(own_hw3.shape[:2], np.float32)
+            return nothing_hw, nothing_hw
         known_hw = own_hw3[..., 2].copy()
         sums_hw2 = own_hw3[..., :2] * known_hw[..., None]
         for pair in self._partners.get(name, []):
@@ -189,6 +194,11 @@ class _Scene:
         resized_hw = cv2.resize(np.asarray(gray_hw), size, interpolation=cv2.INTER_AREA)
         return np.asarray(resized_hw, np.float32)
 
+    def _has_core(self, name: str) -> bool:
+        """Whether something may move in a frame; sharing evidence makes it weaker, not stronger."""
+        moving_hw = np.ascontiguousarray(self._stored_rigidity(name)[..., 0])
+        return bool(_cores(moving_hw, FAINT_CORE).any())
+
     def _stored_rigidity(self, name: str) -> NDArray[np.float32]:
         """(h, w, 3): moving, odd, known."""
         return _read_png(self._out.path(_rigidity_item(name))).astype(np.float32) / np.float32(255)
@@ -224,6 +234,11 @@ def _undistorting_map(source: Camera, camera: Camera) -> NDArray[np.float32]:
 def _pixels(camera: Camera) -> NDArray[np.float64]:
     x_hw, y_hw = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     return np.column_stack([x_hw.ravel(), y_hw.ravel()]).astype(np.float64)
+
+
+def _cores(moving_hw: FloatMap, threshold: float) -> NDArray[np.uint8]:
+    """Thick regions of evidence."""
+    return _thick_regions((cv2.blur(moving_hw, CORE_WINDOW_PX) > threshold).astype(np.uint8))
 
 
 def _large_regions(mask_hw: NDArray[np.uint8]) -> NDArray[np.uint8]:

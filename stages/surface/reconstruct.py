@@ -35,7 +35,7 @@ NOISE_DEVIATIONS = 3.0
 LOW_CONFIDENCE = 0.5
 COARSENED = 3.0
 # Masks are stored coarsely and stretched to the picture.
-MASK_SIZE_PX = 320
+MASK_SIZE_PX = 256
 
 Tracker = Callable[[Iterable[PosedFrame], str, int], Iterable[PosedFrame]]
 
