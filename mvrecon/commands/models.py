@@ -1,4 +1,4 @@
-"""`mvrecon models`: the model zoo, and fetching its public checkpoints."""
+"""`mvrecon models`, `export-model`: the model zoo, its checkpoints, networks for elsewhere."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ def add_commands(commands: Commands) -> None:
     get = actions.add_parser("get", help="fetch the public checkpoint of a model")
     get.add_argument("name", metavar="NAME")
     get.set_defaults(command=_get)
+
+    export = commands.group("export-model", "write a network for another runtime")
+    flow = export.add("flow", _export_flow, "a flow network, one way, for images of one size")
+    flow.add_argument("--format", choices=["onnx"], default="onnx")
+    flow.add_argument("--model", default="mvflow", help="see mvrecon models (default: mvflow)")
+    flow.add_argument("--weights", type=Path, help="checkpoint, instead of the one that is there")
+    flow.add_argument("--updates", type=int, default=12, help="recurrent updates of RAFT")
+    flow.add_argument("--size", default="640x480", metavar="WIDTHxHEIGHT", help="[px]")
+    flow.add_argument("-o", "--output", type=Path, metavar="FILE", help="(default: MODEL.onnx)")
 
 
 def _list(_: argparse.Namespace) -> int:
@@ -86,3 +95,25 @@ def _get(options: argparse.Namespace) -> int:
     extent = "" if len(known) == len(hash_file(path)) else f" (published: its start, {known})"
     print(f"sha256 {hash_file(path)}{extent}")
     return 0
+
+
+def _export_flow(options: argparse.Namespace) -> int:
+    from mvrecon.config import build_configs
+    from stages.flow.config import FlowConfig
+    from stages.flow.export import export_flow_onnx
+
+    width, height = _size(options.size)
+    given = {"model": options.model, "weights": options.weights, "updates": options.updates}
+    config = build_configs({"flow": FlowConfig}, [{"flow": given}])["flow"]
+    assert isinstance(config, FlowConfig)
+    path = options.output or Path(f"{config.model}.onnx")
+    graph = export_flow_onnx(config, height, width, path)
+    print(f"{path}: {', '.join(graph.input_names)} → flow, {width}×{height}")
+    return 0
+
+
+def _size(text: str) -> tuple[int, int]:
+    numbers = text.split("x")
+    if len(numbers) != 2 or not all(number.isdigit() and int(number) for number in numbers):
+        raise UsageError(f"{text!r} is no image size", "Give width and height: --size 640x480")
+    return int(numbers[0]), int(numbers[1])

@@ -1,0 +1,86 @@
+"""Structured pruning of RAFT's encoders, with a short training on what the whole ones say."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from stages.flow.raft_encoder import Encoder
+from stages.flow.raft_network import Raft
+
+KEPT_SHARE = 0.75
+# Bottlenecks have a quarter of the channels; processors like multiples of 8.
+MULTIPLE = 8
+STEPS = 240
+BATCH = 4
+CROP_PX = 160
+LEARNING_RATE = 1e-3
+
+
+def pruned_raft(network: Raft, images_b3hw: Tensor) -> Raft:
+    """A network with fewer channels in both encoders; the update is shared with the original.
+
+    The channels of each level with the largest weights stay; then the encoders learn to give
+    what the whole ones give on crops of these images (in 0…1).
+    """
+    settings = network.settings
+    widths = tuple(round(KEPT_SHARE * width / MULTIPLE) * MULTIPLE for width in settings.widths)
+    small = Raft(replace(settings, widths=widths)).eval()  # type: ignore[arg-type]
+    small.update_block.load_state_dict(network.update_block.state_dict())
+    for theirs, ours in ((network.fnet, small.fnet), (network.cnet, small.cnet)):
+        _copy_strongest(theirs, ours)
+        _teach(theirs, ours, images_b3hw)
+    return small
+
+
+def _copy_strongest(whole: Encoder, small: Encoder) -> None:
+    """Start from the weights of the channels whose filters have the largest sum."""
+    kept: dict[int, Tensor] = {}
+    target = small.state_dict()
+    for name, value in whole.state_dict().items():
+        chosen = value
+        for axis, size in enumerate(target[name].shape):
+            whole_size = value.shape[axis]
+            if size != whole_size and axis < 2:
+                # Channels of one width run through a whole level, so one choice serves it.
+                if whole_size not in kept:
+                    strength = value.abs().transpose(0, axis).flatten(1).sum(1)
+                    kept[whole_size] = strength.topk(size).indices.sort().values
+                chosen = chosen.index_select(axis, kept[whole_size])
+        target[name] = chosen
+    small.load_state_dict(target)
+
+
+def _teach(whole: Encoder, small: Encoder, images_b3hw: Tensor) -> None:
+    """Least squares on the whole encoder's output, each channel weighted by its spread."""
+    generator = torch.Generator().manual_seed(1)
+    optimizer = torch.optim.Adam(small.parameters(), lr=LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+    teacher = copy.deepcopy(whole).eval()
+    small.train()
+    for _ in range(STEPS):
+        crops = 2.0 * _crops(images_b3hw, generator) - 1.0
+        with torch.no_grad():
+            wanted = teacher(crops)
+        error = (small(crops) - wanted) / (wanted.std((0, 2, 3), keepdim=True) + 1e-3)
+        optimizer.zero_grad()
+        torch.autograd.backward(error.square().mean())
+        optimizer.step()
+        schedule.step()
+    small.eval()
+
+
+def _crops(images_b3hw: Tensor, generator: torch.Generator) -> Tensor:
+    height, width = images_b3hw.shape[2:]
+
+    def crop() -> Tensor:
+        one = int(torch.randint(len(images_b3hw), (), generator=generator))
+        y = int(torch.randint(height - CROP_PX, (), generator=generator))
+        x = int(torch.randint(width - CROP_PX, (), generator=generator))
+        return images_b3hw[one, :, y : y + CROP_PX, x : x + CROP_PX]
+
+    crops = torch.stack([crop() for _ in range(BATCH)])
+    return crops.contiguous(memory_format=torch.channels_last)
