@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from mvrecon import __version__
@@ -42,6 +43,7 @@ class Page:
         rows: all figures.
         pairs: part of a data set → model → results, for the error pictures.
         comparison: with an earlier run, if asked for.
+        settings: variant → all that decides its result.
         reports: of the pipeline's runs, relative to the page.
     """
 
@@ -50,6 +52,7 @@ class Page:
     rows: Sequence[Row]
     pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]
     comparison: Comparison | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
     reports: Sequence[str] = ()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from mvrecon import __version__
 from mvrecon.bench.figures import FIGURES, TITLES, Figure
+from mvrecon.engine.measure import versions
 from mvrecon.errors import InputError
 
 ID_COLUMNS = ("benchmark", "data_set", "variant", "count")
@@ -43,13 +44,26 @@ class Row:
         return (self.benchmark, self.data_set, self.variant)
 
 
-def write_json(rows: Sequence[Row], command: str, path: Path) -> None:
-    """Write what `read_json` reads."""
+def write_json(rows: Sequence[Row], command: str, settings: Mapping[str, Any], path: Path) -> None:
+    """Write what `read_json` reads.
+
+    Args:
+        rows: the figures.
+        command: that made them.
+        settings: variant → all that decides its result, to know later what was measured.
+        path: of the file.
+    """
     plain = []
     for row in rows:
         finite = {name: value for name, value in row.figures.items() if math.isfinite(value)}
         plain.append(asdict(row) | {"figures": finite})
-    data = {"mvrecon": __version__, "command": command, "rows": plain}
+    data = {
+        "mvrecon": __version__,
+        "command": command,
+        "versions": versions(),
+        "variants": settings,
+        "rows": plain,
+    }
     path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -6,9 +6,10 @@ import argparse
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mvrecon.commands.bench_flow import (
     KITTI_YEARS,
@@ -23,6 +24,7 @@ from mvrecon.errors import UsageError
 from mvrecon.options import Commands, Parser, add_stage_options
 
 if TYPE_CHECKING:
+    from mvrecon.bench.flow import FlowVariant
     from mvrecon.bench.page import Page
 
 FLOW_TITLES = {
@@ -128,15 +130,16 @@ def _bench_flow(options: argparse.Namespace) -> Page:
         submit(options, variants)
     rows, pairs = measure_flow(options, variants)
     title = "Optical flow" if options.bench == "flow" else FLOW_TITLES[options.bench]
-    return Page(title, _command(options), rows, pairs)
+    return Page(title, _command(options), rows, pairs, settings=_settings(variants))
 
 
 def _bench_all(options: argparse.Namespace) -> Page:
     """Flow and pipeline; one of them may have nothing to be measured on."""
     from mvrecon.bench.page import Page
 
-    page = Page("Flow and pipeline", _command(options), [], {})
     variants = flow_variants(options)
+    settings = _settings(variants)
+    page = Page("Flow and pipeline", _command(options), [], {}, settings=settings)
     nothing: list[NothingChosenError] = []
     try:
         rows, pairs = measure_flow(options, variants)
@@ -152,6 +155,10 @@ def _bench_all(options: argparse.Namespace) -> Page:
     return page
 
 
+def _settings(variants: Sequence[FlowVariant]) -> dict[str, Any]:
+    return {variant.label: variant.key for variant in variants}
+
+
 def _write(options: argparse.Namespace, page: Page) -> None:
     from mvrecon.bench.page import write_page
     from mvrecon.bench.rows import markdown, write_csv, write_json
@@ -159,7 +166,7 @@ def _write(options: argparse.Namespace, page: Page) -> None:
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
     write_csv(page.rows, output / "bench.csv")
-    write_json(page.rows, page.command, output / "bench.json")
+    write_json(page.rows, page.command, page.settings, output / "bench.json")
     write_page(page, output / "bench.html")
     if options.markdown:
         text = f"# {page.title}\n\n{markdown(page.rows, page.command)}"

@@ -24,7 +24,7 @@ ROWS = [
 
 def test_json_is_read_back(tmp_path):
     rows = [*ROWS, row("nan", **{EPE: float("nan")})]
-    write_json(rows, "mvrecon bench flow", tmp_path / "a.json")
+    write_json(rows, "mvrecon bench flow", {"dis": {"stage": 1}}, tmp_path / "a.json")
     assert "NaN" not in (tmp_path / "a.json").read_text()
     assert read_json(tmp_path / "a.json") == [*ROWS, row("nan")]
 
@@ -80,7 +80,9 @@ def test_comparison_with_itself_and_with_zero():
 def test_page_marks_the_best_and_needs_no_network():
     comparison = compare([row("dis", **{EPE: 1.0})], ROWS)
     reports = ["runs/a b/own/report.html"]
-    html = page_html(Page("Flow & more", "mvrecon bench flow", ROWS, {}, comparison, reports))
+    html = page_html(
+        Page("Flow & more", "mvrecon bench flow", ROWS, {}, comparison, reports=reports)
+    )
     assert '<a href="runs/a%20b/own/report.html">runs/a b/own</a>' in html
     assert "Flow &amp; more" in html and "could not be &lt;read&gt;" in html
     assert "<td class='number best'>1.00</td>" in html
