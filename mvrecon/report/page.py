@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mvrecon.report.contents import ReportInput
 from mvrecon.report.image_sections import depth_section, flow_section, frames_section
+from mvrecon.report.moving_section import moving_section
 from mvrecon.report.scene_sections import camera_section, model_section
 from mvrecon.report.table_sections import (
     configuration_section,
@@ -26,6 +27,7 @@ SECTIONS: tuple[Callable[[ReportInput], str], ...] = (
     camera_section,
     frames_section,
     flow_section,
+    moving_section,
     depth_section,
     stages_section,
     configuration_section,
