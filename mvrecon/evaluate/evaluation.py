@@ -41,12 +41,14 @@ class DepthEvaluation:
         trajectory_scale: depths scaled by the alignment of the trajectory.
         median_scale: each depth map scaled by the median of truth / estimate instead.
         abs_rel_by_coverage: share of the most confident pixels → their AbsRel, trajectory scale.
+        flicker: mean over neighbours in the run's order of `temporal_flicker`, trajectory scale.
     """
 
     images: int
     trajectory_scale: DepthErrors
     median_scale: DepthErrors
     abs_rel_by_coverage: Mapping[float, float]
+    flicker: float
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class Evaluation:
                 f"depth, abs_rel of the surest pixels ({where})",
                 {f"best {s:.0%}": v for s, v in self.depth.abs_rel_by_coverage.items()},
             )
+            yield "depth, change of static points between views", {"flicker": self.depth.flicker}
         if self.surface:
             yield (
                 f"surface (scene diameter {self.surface.diameter:.4g}, "

@@ -33,11 +33,14 @@ from mvrecon.geometry.alignment import Similarity
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.raycasting import TriangleScene, pixel_rays
 from mvrecon.metrics.depth import (
+    JudgedDepth,
     abs_rel_by_confidence,
     depth_errors,
+    finite_mean,
     mean_curve,
     mean_over_images,
     median_scale,
+    temporal_flicker,
 )
 from mvrecon.metrics.image import image_errors, mean_image_errors
 from mvrecon.metrics.surface import sample_surface, surface_errors
@@ -138,7 +141,8 @@ def _evaluate_depth(
 ) -> DepthEvaluation | None:
     """Compare along the same directions from the true camera centre, at the map's size."""
     truth_of = _TrueDepth(posed_set)
-    by_trajectory, by_median, curves = [], [], []
+    by_trajectory, by_median, curves, flicker = [], [], [], []
+    before: JudgedDepth | None = None
     for frame in frames:
         path = run_dir / "depth" / f"{frame.name}.npz"
         if not path.is_file() or not truth_of.knows(frame):
@@ -150,6 +154,10 @@ def _evaluate_depth(
         factor = np.float32(median_scale(estimate.depth_hw, truth_hw))
         by_median.append(depth_errors(np.nan_to_num(estimate.depth_hw * factor), truth_hw))
         curves.append(abs_rel_by_confidence(scaled_hw, estimate.confidence_hw, truth_hw))
+        judged = JudgedDepth(scaled_hw, truth_hw, estimate.k_33, frame.truth.world_from_cam)
+        if before is not None:
+            flicker.append(temporal_flicker(before, judged))
+        before = judged
     if not by_trajectory:
         return None
     return DepthEvaluation(
@@ -157,6 +165,7 @@ def _evaluate_depth(
         trajectory_scale=mean_over_images(by_trajectory),
         median_scale=mean_over_images(by_median),
         abs_rel_by_coverage=mean_curve(curves),
+        flicker=finite_mean(np.array(flicker)),
     )
 
 

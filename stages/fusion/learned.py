@@ -14,6 +14,7 @@ import torch
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.errors import UsageError
 from mvrecon.training import save_atomically
+from stages.flow.precision import UsedPrecision, autocast
 from stages.fusion.config import FUSION_WEIGHTS
 from stages.fusion.network import FusionNetwork, FusionNetworkSettings
 from stages.fusion.step import FusionView, Memory, results, run_network
@@ -45,18 +46,25 @@ def export_network(network: FusionNetwork, path: Path) -> None:
     save_atomically({"network": asdict(network.settings), "weights": weights}, path)
 
 
-def fuse_view(network: FusionNetwork, view: FusionView, memory: Memory | None) -> Memory:
+def fuse_view(
+    network: FusionNetwork,
+    view: FusionView,
+    memory: Memory | None,
+    precision: UsedPrecision = "fp32",
+) -> Memory:
     """One step, without gradients."""
-    with torch.inference_mode(), _precision():
+    with torch.inference_mode(), autocast(precision):
         output = run_network(network, [view], [memory])
         return Memory(results([view], output)[0], output.state_bchw[0].contiguous())
 
 
-def fuse_in_turn(network: FusionNetwork, views: Iterable[FusionView]) -> Iterator[DepthMap]:
+def fuse_in_turn(
+    network: FusionNetwork, views: Iterable[FusionView], precision: UsedPrecision = "fp32"
+) -> Iterator[DepthMap]:
     """A pass over views in the order given, each remembering the one before."""
     memory: Memory | None = None
     for view in views:
-        memory = fuse_view(network, view, memory)
+        memory = fuse_view(network, view, memory, precision)
         yield memory.result
 
 
@@ -88,9 +96,3 @@ def merge(first: DepthMap, second: DepthMap) -> DepthMap:
 def _inverse(depth: DepthMap) -> Any:
     has_hw = depth.depth_hw > 0
     return np.where(has_hw, 1.0 / np.where(has_hw, depth.depth_hw, 1.0), 0.0).astype(np.float32)
-
-
-def _precision() -> torch.autocast:
-    """Convolutions in 16 bits where the processor has matrix units for them."""
-    capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
-    return torch.autocast("cpu", torch.bfloat16, enabled=bool(capabilities.get("amx_bf16")))

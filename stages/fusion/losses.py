@@ -10,6 +10,8 @@ from torch import Tensor
 
 from stages.fusion.network import QUARTER, FusionOutput, log_likelihood
 
+RELATIVE_WEIGHT = 1.0
+LARGEST_RELATIVE = 2.0
 COARSE_WEIGHT = 0.4
 GRADIENT_WEIGHT = 0.5
 NORMAL_WEIGHT = 0.05
@@ -52,6 +54,7 @@ def single_loss(output: FusionOutput, truth: Truth) -> tuple[Tensor, Tensor]:
     likelihood = log_likelihood(output.mixture_b2hw, error.detach())
     loss = (
         mean_where(_robust(error), known)
+        + RELATIVE_WEIGHT * mean_where(_relative(error), known)
         + COARSE_WEIGHT * mean_where(_robust(coarse_error), known[sampled])
         + GRADIENT_WEIGHT * _gradient_loss(error, known)
         + NORMAL_WEIGHT * _normal_loss(output.log_inverse_bhw, truth)
@@ -78,6 +81,11 @@ def mean_where(values: Tensor, chosen: Tensor) -> Tensor:
 def _robust(error: Tensor) -> Tensor:
     """Generalised Charbonnier: what is hopelessly wrong pulls less than what is nearly right."""
     return (error.square() + SOFTENING**2).pow(POWER / 2) - float(SOFTENING**POWER)
+
+
+def _relative(error: Tensor) -> Tensor:
+    """|depth / truth − 1|, bounded: what is far too far counts more than what is too near."""
+    return torch.expm1(-error).abs().clamp(max=LARGEST_RELATIVE)
 
 
 def _gradient_loss(error: Tensor, known: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ def fuse_by_network(context: StageContext[FusionConfig], scene: Scene) -> None:
         fusion.find_cues(rows)
         fusion.fuse_photos()
     elif context.config.model == "forward":
-        digests = digests_along(scene, rows, f"{VERSION} {hash_file(weights)}")
+        digests = digests_along(scene, rows, fusion.precision + hash_file(weights) + str(VERSION))
         take_over(context, [fusion.stored_items(row, "forward") for row in rows], digests)
         start, _ = fusion.resume(rows, "forward", last=True)
         fusion.find_cues(rows[start:])
@@ -61,6 +61,7 @@ class RecurrentFusion:
         self.context = context
         self.scene = scene
         self.network = network
+        self.precision = context.config.used_precision
 
     def cues_item(self, row: int) -> str:
         """Where the cues of a view lie until the stage is done."""
@@ -93,7 +94,7 @@ class RecurrentFusion:
         for place, row in enumerate(self.context.track(rows[start:], f"view {way}"), start):
             view = self._view(row)
             if view is not None:
-                memory = fuse_view(self.network, view, memory)
+                memory = fuse_view(self.network, view, memory, self.precision)
             result = self.scene.depth(row) if view is None or memory is None else memory.result
             self._store(row, result, way, last)
             if (place + 1) % CHECKPOINT_EVERY == 0 and memory is not None:
@@ -143,7 +144,7 @@ class RecurrentFusion:
         def alone(item: str) -> None:
             view = self._view(alone_of[item])
             if view is not None:
-                out.write(item, fuse_view(self.network, view, None).save)
+                out.write(item, fuse_view(self.network, view, None, self.precision).save)
 
         def together(item: str) -> None:
             row = final_of[item]
@@ -151,7 +152,10 @@ class RecurrentFusion:
             if view is not None:
                 near = [item_of[other] for other in self.scene.neighbors(row)]
                 memories = [Memory.load(out.path(one)) for one in near if out.has(one)][:partners]
-                fused = [fuse_view(self.network, view, memory).result for memory in memories]
+                fused = [
+                    fuse_view(self.network, view, memory, self.precision).result
+                    for memory in memories
+                ]
                 if not fused:
                     fused = [Memory.load(out.path(item_of[row])).result]
                 result = merge(fused[0], fused[1]) if len(fused) > 1 else fused[0]

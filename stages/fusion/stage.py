@@ -18,7 +18,7 @@ def run(context: StageContext[FusionConfig]) -> Summary:
 
 def shipped_files(config: FusionConfig) -> Mapping[str, Path]:
     """The shipped weights, where they are used: another content makes another key."""
-    if config.model in ("forward", "both") and config.weights is None:
+    if config.learned and config.weights is None:
         return {"fusion": FUSION_WEIGHTS}
     return {}
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.metrics.depth import JudgedDepth, depth_errors, finite_mean, temporal_flicker
+from stages.flow.precision import used_precision
 from stages.fusion.learned import fuse_in_turn, merge
 from stages.fusion.network import FusionNetwork
 from stages.fusion.step import prepare
@@ -40,11 +41,12 @@ class Validation:
     def __call__(self, network: FusionNetwork) -> dict[str, float]:
         """Mean AbsRel and flicker over maps: of the input, the consensus and the network."""
         network = network.cpu().eval()
+        precision = used_precision("auto", ("fp32", "bf16"))
         forward, both = [], []
         for views in self.views:
             known = [view for view in views if view is not None]
-            ahead = list(fuse_in_turn(network, known))
-            back = list(fuse_in_turn(network, known[::-1]))[::-1]
+            ahead = list(fuse_in_turn(network, known, precision))
+            back = list(fuse_in_turn(network, known[::-1], precision))[::-1]
             forward.append(ahead)
             both.append([merge(*maps) for maps in zip(ahead, back, strict=True)])
         self._draw(forward[0], both[0])

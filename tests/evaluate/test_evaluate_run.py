@@ -27,6 +27,7 @@ def test_a_perfect_run_has_no_errors(perfect, truth):
     assert evaluation.depth.trajectory_scale.abs_rel < 1e-4
     assert evaluation.depth.trajectory_scale.coverage > 0.999
     assert evaluation.depth.abs_rel_by_coverage[0.5] < 1e-4
+    assert evaluation.depth.flicker < 1e-4
     assert evaluation.surface.errors.f_score == pytest.approx(1)
     assert evaluation.surface.errors.chamfer < 1e-5
     # The mesh is grey 125 and the key frames are grey 100.
@@ -40,6 +41,7 @@ def test_depth_errors_are_found_and_told_from_a_wrong_scale(truth, tmp_path):
     depth = evaluate_run(run, truth.with_mesh).depth
     assert depth.trajectory_scale.abs_rel == pytest.approx(0.1, rel=1e-3)
     assert depth.median_scale.abs_rel < 1e-4
+    assert depth.flicker < 1e-3  # wrong everywhere by the same factor
 
 
 def test_surface_errors_have_the_size_of_the_shift(truth, tmp_path):

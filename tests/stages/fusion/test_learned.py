@@ -12,6 +12,7 @@ from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.errors import UsageError
 from stages.depth.config import DepthConfig
 from stages.fusion import recurrent
+from stages.fusion.config import FusionConfig
 from stages.fusion.learned import export_network, fuse_view, load_network, merge
 from stages.fusion.network import FusionNetwork, log_likelihood, probability_within, smoothed
 from stages.fusion.scene import Scene
@@ -69,11 +70,11 @@ def test_it_goes_on_from_the_newest_memory(
     assert len(whole.names("memory/forward/")) == FRAMES // 2
     steps = []
 
-    def count_and_fail(network, view, memory):
+    def count_and_fail(network, view, memory, precision):
         steps.append(1)
         if len(steps) == 4:
             raise KeyboardInterrupt
-        return fuse_view(network, view, memory)
+        return fuse_view(network, view, memory, precision)
 
     monkeypatch.setattr(recurrent, "fuse_view", count_and_fail)
     with pytest.raises(KeyboardInterrupt):
@@ -94,9 +95,9 @@ def test_a_longer_sequence_takes_over_its_prefix(
     fuse(tmp_path / "grown", weights, model="forward", frames=5)
     steps = []
 
-    def count(network, view, memory):
+    def count(network, view, memory, precision):
         steps.append(1)
-        return fuse_view(network, view, memory)
+        return fuse_view(network, view, memory, precision)
 
     monkeypatch.setattr(recurrent, "fuse_view", count)
     grown = fuse(tmp_path / "grown", weights, model="forward", frames=7)
@@ -217,6 +218,15 @@ def test_smoothing_fills_from_what_is_trusted() -> None:
     filled = smoothed(values, weights)
     assert float(filled[..., 30].max()) < 1.2
     assert float((filled[..., 2] - 1).abs().max()) < 0.05
+
+
+def test_another_number_format_is_another_result() -> None:
+    options = [
+        FusionConfig(model="both", precision=precision).key_options()
+        for precision in ("fp32", "bf16")
+    ]
+    assert options[0] != options[1]
+    assert "precision" not in FusionConfig(model="geometric").key_options()
 
 
 def test_unusable_weights_are_a_users_error(tmp_path: Path) -> None:
