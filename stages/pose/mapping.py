@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from mvrecon.engine.channel import report_progress
 from stages.pose.database import create_database
+from stages.pose.focal_guard import MAX_COST_RATIO, assume_focals, prior_focals, strays
 from stages.pose.problem import MappingProblem
 
 if TYPE_CHECKING:
@@ -116,15 +117,16 @@ def map_database(
     pycolmap.set_random_seed(SEED)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+    verified_path = database_path
     if options.calibrate:
         database_path = _calibrated(database_path)
     if options.mapper == "global":
         models = pycolmap.global_mapping(database_path, folder, folder, _global_options(options))
     else:
         models = _map_incrementally(database_path, folder, options, start)
-    for model in models.values():
-        _adjust_robustly(model, options)
-    return _write_sorted(models.values(), folder)
+    priors = prior_focals(verified_path)
+    adjusted = [_adjust(model, priors, options) for model in models.values()]
+    return _write_sorted(adjusted, folder)
 
 
 def _map_incrementally(
@@ -150,11 +152,26 @@ def _map_incrementally(
     )
 
 
-def _adjust_robustly(model: pycolmap.Reconstruction, options: MappingOptions) -> None:
-    """Adjust all at once with a heavy-tailed loss, as errors of flow tracks have heavy tails.
+def _adjust(
+    model: pycolmap.Reconstruction, priors: Mapping[int, float], options: MappingOptions
+) -> pycolmap.Reconstruction:
+    """Adjust all at once; a focal length far from its prior must have a reason."""
+    cost = _adjust_robustly(model, options)
+    if not options.refine_focal or not strays(model, priors):
+        return model
+    assumed = assume_focals(model, priors)
+    assumed_cost = _adjust_robustly(assumed, replace(options, refine_focal=False))
+    return assumed if assumed_cost <= MAX_COST_RATIO * cost else model
+
+
+def _adjust_robustly(model: pycolmap.Reconstruction, options: MappingOptions) -> float:
+    """Adjust with a heavy-tailed loss, as errors of flow tracks have heavy tails.
 
     The mappers' own loss is quadratic; with it, the few tracks that are pixels off decide
     the focal length.
+
+    Returns:
+        The robust cost that is left.
     """
     import pycolmap
 
@@ -172,7 +189,9 @@ def _adjust_robustly(model: pycolmap.Reconstruction, options: MappingOptions) ->
         if model.exists_camera(camera + 1):
             scope.set_constant_cam_intrinsics(camera + 1)
     scope.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
-    pycolmap.create_default_bundle_adjuster(adjustment, scope, model).solve()
+    summary = pycolmap.create_default_bundle_adjuster(adjustment, scope, model).solve()
+    assert isinstance(summary, pycolmap.CeresBundleAdjustmentSummary)
+    return float(summary.ceres_summary.final_cost)
 
 
 def _calibrated(database_path: Path) -> Path:

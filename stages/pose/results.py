@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -205,6 +206,16 @@ def _write_model(out: StageOutput, folder: str, model: ColmapModel) -> None:
         out.write(f"{folder}/{name}", lambda path, name=name: shutil.copyfile(scratch / name, path))  # type: ignore[misc]
 
 
+def _is_assumed(table: FrameTable, model: ColmapModel) -> bool:
+    """Whether the first image's focal length is still what it was before mapping."""
+    image = model.images[0]
+    names = {frame.name: frame for frame in table.key_frames}
+    prior = table.cameras[names[Path(image.name).stem].camera]
+    assumed_px = 0.5 * (prior.camera.fx + prior.camera.fy)
+    found_px = model.cameras[image.camera_id].fx
+    return prior.source == "default" and math.isclose(found_px, assumed_px, rel_tol=1e-9)
+
+
 def _numbers(
     table: FrameTable, solution: Solution, model: ColmapModel, world: World
 ) -> dict[str, Any]:
@@ -239,7 +250,7 @@ def _numbers(
             f"The scene fell into {len(solution.models)} models; the largest was taken,"
             f" the others ({sizes} frames) are kept in colmap_others"
         )
-    if solution.settings == "fixed focal length":
+    if _is_assumed(table, model):
         warnings.append(
             "The focal length could not be found from these frames and was assumed;"
             " give it with --camera for true proportions"

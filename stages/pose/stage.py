@@ -15,7 +15,7 @@ def run(context: StageContext[PoseConfig]) -> Summary:
 
 STAGE = Stage(
     name="pose",
-    version=3,
+    version=4,
     config=PoseConfig,
     needs=("frames", "flow"),
     run=run,
