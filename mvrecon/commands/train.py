@@ -17,7 +17,27 @@ def add_commands(commands: Commands) -> None:
     flow.add_argument("--textures", type=Path, help="folder of images for synthetic scenes")
     flow.add_argument("--clip", type=Path, help="adapt to this video or folder, unsupervised")
     flow.add_argument("--start", type=Path, help="weights to start from")
+    flow.add_argument(
+        "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), help="of the pairs [px]"
+    )
+    flow.add_argument("--batch", type=int, help="pairs a step")
+    flow.add_argument("--steps", type=int, help="at which the learning rate has fallen to zero")
     flow.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    depth = train.add("depth", _train_depth, "depth of one view from many, on rendered clips")
+    depth.add_argument("folder", type=Path, metavar="DIR", help="checkpoints, curves and weights")
+    depth.add_argument("--minutes", type=float, default=60.0, help="stop after this time")
+    depth.add_argument("--clips", type=Path, help="folder of posed clips; DIR/clips by default")
+    depth.add_argument(
+        "--count", type=int, default=300, help="clips: those that are missing are rendered first"
+    )
+    depth.add_argument("--textures", type=Path, help="folder of images for the scenes")
+    depth.add_argument("--meshes", type=Path, help="folder of OBJ, OFF, PLY or GLB for the scenes")
+    depth.add_argument("--start", type=Path, help="weights to start from")
+    depth.add_argument(
+        "--without", metavar="KIND", help="kind of scene to validate on instead of training on it"
+    )
+    depth.add_argument("--steps", type=int, help="at which the learning rate has fallen to zero")
+    depth.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     fusion = train.add("fusion", _train_fusion, "depth fusion along sequences, on posed clips")
     fusion.add_argument("folder", type=Path, metavar="DIR", help="checkpoints, curves and weights")
     fusion.add_argument("--clips", type=Path, required=True, help="folder of posed clips")
@@ -37,6 +57,31 @@ def _train_flow(options: argparse.Namespace) -> int:
             clip=options.clip,
             start=options.start,
             device=options.device,
+            size_hw=None if options.size is None else tuple(options.size),
+            batch=options.batch,
+            steps=options.steps,
+        )
+    ):
+        print("  ".join(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)
+    print(options.folder / WEIGHTS)
+    return 0
+
+
+def _train_depth(options: argparse.Namespace) -> int:
+    from stages.depth.train_command import WEIGHTS, TrainDepthOptions, train_depth
+
+    for figures in train_depth(
+        TrainDepthOptions(
+            folder=options.folder,
+            minutes=options.minutes,
+            clips=options.clips,
+            count=options.count,
+            textures=options.textures,
+            meshes=options.meshes,
+            start=options.start,
+            without=options.without,
+            device=options.device,
+            steps=options.steps,
         )
     ):
         print("  ".join(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)

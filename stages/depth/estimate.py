@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.artifacts.depth_summary import summarize_depths
@@ -27,8 +29,18 @@ from mvrecon.geometry.view_selection import choose_neighbors
 from stages.depth.config import DepthConfig
 from stages.depth.flow_prior import DepthPrior, FlowMatch, match_by_flow, triangulate
 from stages.depth.hypotheses import depths_of_points, inverse_depth_range
-from stages.depth.sweep import sweep_depth
-from stages.depth.views import PixelTransfer, View, sweep_camera
+from stages.depth.sweep import SweptDepth, sweep_depth
+from stages.depth.views import (
+    MATCHED_VIEWS,
+    FloatMap,
+    PixelTransfer,
+    View,
+    network_camera,
+    sweep_camera,
+)
+
+if TYPE_CHECKING:
+    from stages.depth.learned import LearnedDepth
 
 REMEMBERED_IMAGES = 12
 REMEMBERED_FLOWS = 8
@@ -68,6 +80,8 @@ class Scene:
         self._flow = inputs["flow"]
         self._pairs = load_pairs(self._flow.path(PAIRS_ITEM)) if config.use_flow else []
         self._images = inputs["pose"]
+        self._learned = _learned_depth(config) if config.model == "learned" else None
+        self._rgb = lru_cache(REMEMBERED_IMAGES)(self._read_rgb)
         self._view = lru_cache(REMEMBERED_IMAGES)(self._read_view)
         self._flow_pair = lru_cache(REMEMBERED_FLOWS)(self._read_flow_pair)
 
@@ -82,16 +96,21 @@ class Scene:
         if not neighbors or bounds is None:
             nothing_hw = np.zeros((camera.height, camera.width), np.float32)
             return DepthMap(nothing_hw, nothing_hw, camera.k_33, frame.world_from_cam)
-        swept = sweep_depth(
-            self._view(row),
-            [self._view(neighbor) for neighbor in neighbors],
-            bounds,
-            self._prior(row, bounds),
-            self.config.max_hypotheses,
-        )
-        return DepthMap(
-            1.0 / swept.inverse_depth_hw, swept.confidence_hw, camera.k_33, frame.world_from_cam
-        )
+        measured = self._measured([row, *neighbors], bounds)
+        if measured.inverse_depth_hw.shape != (camera.height, camera.width):
+            measured = measured.resized(self._view(row).gray_hw, self._read_gray(row, camera))
+        inverse_hw = np.maximum(measured.inverse_depth_hw, 0.5 * bounds[0])
+        depth_hw = (1.0 / inverse_hw).astype(np.float32)
+        return DepthMap(depth_hw, measured.confidence_hw, camera.k_33, frame.world_from_cam)
+
+    def _measured(self, rows: list[int], bounds: tuple[float, float]) -> SweptDepth:
+        """Depth of the first of the frames from the others, at the size it is measured in."""
+        prior = self._prior(rows[0], bounds)
+        views = [self._view(row) for row in rows]
+        if self._learned is None:
+            return sweep_depth(views[0], views[1:], bounds, prior, self.config.max_hypotheses)
+        images = [self._rgb(row) for row in rows[: 1 + MATCHED_VIEWS]]
+        return self._learned.depth(views, images, bounds, prior)
 
     def _bounds(self, row: int, neighbors: list[int]) -> tuple[float, float] | None:
         """Range of inverse depth, from the points of all frames if those near see too few."""
@@ -108,20 +127,34 @@ class Scene:
             max(round(camera.width * scale), 2), max(round(camera.height * scale), 2)
         )
 
+    def _measured_camera(self, frame: PosedFrame) -> Camera:
+        """The camera at the size that depth is measured in."""
+        camera = self._working_camera(frame)
+        return camera if self._learned is None else network_camera(camera)
+
     def _read_view(self, row: int) -> View:
         frame = self.frames[row]
-        camera = self._working_camera(frame)
-        path = self._images.path(image_item(frame.name))
-        gray_hw = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-        if gray_hw is None:
+        camera = self._measured_camera(frame)
+        return View(self._read_gray(row, camera), camera, frame.cam_from_world)
+
+    def _read_gray(self, row: int, camera: Camera) -> FloatMap:
+        return self._read_image(row, camera, cv2.IMREAD_GRAYSCALE)
+
+    def _read_rgb(self, row: int) -> NDArray[np.uint8]:
+        camera = self._measured_camera(self.frames[row])
+        bgr_hw3 = np.round(self._read_image(row, camera, cv2.IMREAD_COLOR))
+        return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)
+
+    def _read_image(self, row: int, camera: Camera, flags: int) -> FloatMap:
+        path = self._images.path(image_item(self.frames[row].name))
+        pixels = cv2.imread(str(path), flags)
+        if pixels is None:
             raise InputError(f"cannot read undistorted image {path}", "Rerun the pose stage")
         size_wh = (camera.width, camera.height)
-        resized_hw = gray_hw.astype(np.float32)
-        if gray_hw.shape != size_wh[::-1]:
-            resized_hw = np.asarray(
-                cv2.resize(resized_hw, size_wh, interpolation=cv2.INTER_AREA), np.float32
-            )
-        return View(resized_hw, camera, frame.cam_from_world)
+        if pixels.shape[1::-1] == size_wh:
+            return pixels.astype(np.float32)
+        resized = cv2.resize(pixels.astype(np.float32), size_wh, interpolation=cv2.INTER_AREA)
+        return np.asarray(resized, np.float32)
 
     def _prior(self, row: int, bounds: tuple[float, float]) -> DepthPrior | None:
         """Depth from the flow between this frame and its partners."""
@@ -135,8 +168,8 @@ class Scene:
 
     def _match(self, row: int, other_row: int, pair: tuple[str, str]) -> FlowMatch:
         frame, other = self.frames[row], self.frames[other_row]
-        camera = sweep_camera(self._working_camera(frame))
-        other_camera = sweep_camera(self._working_camera(other))
+        camera = sweep_camera(self._measured_camera(frame))
+        other_camera = sweep_camera(self._measured_camera(other))
         flow = self._flow_pair(pair)
         if pair[0] != frame.name:
             flow = flow.reversed()
@@ -154,3 +187,10 @@ class Scene:
 
     def _read_flow_pair(self, pair: tuple[str, str]) -> FlowPair:
         return FlowPair.load(self._flow.path(pair_item(*pair)))
+
+
+def _learned_depth(config: DepthConfig) -> LearnedDepth:
+    from stages.depth.learned import LearnedDepth, load_depthnet
+
+    network = load_depthnet(config.weights)
+    return LearnedDepth(network, config.used_precision, config.max_hypotheses)

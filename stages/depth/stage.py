@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from mvrecon.engine.stage import Stage, StageContext, Summary
-from stages.depth.config import DepthConfig
+from stages.depth.config import DEPTHNET_WEIGHTS, DepthConfig
 
 
 def run(context: StageContext[DepthConfig]) -> Summary:
@@ -13,6 +16,17 @@ def run(context: StageContext[DepthConfig]) -> Summary:
     return estimate_depths(context)
 
 
+def weight_files(config: DepthConfig) -> Mapping[str, Path]:
+    """The shipped weights, if they are used."""
+    shipped = config.model == "learned" and config.weights is None
+    return {"depthnet": DEPTHNET_WEIGHTS} if shipped else {}
+
+
 STAGE = Stage(
-    name="depth", version=1, config=DepthConfig, needs=("frames", "flow", "pose"), run=run
+    name="depth",
+    version=1,
+    config=DepthConfig,
+    needs=("frames", "flow", "pose"),
+    run=run,
+    files=weight_files,
 )

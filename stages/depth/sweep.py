@@ -49,6 +49,15 @@ class SweptDepth:
     inverse_depth_hw: FloatMap
     confidence_hw: FloatMap
 
+    def resized(self, gray_hw: FloatMap, wanted_gray_hw: FloatMap) -> SweptDepth:
+        """The same at another size, given the image at both sizes."""
+        size_wh = wanted_gray_hw.shape[::-1]
+        confidence_hw = cv2.resize(self.confidence_hw, size_wh, interpolation=cv2.INTER_LINEAR)
+        return SweptDepth(
+            upsample_by_color(self.inverse_depth_hw, gray_hw, wanted_gray_hw),
+            np.clip(confidence_hw, 0.0, 1.0).astype(np.float32),
+        )
+
 
 def sweep_depth(
     view: View,

@@ -14,6 +14,11 @@ FloatMap = NDArray[np.float32]
 
 # The sweep's memory does not grow with the resolution of the result.
 MAX_SWEEP_SIZE_PX = 480
+# The network halves its images so many times; its start is at half its size.
+NETWORK_STRIDE = 32
+NETWORK_SIZE_PX = 2 * MAX_SWEEP_SIZE_PX
+# Neighbours that the network compares a view with.
+MATCHED_VIEWS = 4
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,16 @@ def sweep_camera(camera: Camera) -> Camera:
     for _ in range(pyramid_levels(camera)):
         camera = halved_camera(camera)
     return camera
+
+
+def network_camera(camera: Camera) -> Camera:
+    """The camera at a size that the depth network takes: multiples of 32, bounded."""
+    scale = min(NETWORK_SIZE_PX / max(camera.width, camera.height), 1.0)
+    width, height = (
+        max(round(scale * side / NETWORK_STRIDE), 1) * NETWORK_STRIDE
+        for side in (camera.width, camera.height)
+    )
+    return camera.scaled(width, height)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from mvrecon.synthetic.training.clips_io import PosedClip, clip_path, save_clip
 from mvrecon.synthetic.training.clips_paths import draw_path, estimated_poses, sparse_points
 from mvrecon.synthetic.training.clips_render import ClipRenderer, Lighting
 from mvrecon.synthetic.training.clips_scenes import draw_scene
-from mvrecon.synthetic.training.clips_things import Triangles
+from mvrecon.synthetic.training.clips_solids import Triangles
 
 FRAMES = 8
 # Multiples of 32, of about 240 × 320 pixels.
@@ -66,7 +66,12 @@ def make_clip(
         typical = float(np.median(depth_thw[depth_thw > 0]))
         estimated_t44 = estimated_poses(poses_t44, focal, typical, rng)
         points_n3, seen_nt = sparse_points(
-            images_thw3, depth_thw, camera, poses_t44, estimated_t44, rng
+            images_thw3,
+            depth_thw,
+            camera=camera,
+            true_t44=poses_t44,
+            estimated_t44=estimated_t44,
+            rng=rng,
         )
         if len(points_n3) < 30:
             continue
@@ -121,7 +126,7 @@ def _streak(length_px: float, rng: np.random.Generator) -> NDArray[np.float32]:
     for step in np.linspace(-0.5, 0.5, 17):
         x, y = 4 + step * length_px * np.array([np.cos(angle), np.sin(angle)])
         kernel[round(y), round(x)] += 1
-    return kernel / kernel.sum()
+    return np.asarray(kernel / kernel.sum(), np.float32)
 
 
 def render_clips(

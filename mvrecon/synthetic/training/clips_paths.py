@@ -51,7 +51,7 @@ def _hand_path(
 ) -> FloatArray:
     low, high = np.log(scene.parallax_deg)
     parallax_rad = np.deg2rad(np.exp(rng.uniform(low, high)))
-    away = np.linalg.norm(target_3 - start_3)
+    away = float(np.linalg.norm(target_3 - start_3))
     sight_3 = (target_3 - start_3) / away
     length = 2 * away * np.tan(parallax_rad / 2)
     side_3 = rng.normal(0, 1, 3) * [1, 1, 0.5]
@@ -59,7 +59,7 @@ def _hand_path(
     side_3 /= np.linalg.norm(side_3)
     forward = rng.uniform(0.7, 1.5) if rng.random() < FORWARD_SHARE else rng.normal(0, 0.25)
     along_3 = length * (side_3 * (0.15 if forward > 0.6 else 1.0) + forward * sight_3)
-    times_s = FRAME_SECONDS * np.arange(frames)
+    times_s = FRAME_SECONDS * np.arange(frames, dtype=np.float64)
     progress_t = np.linspace(-0.5, 0.5, frames) + shake(times_s, 0.02, rng)
     bow_3 = rng.normal(0, 0.15, 3) * length
     swing_t3 = np.stack([shake(times_s, 0.06 * length / frames**0.5, rng) for _ in range(3)], 1)
@@ -105,16 +105,19 @@ def estimated_poses(
     """Poses with errors like those of bundle adjustment.
 
     A shift and the turn that undoes most of it in the image go together, since that is what
-    the images leave open; what remains is a part of a pixel.
+    the images leave open; what remains is a part of a pixel. Shifts are at most about one
+    per cent of the path.
     """
     frames = len(true_t44)
+    path = float(np.linalg.norm(np.diff(true_t44[:, :3, 3], axis=0), axis=1).sum())
+    largest_shift = path * np.exp(rng.uniform(np.log(0.0005), np.log(0.012)))
     px = np.exp(rng.uniform(np.log(0.02), np.log(0.5)))
     shift_px = np.exp(rng.uniform(np.log(0.1), np.log(4.0)))
-    times_s = FRAME_SECONDS * np.arange(frames)
+    times_s = FRAME_SECONDS * np.arange(frames, dtype=np.float64)
     result_t44 = true_t44.copy()
     slow_t3 = np.stack([shake(times_s, 1.0, rng) for _ in range(3)], 1)
     drift_t3 = 0.7 * slow_t3 + 0.5 * rng.normal(0, 1, (frames, 3))
-    shift_t3 = drift_t3 * shift_px * typical_depth / focal_px
+    shift_t3 = drift_t3 * min(shift_px * typical_depth / focal_px, largest_shift)
     for row in range(frames):
         moved_3 = shift_t3[row]
         undo_3 = np.array([moved_3[1], -moved_3[0], 0.0]) / typical_depth
@@ -128,6 +131,7 @@ def estimated_poses(
 def sparse_points(
     images_thw3: NDArray[np.uint8],
     depth_thw: NDArray[np.float32],
+    *,
     camera: Camera,
     true_t44: FloatArray,
     estimated_t44: FloatArray,

@@ -134,7 +134,8 @@ class ClipRenderer:
                 size = 0.5**level
                 index = self._texture_p[owner_h[at]]
                 texels_h3[at] = look_up(textures, index, u_h[at] * size, v_h[at] * size)
-        contrast_h1, colour_h3 = self._paint_p4[owner_h].split([1, 3], 1)
+        paint_h4 = self._paint_p4[owner_h]
+        contrast_h1, colour_h3 = paint_h4[:, :1], paint_h4[:, 1:]
         bare_h3 = colour_h3 * (1.0 + contrast_h1 * (texels_h3 - 0.5))
         return torch.where(
             contrast_h1 < 0.99, torch.lerp(bare_h3, texels_h3, contrast_h1), texels_h3
@@ -167,7 +168,8 @@ class ClipRenderer:
         around_h = ambient * (0.85 + 0.15 * normals_h3[:, 2])
         tint_3 = torch.from_numpy(self.lighting.tint)
         light_h3 = around_h[:, None] + (1.0 - ambient) * lamp_h[:, None] * tint_3
-        return albedo_h3 * light_h3 + shine_h[:, None] * tint_3
+        seen_h3: Tensor = albedo_h3 * light_h3 + shine_h[:, None] * tint_3
+        return seen_h3
 
 
 def texture_pyramid(textures_nhw3: Tensor) -> list[Tensor]:

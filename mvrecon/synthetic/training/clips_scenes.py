@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.synthetic.shapes import FloatArray
-from mvrecon.synthetic.training import clips_things as things
-from mvrecon.synthetic.training.clips_things import Solid, Triangles, solid
+from mvrecon.synthetic.training.clips_furniture import furniture, shell
+from mvrecon.synthetic.training.clips_solids import Solid, Triangles, block, material, solid
+from mvrecon.synthetic.training.clips_street import building, street
+from mvrecon.synthetic.training.clips_things import clutter, picture, sculpture
 
 ROOM_HEIGHT_M = (2.3, 3.2)
 
@@ -41,13 +43,13 @@ def room(rng: np.random.Generator, meshes: Sequence[Triangles]) -> ClipScene:
     """A furnished room seen from inside."""
     width, depth = rng.uniform(2.8, 7.5, 2)
     height = rng.uniform(*ROOM_HEIGHT_M)
-    solids = things.shell(rng, (width, depth, height))
+    solids = shell(rng, (width, depth, height))
     targets: list[NDArray[np.float64]] = []
     for side in range(4):
         half, along = (depth / 2, width) if side % 2 == 0 else (width / 2, depth)
         position = -along / 2 + rng.uniform(0, 0.6)
         while position < along / 2 - 0.4:
-            piece, size = things.furniture(rng, meshes)
+            piece, size = furniture(rng, meshes)
             reach = min(size, along / 2 - position)
             if rng.random() < 0.92:
                 away = half - rng.uniform(0.25, 0.6)
@@ -60,17 +62,17 @@ def room(rng: np.random.Generator, meshes: Sequence[Triangles]) -> ClipScene:
         for _ in range(rng.integers(0, 4)):
             middle, up = rng.uniform(-along / 2 + 0.4, along / 2 - 0.4), rng.uniform(0.9, height)
             at = _on_side(side, middle, half)
-            solids.append(things.picture(rng).placed((*at, up - 0.4), 90.0 * side))
+            solids.append(picture(rng).placed((*at, up - 0.4), 90.0 * side))
             targets.append(np.array([*at, up]))
     for _ in range(rng.integers(1, 5)):
-        at = rng.uniform([-width / 4, -depth / 4], [width / 4, depth / 4])
-        piece, _ = things.furniture(rng, meshes, standing_free=True)
-        solids += [part.placed((*at, 0.0), rng.uniform(0, 360)) for part in piece]
-        targets.append(np.array([*at, 0.5]))
+        spot = rng.uniform([-width / 4, -depth / 4], [width / 4, depth / 4])
+        piece, _ = furniture(rng, meshes, standing_free=True)
+        solids += [part.placed((*spot, 0.0), rng.uniform(0, 360)) for part in piece]
+        targets.append(np.array([*spot, 0.5]))
     for _ in range(rng.integers(0, 8)):
-        at = rng.uniform([-width / 2.3, -depth / 2.3], [width / 2.3, depth / 2.3])
+        spot = rng.uniform([-width / 2.3, -depth / 2.3], [width / 2.3, depth / 2.3])
         solids += [
-            part.placed((*at, 0.0), rng.uniform(0, 360)) for part in things.clutter(rng, meshes, 1.4)
+            part.placed((*spot, 0.0), rng.uniform(0, 360)) for part in clutter(rng, meshes, 1.4)
         ]
 
     def place(target: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -93,15 +95,15 @@ def _on_side(side: int, along: float, away: float) -> tuple[float, float]:
 def desk(rng: np.random.Generator, meshes: Sequence[Triangles]) -> ClipScene:
     """Clutter on a table top before walls."""
     size = rng.uniform([0.9, 0.6], [2.0, 1.2])
-    solids = [solid(things.block((*size, 0.04)), things.material(rng)).placed((0, 0, -0.04))]
+    solids = [solid(block((*size, 0.04)), material(rng)).placed((0, 0, -0.04))]
     walls = rng.uniform(2.0, 5.0, 2)
-    shell = things.shell(rng, (*walls, 2.6))
+    around = shell(rng, (*walls, 2.6))
     back = np.array([rng.uniform(-0.2, 0.2), walls[1] / 2 - size[1] / 2 - rng.uniform(0.0, 0.8)])
-    solids += [part.placed((*-back * [1, -1], -0.75)) for part in shell]
+    solids += [part.placed((*-back * [1, -1], -0.75)) for part in around]
     targets = []
     for _ in range(rng.integers(5, 26)):
         at = rng.uniform(-0.5, 0.5, 2) * (size - 0.1)
-        piece = things.clutter(rng, meshes)
+        piece = clutter(rng, meshes)
         solids += [part.placed((*at, 0.0), rng.uniform(0, 360)) for part in piece]
         targets.append(np.array([*at, rng.uniform(0, 0.15)]))
 
@@ -120,17 +122,17 @@ def facade(rng: np.random.Generator, meshes: Sequence[Triangles]) -> ClipScene:
     """The front of a building with what stands before it, under open sky or not."""
     del meshes
     width, height = rng.uniform(10, 22), rng.uniform(6, 14)
-    ground = solid(things.block((80.0, 80.0, 0.2)), things.material(rng, texels_per_m=40))
-    solids = [ground.placed((0, 0, -0.2)), *things.building(rng, width, height)]
+    ground = solid(block((80.0, 80.0, 0.2)), material(rng, texels_per_m=40))
+    solids = [ground.placed((0, 0, -0.2)), *building(rng, width, height)]
     for _ in range(rng.integers(0, 3)):
         at = (rng.choice([-1, 1]) * rng.uniform(width / 2, width), rng.uniform(1, 12))
         solids += [
             part.placed((*at, 0.0), rng.uniform(-60, 60))
-            for part in things.building(rng, rng.uniform(6, 15), rng.uniform(5, 16))
+            for part in building(rng, rng.uniform(6, 15), rng.uniform(5, 16))
         ]
     for _ in range(rng.integers(1, 7)):
         at = (rng.uniform(-width / 2, width / 2), -rng.uniform(0.8, 5.0))
-        solids += [part.placed((*at, 0.0), rng.uniform(0, 360)) for part in things.street(rng)]
+        solids += [part.placed((*at, 0.0), rng.uniform(0, 360)) for part in street(rng)]
     targets = rng.uniform([-width / 3, -0.5, 0.8], [width / 3, 0.0, height * 0.6], (6, 3))
 
     def place(target: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -144,14 +146,14 @@ def facade(rng: np.random.Generator, meshes: Sequence[Triangles]) -> ClipScene:
 def objects(rng: np.random.Generator, meshes: Sequence[Triangles]) -> ClipScene:
     """A few things on the ground, seen from around, with little behind them."""
     texels = rng.uniform(200, 900)
-    ground = things.material(rng, texels_per_m=texels)
-    solids = [solid(things.block((6.0, 6.0, 0.1)), ground).placed((0, 0, -0.1))]
+    ground = material(rng, texels_per_m=texels)
+    solids = [solid(block((6.0, 6.0, 0.1)), ground).placed((0, 0, -0.1))]
     if rng.random() < 0.5:
-        solids += things.shell(rng, (rng.uniform(1.5, 5), rng.uniform(1.5, 5), 2.5))
+        solids += shell(rng, (rng.uniform(1.5, 5), rng.uniform(1.5, 5), 2.5))
     targets = []
     for _ in range(rng.integers(1, 6)):
         at = rng.normal(0, 0.16, 2)
-        piece = things.sculpture(rng, meshes)
+        piece = sculpture(rng, meshes)
         solids += [part.placed((*at, 0.0), rng.uniform(0, 360)) for part in piece]
         targets.append(np.array([*at, rng.uniform(0.05, 0.25)]))
 

@@ -1,0 +1,111 @@
+"""The learned depth: network weights and their use on views."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mvrecon.errors import UsageError
+from mvrecon.training import save_atomically
+from stages.depth.config import DEPTHNET_WEIGHTS
+from stages.depth.epipolar import epipolar_geometry, feature_transfer
+from stages.depth.flow_prior import DepthPrior
+from stages.depth.network import (
+    DepthNet,
+    DepthNetSettings,
+    Encoded,
+    probability_within,
+)
+from stages.depth.start import MAX_HYPOTHESES, measure_start
+from stages.depth.sweep import SweptDepth
+from stages.depth.views import MATCHED_VIEWS, View
+from stages.flow.memo import ImageMemo
+from stages.flow.precision import UsedPrecision, autocast
+
+WEIGHTS_REMEDY = "Give a file that mvrecon train depth wrote, or leave depth.weights away"
+
+
+class LearnedDepth:
+    """Measures depth with a trained network.
+
+    Args:
+        network: trained.
+        precision: number format of its convolutions.
+        max_hypotheses: bound on the depths tried for a pixel.
+    """
+
+    def __init__(
+        self, network: DepthNet, precision: UsedPrecision, max_hypotheses: int = MAX_HYPOTHESES
+    ) -> None:
+        self._network = network.eval()
+        self._precision = precision
+        self._max_hypotheses = min(max_hypotheses, MAX_HYPOTHESES)
+        self._encodings = ImageMemo(self._encode)
+
+    def depth(
+        self,
+        views: Sequence[View],
+        images_hw3: Sequence[NDArray[np.uint8]],
+        bounds: tuple[float, float],
+        prior: DepthPrior | None,
+    ) -> SweptDepth:
+        """Depth of the first view at its resolution.
+
+        Args:
+            views: the view and its neighbours, best first, of cameras from `network_camera`.
+            images_hw3: RGB of the view and its first neighbours; the same array
+                again is known and not encoded again.
+            bounds: smallest and largest inverse depth.
+            prior: at the resolution of `sweep_camera(view.camera)`, or None.
+        """
+        view, *neighbors = (one.halved() for one in views)
+        start = measure_start(view, neighbors, bounds, prior, self._max_hypotheses)
+        transfers = [
+            feature_transfer(
+                views[0].camera, views[0].cam_from_world, other.camera, other.cam_from_world
+            )
+            for other in views[1 : MATCHED_VIEWS + 1]
+        ]
+        epipolar = epipolar_geometry(views[0].camera, transfers, bounds, len(transfers))
+        start_b1hw = torch.from_numpy(start.inverse_depth_hw)[None, None]
+        cues_bchw = torch.from_numpy(start.cues_chw)[None]
+        with torch.inference_mode(), autocast(self._precision):
+            encoded, *near = (self._encodings(image_hw3) for image_hw3 in images_hw3)
+            output = self._network(encoded, near[:MATCHED_VIEWS], epipolar, start_b1hw, cues_bchw)
+            inverse_hw = output.log_b1hw[0, 0].exp() * output.scale_b[0]
+            confidence_hw = probability_within(output.mixture_b3hw)[0]
+        return SweptDepth(inverse_hw.numpy(), confidence_hw.float().numpy())
+
+    def _encode(self, image_hw3: NDArray[np.uint8]) -> Encoded:
+        image_b3hw = torch.from_numpy(image_hw3).permute(2, 0, 1)[None].float() / 255.0
+        return self._network.encode(image_b3hw)
+
+
+def load_depthnet(path: Path | None = None) -> DepthNet:
+    """The network with the shipped weights, or with those of an exported file.
+
+    Raises:
+        UsageError: the file is missing or holds something else.
+    """
+    path = path or DEPTHNET_WEIGHTS
+    try:
+        stored: Any = torch.load(path, map_location="cpu", weights_only=True)
+        network = DepthNet(DepthNetSettings(**stored["network"]))
+        network.load_state_dict(stored["weights"])
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
+        raise UsageError(f"cannot use {path} as depth weights", WEIGHTS_REMEDY) from error
+    return network.eval()
+
+
+def export_depthnet(network: DepthNet, path: Path) -> None:
+    """Write what `load_depthnet` reads; the weights are stored with 16 bits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.cpu().half() for name, value in network.state_dict().items()}
+    save_atomically({"network": asdict(network.settings), "weights": weights}, path)

@@ -1,0 +1,305 @@
+"""Training samples of the depth network, and what it is trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mvrecon.synthetic.training.clips_io import (
+    ClipDepths,
+    PosedClip,
+    depths_path,
+    load_clip,
+    load_clip_depths,
+)
+from stages.depth.clip_starts import NAME
+from stages.depth.epipolar import (
+    FEATURE_STRIDE,
+    OFFSETS,
+    Epipolar,
+    epipolar_geometry,
+    feature_transfer,
+)
+from stages.depth.network import DepthNet, DepthNetOutput, mixture_terms
+from stages.depth.views import MATCHED_VIEWS
+
+LEVEL_STRIDES = (32, 16, 8, 4)
+STEP_DECAY = 0.7
+LEVEL_WEIGHT = 0.25
+GRADIENT_WEIGHT = 1.0
+NORMAL_WEIGHT = 0.05
+LIKELIHOOD_WEIGHT = 0.05
+MATCH_WEIGHT = 0.05
+SMOOTH_ERROR = 0.003
+EDGE_RATIO = 0.05
+
+
+@dataclass(frozen=True)
+class DepthSample:
+    """Some views of one clip.
+
+    Attributes:
+        images_t3hw: RGB in 0…1 of all frames.
+        rows_r: the frames whose depth is wanted.
+        neighbors_rv: frames that each is matched with.
+        epipolar: how.
+        start_r1hw, cues_rchw: what the sweep found, at half size.
+        truth_rhw: logarithm of the true inverse depth, not finite where there is none.
+        focal_px, centre_px: of the images.
+    """
+
+    images_t3hw: Tensor
+    rows_r: Tensor
+    neighbors_rv: Tensor
+    epipolar: Epipolar
+    start_r1hw: Tensor
+    cues_rchw: Tensor
+    truth_rhw: Tensor
+    focal_px: Tensor
+    centre_px: Tensor
+
+    def to(self, device: torch.device) -> DepthSample:
+        """The same on another device."""
+        return DepthSample(*(value.to(device) for value in vars(self).values()))
+
+
+def clip_sample(
+    clip: PosedClip, depths: ClipDepths, rows: Sequence[int], ranks: Sequence[int]
+) -> DepthSample:
+    """Views of a clip as they are.
+
+    Args:
+        clip: the clip.
+        depths: what `clip_starts` made of it.
+        rows: frames whose depth is wanted.
+        ranks: which of the neighbours to use, by rank, best first.
+    """
+    extras = depths.extras
+    camera = clip.camera()
+    frames = clip.posed_frames()
+    neighbors_rv = extras["neighbors_tk"][rows][:, ranks]
+    geometry = []
+    for row, neighbors in zip(rows, neighbors_rv, strict=True):
+        transfers = [
+            feature_transfer(
+                camera, frames[row].cam_from_world, camera, frames[other].cam_from_world
+            )
+            for other in neighbors
+            if other >= 0
+        ]
+        bounds = tuple(extras["bounds_t2"][row])
+        geometry.append(epipolar_geometry(camera, transfers, bounds, len(ranks)))
+    images = torch.from_numpy(clip.images_thw3).permute(0, 3, 1, 2).float() / 255.0
+    return DepthSample(
+        images,
+        torch.tensor(list(rows)),
+        torch.from_numpy(np.maximum(neighbors_rv, 0)),
+        Epipolar.concatenate(geometry),
+        torch.from_numpy(extras["start_thw"][rows])[:, None],
+        torch.from_numpy(extras["cues_tchw"][rows]).float(),
+        -torch.from_numpy(clip.depth_thw[rows]).log(),
+        torch.tensor([camera.fx, camera.fy]),
+        torch.tensor([camera.cx, camera.cy]),
+    )
+
+
+class ClipSamples(Dataset[DepthSample]):
+    """Random views of random clips, by training step.
+
+    Args:
+        clips: paths of clips with their starts.
+        seed: of the choice.
+        views: how many of a clip a sample holds.
+    """
+
+    def __init__(self, clips: Sequence[Path], seed: int, views: int) -> None:
+        self.clips = list(clips)
+        self.seed = seed
+        self.views = views
+
+    def __getitem__(self, step: int) -> DepthSample:
+        """The sample of one step."""
+        rng = np.random.default_rng([self.seed, step])
+        # Every clip once before any comes again.
+        turn, position = divmod(step, len(self.clips))
+        order = np.random.default_rng([self.seed, turn]).permutation(len(self.clips))
+        path = self.clips[order[position]]
+        clip, depths = load_clip(path), load_clip_depths(depths_path(path, NAME))
+        rows = rng.choice(len(clip), self.views, replace=False)
+        # The best neighbour always, so that none is without any.
+        ranks = [
+            0,
+            *np.sort(rng.choice(np.arange(1, 6), rng.integers(1, MATCHED_VIEWS), replace=False)),
+        ]
+        sample = _recoloured(clip_sample(clip, depths, rows.tolist(), ranks), rng)
+        return mirrored(sample) if rng.random() < 0.5 else sample
+
+
+def _recoloured(sample: DepthSample, rng: np.random.Generator) -> DepthSample:
+    """Other colours and gamma for the clip, and a little apart for each frame."""
+    count = len(sample.images_t3hw)
+    order = rng.permutation(3) if rng.random() < 0.5 else np.arange(3)
+    gamma = np.exp(rng.normal(0, 0.2) + 0.04 * rng.normal(size=(count, 1, 1, 1)))
+    gain = np.exp(rng.normal(0, 0.15, (1, 3, 1, 1)) + 0.04 * rng.normal(size=(count, 1, 1, 1)))
+    images = sample.images_t3hw[:, torch.from_numpy(order)]
+    images = (images ** torch.from_numpy(gamma).float()) * torch.from_numpy(gain).float()
+    return replace(sample, images_t3hw=images.clamp(0, 1))
+
+
+def mirrored(sample: DepthSample) -> DepthSample:
+    """Left and right exchanged."""
+    width = sample.images_t3hw.shape[-1]
+    flip_33 = torch.diag(torch.tensor([-1.0, 1.0, 1.0]))
+    flip_33[0, 2] = width // FEATURE_STRIDE - 1
+    epipolar = replace(
+        sample.epipolar,
+        infinite_bv33=flip_33 @ sample.epipolar.infinite_bv33 @ flip_33,
+        epipole_bv3=sample.epipolar.epipole_bv3 @ flip_33.T,
+    )
+    x, y = sample.centre_px.tolist()
+    return replace(
+        sample,
+        images_t3hw=sample.images_t3hw.flip(-1),
+        epipolar=epipolar,
+        start_r1hw=sample.start_r1hw.flip(-1),
+        cues_rchw=sample.cues_rchw.flip(-1),
+        truth_rhw=sample.truth_rhw.flip(-1),
+        centre_px=torch.tensor([width - 1 - x, y]),
+    )
+
+
+def predict(network: DepthNet, sample: DepthSample) -> DepthNetOutput:
+    """The network's output for the sample's views.
+
+    Features learn from the views' side of the comparison alone: that of the neighbours is the
+    same network, and its gradient costs as much as all the rest.
+    """
+    with torch.no_grad():
+        encoded = network.encode(sample.images_t3hw)
+    neighbors = [encoded.rows(rows) for rows in sample.neighbors_rv.T]
+    if torch.is_grad_enabled():
+        view = network.encode(sample.images_t3hw[sample.rows_r])
+    else:
+        view = encoded.rows(sample.rows_r)
+    output: DepthNetOutput = network(
+        view, neighbors, sample.epipolar, sample.start_r1hw, sample.cues_rchw
+    )
+    return output
+
+
+def supervised(network: DepthNet, sample: DepthSample) -> tuple[Tensor, dict[str, float]]:
+    """The loss, and the mean error of the logarithm of depth of result and start."""
+    with torch.autocast(sample.start_r1hw.device.type, torch.bfloat16):
+        output = predict(network, sample)
+    known = torch.isfinite(sample.truth_rhw)
+    truth = torch.where(known, sample.truth_rhw, 0.0) - output.scale_b.log()[:, None, None]
+    loss = depth_loss(output, truth, known, sample)
+    with torch.no_grad():
+        error = masked_mean((output.log_b1hw[:, 0] - truth).abs(), known)
+        start = F.interpolate(sample.start_r1hw, truth.shape[-2:], mode="nearest")[:, 0]
+        start = (start / output.scale_b[:, None, None]).log()
+        before = masked_mean((start - truth).abs(), known)
+    return loss, {"log_error": float(error), "start_log_error": float(before)}
+
+
+def depth_loss(
+    output: DepthNetOutput, truth_bhw: Tensor, known_bhw: Tensor, sample: DepthSample
+) -> Tensor:
+    """Robust error of inverse depth at all steps, gradients, normals, likelihood, matching."""
+    log = output.log_b1hw[:, 0]
+    loss = masked_mean(robust(log - truth_bhw), known_bhw)
+    loss = loss + GRADIENT_WEIGHT * gradient_loss(log, truth_bhw, known_bhw)
+    loss = loss + NORMAL_WEIGHT * normal_loss(log, truth_bhw, known_bhw, sample)
+    likelihood = mixture_loss((log.detach() - truth_bhw).abs(), output.mixture_b3hw)
+    loss = loss + LIKELIHOOD_WEIGHT * masked_mean(likelihood, known_bhw)
+    updates = len(output.levels) - len(LEVEL_STRIDES)
+    for index, level in enumerate(output.levels):
+        stride = LEVEL_STRIDES[min(index, 3)]
+        at = np.s_[:, stride // 2 :: stride, stride // 2 :: stride]
+        age = updates - (index - 3) if index >= 3 else updates
+        weight = LEVEL_WEIGHT * STEP_DECAY**age
+        loss = loss + weight * masked_mean(robust(level[:, 0] - truth_bhw[at]), known_bhw[at])
+    for logits, (offset, centre) in zip(output.logits, output.offsets, strict=True):
+        loss = loss + MATCH_WEIGHT * match_loss(logits, offset, centre, truth_bhw, known_bhw)
+    return loss
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean where the mask holds."""
+    return torch.where(mask, values, 0.0).sum() / mask.sum().clamp(min=1)
+
+
+def robust(error: Tensor) -> Tensor:
+    """The size of an error of the logarithm of inverse depth, smooth at zero, less when large."""
+    size = (error.square() + SMOOTH_ERROR**2).sqrt()
+    return size / (1.0 + 0.3 * size)
+
+
+def gradient_loss(log_bhw: Tensor, truth_bhw: Tensor, known_bhw: Tensor) -> Tensor:
+    """Mean error of the differences between pixels 1, 2 and 4 apart."""
+    error = log_bhw - truth_bhw
+    total = error.new_zeros(())
+    for apart in (1, 2, 4):
+        for axis in (1, 2):
+            size = error.shape[axis] - apart
+            change = error.narrow(axis, apart, size) - error.narrow(axis, 0, size)
+            both = known_bhw.narrow(axis, apart, size) & known_bhw.narrow(axis, 0, size)
+            total = total + masked_mean((change.square() + 1e-6).sqrt(), both) / 6.0
+    return total
+
+
+def normal_loss(
+    log_bhw: Tensor, truth_bhw: Tensor, known_bhw: Tensor, sample: DepthSample
+) -> Tensor:
+    """1 − cosine of the angle between normals, away from the edges of the truth."""
+    steep = (truth_bhw[:, 1:, :-1] - truth_bhw[:, :-1, :-1]).abs()
+    steep = torch.maximum(steep, (truth_bhw[:, :-1, 1:] - truth_bhw[:, :-1, :-1]).abs())
+    known = known_bhw[:, 1:, :-1] & known_bhw[:, :-1, 1:] & known_bhw[:, :-1, :-1]
+    cosine = (_normals(log_bhw, sample) * _normals(truth_bhw, sample)).sum(1)
+    return masked_mean(1.0 - cosine, known & (steep < EDGE_RATIO))
+
+
+def _normals(log_bhw: Tensor, sample: DepthSample) -> Tensor:
+    """Unit normals (b, 3, h − 1, w − 1): a plane's inverse depth is linear in the pixel."""
+    inverse = log_bhw.clamp(-6, 6).exp()
+    here = inverse[:, :-1, :-1]
+    slope_x = sample.focal_px[0] * (inverse[:, :-1, 1:] - here)
+    slope_y = sample.focal_px[1] * (inverse[:, 1:, :-1] - here)
+    x = torch.arange(here.shape[2], device=here.device) - sample.centre_px[0]
+    y = torch.arange(here.shape[1], device=here.device)[:, None] - sample.centre_px[1]
+    along = here - slope_x * x / sample.focal_px[0] - slope_y * y / sample.focal_px[1]
+    return F.normalize(torch.stack([slope_x, slope_y, along], 1), dim=1)
+
+
+def mixture_loss(error_bhw: Tensor, mixture_b3hw: Tensor) -> Tensor:
+    """Negative log likelihood (b, h, w) of an error under two Laplace distributions."""
+    logit, narrow, wide = mixture_terms(mixture_b3hw)
+    parts = [
+        F.logsigmoid(sign * logit) - math.log(2.0) - scale - error_bhw * torch.exp(-scale)
+        for sign, scale in ((1.0, narrow), (-1.0, wide))
+    ]
+    return -torch.logaddexp(*parts)
+
+
+def match_loss(
+    logits: Tensor, offset: Tensor, centre: Tensor, truth_bhw: Tensor, known_bhw: Tensor
+) -> Tensor:
+    """Cross entropy of the offsets' similarity with the true offset, where it is in reach."""
+    at = np.s_[:, FEATURE_STRIDE // 2 :: FEATURE_STRIDE, FEATURE_STRIDE // 2 :: FEATURE_STRIDE]
+    wanted = ((truth_bhw[at][:, None].exp() - centre.exp()) / offset)[:, 0]
+    inside = known_bhw[at] & (wanted.abs() <= OFFSETS // 2)
+    position = wanted.clamp(-(OFFSETS // 2), OFFSETS // 2) + OFFSETS // 2
+    low = position.floor().clamp(max=OFFSETS - 2)
+    share = position - low
+    chances = logits.float().log_softmax(1)
+    below = chances.gather(1, low.long()[:, None])[:, 0]
+    above = chances.gather(1, low.long()[:, None] + 1)[:, 0]
+    return masked_mean(-(1.0 - share) * below - share * above, inside)
