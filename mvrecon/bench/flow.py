@@ -34,7 +34,7 @@ Image = NDArray[np.uint8]
 Estimate = Callable[[Image, Image], FlowPair]
 
 # Bumped when the same model and pair would give another result.
-VERSION = 1
+VERSION = 2
 PAIR_KIND, TIME_KIND = "flow-pair", "flow-time"
 RESULT_ITEM, PICTURE_ITEM = "result.json", "pictures.jpg"
 DROPPED_SHARES = (0.0, 0.2, 0.5)

@@ -10,6 +10,7 @@ from mvrecon.formats.flow_colours import flow_to_rgb
 
 TILE_PX = 360
 GAP_PX = 4
+SPARSE_SHARE = 0.7
 # Errors are coloured on a logarithmic scale from 0 to this.
 WORST_PX = 16.0
 UNKNOWN_RGB = (90, 90, 90)
@@ -35,11 +36,13 @@ def error_strip(
     """
     speeds = np.linalg.norm(truth_hw2[valid_hw], axis=-1)
     largest_px = max(float(np.percentile(speeds, 99)), 1.0) if speeds.size else 1.0
+    # Sparse truth would fade between its unknown neighbours; the nearest pixel keeps its colour.
+    how = cv2.INTER_NEAREST if valid_hw.mean() < SPARSE_SHARE else cv2.INTER_AREA
     tiles = [
-        _tile(image_hw3),
-        _tile(flow_to_rgb(truth_hw2, largest_px, valid_hw)),
-        _tile(flow_to_rgb(flow_hw2, largest_px)),
-        _tile(error_rgb(error_hw, valid_hw)),
+        _tile(image_hw3, cv2.INTER_AREA),
+        _tile(flow_to_rgb(truth_hw2, largest_px, valid_hw), how),
+        _tile(flow_to_rgb(flow_hw2, largest_px), cv2.INTER_AREA),
+        _tile(error_rgb(error_hw, valid_hw), how),
     ]
     gap = np.full((tiles[0].shape[0], GAP_PX, 3), 255, np.uint8)
     parts = [part for tile in tiles for part in (tile, gap)]
@@ -56,10 +59,7 @@ def error_rgb(error_hw: NDArray[np.floating], valid_hw: NDArray[np.bool_]) -> Pi
     return rgb_hw3
 
 
-def _tile(picture_hw3: Picture) -> Picture:
+def _tile(picture_hw3: Picture, how: int) -> Picture:
     scale = min(1.0, TILE_PX / max(picture_hw3.shape[:2]))
     size = tuple(max(1, round(side * scale)) for side in picture_hw3.shape[1::-1])
-    # Sparse truth would fade between its black neighbours; the nearest pixel keeps its colour.
-    sparse = (picture_hw3 == 0).all(axis=-1).mean() > 0.3
-    how = cv2.INTER_NEAREST if sparse else cv2.INTER_AREA
     return np.asarray(cv2.resize(picture_hw3, size, interpolation=how), np.uint8)

@@ -126,6 +126,8 @@ def _flow_parts(options: argparse.Namespace) -> dict[str, list[FlowSample]]:
             flow = [data_set for data_set in FLOW_SETS if data_set.name in KITTI_YEARS]
             chosen = [data_set for data_set in flow if data_set.recognises(options.root)] or flow
         parts = chosen[0].parts(options.root, options.split)
+    if options.limit is not None and options.limit < 1:
+        raise UsageError(f"--limit {options.limit} leaves no pairs", "Give a number above 0")
     return {
         title: [samples[i] for i in spread(len(samples), options.limit or len(samples))]
         for title, samples in parts.items()

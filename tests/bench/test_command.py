@@ -55,6 +55,7 @@ def test_submission(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--limit", "0"], "leaves no pairs"),
         (["--workers", "2"], "one at a time"),
         (["--submission", "x"], "unknown option --submission"),
         (["--only", "final"], "leaves nothing"),
