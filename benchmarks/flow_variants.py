@@ -89,6 +89,17 @@ def onnx_static_int8(graph: FlowGraph, pairs: Sequence[Inputs], folder: Path) ->
     return _session(small, graph)
 
 
+def torch_static_int8(
+    graph: FlowGraph, pairs: Sequence[Inputs], dtype: torch.dtype | None = None
+) -> Runner:
+    """Convolutions in 8 bits, activations scaled by what calibration pairs showed."""
+    from benchmarks.flow_int8 import with_int8_convolutions
+
+    whole = torch_runner(graph)
+    with_int8_convolutions(graph, lambda: [whole(pair) for pair in pairs])
+    return torch_runner(graph, dtype)
+
+
 def pruned(graph: FlowGraph, pairs: Sequence[Inputs], _: Path) -> Runner:
     """A quarter of the encoders' channels removed, then taught by the whole encoders."""
     from benchmarks.flow_pruning import pruned_raft
@@ -143,5 +154,12 @@ VARIANTS = (
     Variant("fp32 (onnxruntime)", onnx_float),
     Variant("int8, dynamic (onnxruntime)", onnx_dynamic_int8),
     Variant("int8 convolutions, static (onnxruntime)", onnx_static_int8),
+    Variant(
+        "int8 convolutions, static (torch)", lambda graph, pairs, _: torch_static_int8(graph, pairs)
+    ),
+    Variant(
+        "int8 convolutions, static, the rest bf16 (torch)",
+        lambda graph, pairs, _: torch_static_int8(graph, pairs, torch.bfloat16),
+    ),
     Variant("fp32, encoders pruned by a quarter (torch)", pruned, only_raft=True),
 )

@@ -84,6 +84,17 @@ def test_any_size_gives_flow_of_that_size_and_remembering_changes_nothing(settin
     np.testing.assert_array_equal(once.forward_hw2, swapped.backward_hw2)
 
 
+def test_large_images_are_worked_on_at_a_bounded_size_in_their_own_pixels():
+    torch.manual_seed(0)
+    network = Raft(RAFT_SMALL)
+    small = texture(60, 160, seed=1), texture(60, 160, seed=2)
+    large = [np.kron(image, np.ones((3, 3, 1), np.uint8)) for image in small]
+    at_small = RaftFlow(network, updates=2).estimate(*small).forward_hw2
+    at_large = RaftFlow(network, updates=2, largest_side_px=160).estimate(*large).forward_hw2
+    assert at_large.shape == (180, 480, 2)
+    np.testing.assert_allclose(at_large[1::3, 1::3], 3.0 * at_small, atol=1e-3)
+
+
 def test_bf16_is_near_fp32_but_not_the_same():
     torch.manual_seed(0)
     network, images = Raft(RAFT_SMALL), (texture(64, 96, seed=1), texture(64, 96, seed=2))
