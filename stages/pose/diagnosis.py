@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,12 @@ BLURRED = "blurred: sharpness {:.2f}, that of posed frames {:.2f}; move slower, 
 DARK = "dark: hardly anything above level {:.0f} of 255; film in more light"
 NO_MATCHES = "no overlap: no matches with any other frame; keep more frames (--frames.max)"
 OTHER_MODEL = (
-    "no overlap with the largest model; posed in colmap_others/{}; film what joins the two"
+    "no overlap with the largest model: posed in colmap_others/{}; film what joins the two"
 )
 FEW_MATCHES = (
     "too few tracks: {} points of the model seen, {} needed; move slower, show more texture"
 )
-LITTLE_PARALLAX = "too little parallax between it and its neighbours; move sideways"
+LITTLE_PARALLAX = "too little parallax: its neighbours see the same; move sideways"
 PURE_ROTATION = "pure rotation: the camera only turns there; move sideways while turning"
 UNRELIABLE = (
     "moving scene: its matches do not agree with one still scene; keep people out of the picture"
@@ -68,6 +69,17 @@ def lost_reasons(
         else:
             reasons[frame.name] = _geometric_reason(index, features, models, min_inliers)
     return reasons
+
+
+def count_reasons(reasons: Iterable[str]) -> str:
+    """How often each kind of reason occurs, with its remedy, the most frequent first."""
+    kinds = Counter(
+        (reason.split(":")[0].split(";")[0], reason.rpartition("; ")[2]) for reason in reasons
+    )
+    return "; ".join(
+        f"{count} {kind}" + (f": {remedy}" if remedy != kind else "")
+        for (kind, remedy), count in kinds.most_common()
+    )
 
 
 def _geometric_reason(

@@ -30,7 +30,7 @@ from mvrecon.geometry.rigid import inverse_rigid
 from mvrecon.geometry.sampling import sample_bilinear
 from stages.pose.all_frames import frames_csv, full_trajectory_text, pose_other_frames
 from stages.pose.config import PoseConfig
-from stages.pose.diagnosis import lost_reasons
+from stages.pose.diagnosis import count_reasons, lost_reasons
 from stages.pose.features import load_gray
 from stages.pose.known import solve_known
 from stages.pose.moving import mask_moving
@@ -119,7 +119,7 @@ def write_solution(
             [TransformsFrame(image_item(f.name), f.camera, f.world_from_cam) for f in frames]
         ),
     )
-    stored = _numbers(table, solution, distorted, world)
+    stored = _numbers(table, solution, distorted, world, reasons)
     if others:
         stored["numbers"]["other_frames"] = len(others)
         stored["numbers"]["posed_other_frames"] = sum(not o.reason for o in others.values())
@@ -217,7 +217,11 @@ def _is_assumed(table: FrameTable, model: ColmapModel) -> bool:
 
 
 def _numbers(
-    table: FrameTable, solution: Solution, model: ColmapModel, world: World
+    table: FrameTable,
+    solution: Solution,
+    model: ColmapModel,
+    world: World,
+    reasons: dict[str, str],
 ) -> dict[str, Any]:
     point_m, _, _ = model.observations()
     total, posed = len(table.key_frames), len(model.images)
@@ -242,7 +246,8 @@ def _numbers(
         warnings += solution.known.warnings
     if posed < total:
         warnings.append(
-            f"{total - posed} of {total} key frames could not be posed: see frames.csv for why"
+            f"{total - posed} of {total} key frames could not be posed"
+            f" ({count_reasons(reasons.values())}); frames.csv names them"
         )
     if len(solution.models) > 1:
         sizes = ", ".join(str(len(other.images)) for other in solution.models[1:])

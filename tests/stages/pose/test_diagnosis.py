@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 
 from mvrecon.formats.colmap import NO_POINT, ColmapImage, ColmapModel
-from stages.pose.diagnosis import lost_reasons
+from stages.pose.diagnosis import count_reasons, lost_reasons
 from stages.pose.loops import plausible_loops
 from stages.pose.problem import FeatureMatches
 from tests.stages.pose.scene import CAMERA, frame_table, turn
@@ -64,6 +64,18 @@ def test_a_bad_picture_is_the_reason_before_all_others():
     assert all(found[name].startswith("blurred: sharpness 0.30") for name in NAMES[5:])
     dark = reasons_of(features, models, gray=np.full_like(GRAY, 12))
     assert all(dark[name].startswith("dark") for name in NAMES[5:])
+
+
+def test_reasons_are_counted_with_their_remedies():
+    text = count_reasons(
+        [
+            "blurred: sharpness 0.20, that of posed frames 0.50; move slower",
+            "too few tracks: 12 points seen; show more",
+            "blurred: sharpness 0.10, that of posed frames 0.50; move slower",
+            "unreadable",
+        ]
+    )
+    assert text == "2 blurred: move slower; 1 too few tracks: show more; 1 unreadable"
 
 
 def test_each_reason_names_a_remedy():
