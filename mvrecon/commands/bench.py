@@ -101,6 +101,10 @@ def _bench(options: argparse.Namespace) -> int:
 
     old = read_json(options.compare) if options.compare else None
     _prepare()
+    if getattr(options, "submission", None):
+        submit(options)
+        if not (options.root / "training").is_dir():
+            return 0  # that was all there is
     if options.bench in FLOW_TITLES:
         page = _bench_flow(options)
     elif options.bench in POSED_TITLES:
@@ -126,8 +130,6 @@ def _bench_flow(options: argparse.Namespace) -> Page:
             "Leave it out",
         )
     variants = flow_variants(options)
-    if getattr(options, "submission", None):
-        submit(options, variants)
     rows, pairs = measure_flow(options, variants)
     title = "Optical flow" if options.bench == "flow" else FLOW_TITLES[options.bench]
     return Page(title, _command(options), rows, pairs, settings=_settings(variants))

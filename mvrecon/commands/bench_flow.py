@@ -148,13 +148,13 @@ def only(options: argparse.Namespace, titles: Iterable[str]) -> list[str]:
         if any(all(word in title.casefold() for word in phrase) for phrase in phrases)
     ]
     if not kept:
-        raise UsageError(
+        raise NothingChosenError(
             f"--only {options.only!r} leaves nothing", f"There are {', '.join(titles)}"
         )
     return kept
 
 
-def submit(options: argparse.Namespace, variants: Sequence[FlowVariant]) -> None:
+def submit(options: argparse.Namespace) -> None:
     """Write what KITTI's server takes.
 
     Raises:
@@ -163,6 +163,7 @@ def submit(options: argparse.Namespace, variants: Sequence[FlowVariant]) -> None
     from mvrecon.bench.submission import write_submission
     from mvrecon.datasets.kitti import YEARS
 
+    variants = flow_variants(options)
     if len(variants) > 1:
         raise UsageError("--submission takes one model", "Name it with --model")
     year = next(

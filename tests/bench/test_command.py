@@ -42,11 +42,14 @@ def test_models_side_by_side(tmp_path, capsys):
 
 
 def test_submission(tmp_path, capsys):
-    trees.make_kitti2015(tmp_path / "data")
     trees.make_kitti_testing(tmp_path / "data", "image_2")
     folder = tmp_path / "send"
     submission = ["--submission", str(folder)]
     assert bench(tmp_path, "kitti", tmp_path / "data", "--model", "dis", *submission) == 0
+    assert not (tmp_path / "out/bench.json").exists()
+    trees.make_kitti2015(tmp_path / "data")
+    assert bench(tmp_path, "kitti", tmp_path / "data", "--model", "dis", *submission) == 0
+    assert json.loads((tmp_path / "out/bench.json").read_text())["rows"]
     flow_hw2, valid_hw = read_kitti_flow(folder / "flow/000001_10.png")
     assert valid_hw.all()
     assert np.median(flow_hw2[..., 0]) == pytest.approx(-trees.SHIFT_PX, abs=0.3)
@@ -80,3 +83,11 @@ def test_a_wrong_root(tmp_path, capsys):
     assert "Expected ROOT/other-data" in capsys.readouterr().err
     assert bench(tmp_path, "flow", tmp_path) == 3
     assert "no flow data set" in capsys.readouterr().err
+
+
+def test_all_takes_what_there_is(tmp_path, capsys):
+    trees.make_middlebury(tmp_path / "data/middlebury")
+    assert bench(tmp_path, "all", tmp_path / "data", "--model", "dis") == 0
+    assert "Middlebury" in capsys.readouterr().out
+    assert bench(tmp_path, "all", tmp_path / "data", "--only", "kitti", "--model", "dis") == 2
+    assert "leaves nothing" in capsys.readouterr().err
