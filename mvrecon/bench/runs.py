@@ -81,8 +81,8 @@ def run_and_judge(
 ) -> Judged:
     """Run the pipeline on a set and judge the result.
 
-    Variants with the same poses share a run directory and with it the stages that they have
-    in common.
+    Variants share a run directory and with it the stages that they have in common; the names
+    in it point at the last one's results.
 
     Args:
         output: folder of the benchmark.
@@ -94,8 +94,7 @@ def run_and_judge(
     Returns:
         Figures and costs; a run that failed is told in the note.
     """
-    poses = "true-poses" if variant.true_poses else "own-poses"
-    run_dir = output / "runs" / bench_set.title.replace("/", "-") / poses
+    run_dir = output / "runs" / bench_set.title.replace("/", "-")
     command = [sys.executable, "-m", "mvrecon", "run", str(bench_set.raw_input), "-o", str(run_dir)]
     command += ["--until", until, *variant.options]
     if variant.true_poses:

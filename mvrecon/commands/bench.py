@@ -111,7 +111,7 @@ def _bench(options: argparse.Namespace) -> int:
         page = Page(POSED_TITLES[options.bench], _command(options), measure_posed(options), {})
     else:
         page = _bench_all(options)
-    reports = sorted(options.output.glob("runs/*/*/report.html"))
+    reports = sorted(options.output.glob("runs/*/report.html"))
     page = replace(page, reports=[str(path.relative_to(options.output)) for path in reports])
     if old is not None:
         page = replace(page, comparison=compare(old, page.rows))

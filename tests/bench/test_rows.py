@@ -79,11 +79,11 @@ def test_comparison_with_itself_and_with_zero():
 
 def test_page_marks_the_best_and_needs_no_network():
     comparison = compare([row("dis", **{EPE: 1.0})], ROWS)
-    reports = ["runs/a b/own/report.html"]
+    reports = ["runs/a b/report.html"]
     html = page_html(
         Page("Flow & more", "mvrecon bench flow", ROWS, {}, comparison, reports=reports)
     )
-    assert '<a href="runs/a%20b/own/report.html">runs/a b/own</a>' in html
+    assert '<a href="runs/a%20b/report.html">runs/a b</a>' in html
     assert "Flow &amp; more" in html and "could not be &lt;read&gt;" in html
     assert "<td class='number best'>1.00</td>" in html
     assert "<td class='number best'>25.0%</td>" in html
