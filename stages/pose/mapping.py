@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mvrecon.engine.channel import report_progress
 from stages.pose.database import create_database
-from stages.pose.focal_guard import MAX_COST_RATIO, assume_focals, prior_focals, strays
+from stages.pose.focal_guard import assume_focals, cost_ratio_allowed, prior_focals
 from stages.pose.problem import MappingProblem
 
 if TYPE_CHECKING:
@@ -157,11 +157,12 @@ def _adjust(
 ) -> pycolmap.Reconstruction:
     """Adjust all at once; a focal length far from its prior must have a reason."""
     cost = _adjust_robustly(model, options)
-    if not options.refine_focal or not strays(model, priors):
+    allowed = cost_ratio_allowed(model, priors) if options.refine_focal else 0.0
+    if not allowed:
         return model
     assumed = assume_focals(model, priors)
     assumed_cost = _adjust_robustly(assumed, replace(options, refine_focal=False))
-    return assumed if assumed_cost <= MAX_COST_RATIO * cost else model
+    return assumed if assumed_cost <= allowed * cost else model
 
 
 def _adjust_robustly(model: pycolmap.Reconstruction, options: MappingOptions) -> float:
