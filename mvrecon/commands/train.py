@@ -43,6 +43,9 @@ def add_commands(commands: Commands) -> None:
     fusion.add_argument("--clips", type=Path, required=True, help="folder of posed clips")
     fusion.add_argument("--minutes", type=float, default=60.0, help="stop after this time")
     fusion.add_argument("--start", type=Path, help="weights to start from")
+    fusion.add_argument(
+        "--adversary", type=float, default=0.0, help="weight of an adversarial loss, 0 for none"
+    )
     fusion.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
 
 
@@ -98,6 +101,7 @@ def _train_fusion(options: argparse.Namespace) -> int:
             clips=options.clips,
             minutes=options.minutes,
             start=options.start,
+            adversary=options.adversary,
             device=options.device,
         )
     ):

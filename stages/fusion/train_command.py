@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from torch import Tensor
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.training import Trainer, TrainingSettings, train
 from stages.depth.config import DepthConfig
+from stages.fusion.adversarial import AdversarialFusion
 from stages.fusion.learned import export_network, load_network
 from stages.fusion.losses import Truth, mean_where, single_loss, temporal_loss
-from stages.fusion.network import FusionNetwork
+from stages.fusion.network import FusionNetwork, FusionOutput
 from stages.fusion.step import Memory, results, run_network
 from stages.fusion.training_data import (
     LARGEST_MEDIAN_ERROR,
@@ -58,6 +59,7 @@ class TrainFusionOptions:
         depth: how the depth stage measures their depth, where that is not done yet.
         minutes: how long to train now.
         start: weights to start from; random ones if None.
+        adversary: weight of an adversary that tells fused from true depth, 0 for none.
         device: `cpu` or `cuda`.
         settings: of the training.
     """
@@ -67,6 +69,7 @@ class TrainFusionOptions:
     depth: DepthConfig = field(default_factory=lambda: DepthConfig.model_validate({}))
     minutes: float = 60.0
     start: Path | None = None
+    adversary: float = 0.0
     device: str = "cpu"
     settings: TrainingSettings = field(default_factory=default_settings)
 
@@ -92,17 +95,43 @@ def train_fusion(options: TrainFusionOptions) -> Iterator[dict[str, float]]:
         )
     torch.manual_seed(options.settings.seed)
     network = load_network(options.start).train() if options.start else FusionNetwork()
-    trainer = Trainer(network, options.settings, objective, torch.device(options.device))
     validation = Validation(clips, options.folder / PICTURE)
     data = ClipSequences(used, options.depth, cache, options.settings, WINDOW_FRAMES)
-    yield from train(trainer, data, options.folder, options.minutes, validation)
-    export_network(trainer.averaged_model().cpu(), options.folder / WEIGHTS)
+    device = torch.device(options.device)
+    if options.adversary > 0:
+        rivals = AdversarialFusion(network, options.adversary)
+        trainer = Trainer(rivals, options.settings, adversarial_objective, device)
+        yield from train(
+            trainer, data, options.folder, options.minutes, lambda model: validation(model.network)
+        )
+        trained = trainer.averaged_model().network
+    else:
+        alone = Trainer(network, options.settings, objective, device)
+        yield from train(alone, data, options.folder, options.minutes, validation)
+        trained = alone.averaged_model()
+    export_network(trained.cpu(), options.folder / WEIGHTS)
 
 
-def objective(network: FusionNetwork, sample: FusionSample) -> tuple[Tensor, dict[str, float]]:
+def adversarial_objective(
+    model: AdversarialFusion, sample: FusionSample
+) -> tuple[Tensor, dict[str, float]]:
+    """The same with an adversary."""
+    return objective(model.network, sample, model.game)
+
+
+def objective(
+    network: FusionNetwork,
+    sample: FusionSample,
+    further: Callable[[FusionOutput, Truth], Tensor] | None = None,
+) -> tuple[Tensor, dict[str, float]]:
     """Loss of sequences (truncated back-propagation through time), and mean errors.
 
     The numbers are means of |log estimate / truth| of the consensus and of the network.
+
+    Args:
+        network: what is trained.
+        sample: sequences.
+        further: another loss of each view.
     """
     memories: list[Memory | None] = [None] * len(sample.views[0])
     losses: list[Tensor] = []
@@ -113,6 +142,8 @@ def objective(network: FusionNetwork, sample: FusionSample) -> tuple[Tensor, dic
         with torch.autocast(truth.log_inverse_bhw.device.type, torch.bfloat16):
             output = run_network(network, views, memories)
         loss, error = single_loss(output, truth)
+        if further is not None:
+            loss = loss + further(output, truth)
         losses.append(loss if before is None else loss + temporal_loss(error, truth, *before))
         # Beyond this the graph is cut, also for the loss on the change.
         cut = (time + 1) % TRUNCATION == 0
