@@ -116,7 +116,10 @@ def markdown(rows: Sequence[Row], command: str) -> str:
         if not chosen:
             continue
         figures = figures_with_values(chosen)
-        parts.append(f"## {title}\n\n{markdown_table(chosen, figures)}")
+        main = [figure for figure in figures if figure.main]
+        parts.append(f"## {title}\n\n{markdown_table(chosen, main)}")
+        if rest := [figure for figure in figures if not figure.main]:
+            parts.append(markdown_table(chosen, rest))
         parts.append("".join(f"- {f.heading}: {f.meaning}.\n" for f in figures))
     return "\n".join(parts)
 

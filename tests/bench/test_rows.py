@@ -48,7 +48,9 @@ def test_tables_show_what_there_is():
     text = terminal_table(ROWS)
     assert "EPE, pixels" in text and "EPE s40+" not in text
     assert "could not be <read>" in text
-    assert "| KITTI 2015 | 3 | dis | 2.00 | 25.0% |" in markdown(ROWS, "mvrecon bench")
+    text = markdown([*ROWS, row("x", epe_occluded_over_pixels_px=7.0)], "mvrecon bench")
+    assert "| KITTI 2015 | 3 | dis | 2.00 | 25.0% |" in text
+    assert "| KITTI 2015 | 3 | x | 7.00 |" in text  # less usual figures have their own table
 
 
 def test_comparison_knows_which_direction_is_better():
