@@ -14,8 +14,8 @@ from stages.flow.raft_network import Raft
 KEPT_SHARE = 0.75
 # Bottlenecks have a quarter of the channels; processors like multiples of 8.
 MULTIPLE = 8
-STEPS = 240
-BATCH = 4
+STEPS = 120
+BATCH = 2
 CROP_PX = 160
 LEARNING_RATE = 1e-3
 

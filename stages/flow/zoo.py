@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mvrecon.downloads import RemoteFile
 from mvrecon.errors import UsageError
@@ -14,6 +15,8 @@ from stages.flow.model import FlowModel, ModelCard
 if TYPE_CHECKING:
     from stages.flow.graph import FlowGraph
     from stages.flow.raft_network import RaftSettings
+
+RaftVariant = Literal["small", "large"]
 
 # A package offers its model under this name: `NAME = "package.module:CARD"`, a ModelCard.
 ENTRY_POINT_GROUP = "mvrecon.flow_models"
@@ -42,37 +45,37 @@ def _mvflow_graph(card: ModelCard, config: FlowConfig) -> FlowGraph:
     return MvflowGraph(load_mvflow(card.require_weights(config))[0])
 
 
-def _raft_settings(config: FlowConfig) -> RaftSettings:
+def _raft_settings(variant: RaftVariant) -> RaftSettings:
     from stages.flow.raft_network import RAFT_LARGE, RAFT_SMALL
 
-    return RAFT_LARGE if config.model.startswith("raft-large") else RAFT_SMALL
+    return RAFT_LARGE if variant == "large" else RAFT_SMALL
 
 
-def _load_raft(card: ModelCard, config: FlowConfig) -> FlowModel:
+def _load_raft(variant: RaftVariant, card: ModelCard, config: FlowConfig) -> FlowModel:
     from stages.flow.raft import RaftFlow
     from stages.flow.raft_weights import load_raft
 
-    network = load_raft(card.require_weights(config), _raft_settings(config))
+    network = load_raft(card.require_weights(config), _raft_settings(variant))
     return RaftFlow(network, config.updates, config.used_precision)
 
 
-def _raft_graph(card: ModelCard, config: FlowConfig) -> FlowGraph:
+def _raft_graph(variant: RaftVariant, card: ModelCard, config: FlowConfig) -> FlowGraph:
     from stages.flow.graph import RaftGraph
     from stages.flow.raft_network import Raft
     from stages.flow.raft_weights import load_raft
 
-    settings, weights = _raft_settings(config), card.weights_path(config)
+    settings, weights = _raft_settings(variant), card.weights_path(config)
     return RaftGraph(load_raft(weights, settings) if weights else Raft(settings), config.updates)
 
 
-def _raft_card(summary: str, file: str) -> ModelCard:
+def _raft_card(variant: RaftVariant, summary: str, file: str) -> ModelCard:
     """A public checkpoint; torchvision publishes the first digits of its hash in its name."""
     published = file.rpartition("-")[2].removesuffix(".pth")
     return ModelCard(
         summary=summary,
         licence=_RAFT_LICENCE,
-        load=_load_raft,
-        graph=_raft_graph,
+        load=partial(_load_raft, variant),
+        graph=partial(_raft_graph, variant),
         checkpoint=RemoteFile(f"{_TORCHVISION}/{file}", published),
         precisions=("fp32", "bf16"),
     )
@@ -93,18 +96,23 @@ BUILT_IN: Mapping[str, ModelCard] = {
         precisions=("fp32", "bf16"),
     ),
     "raft-small": _raft_card(
-        "RAFT-small, the authors' weights (Chairs, Things)", "raft_small_C_T_V1-ad48884c.pth"
+        "small",
+        "RAFT-small, the authors' weights (Chairs, Things)",
+        "raft_small_C_T_V1-ad48884c.pth",
     ),
     "raft-small-v2": _raft_card(
-        "RAFT-small, torchvision's training (Chairs, Things)", "raft_small_C_T_V2-01064c6d.pth"
+        "small",
+        "RAFT-small, torchvision's training (Chairs, Things)",
+        "raft_small_C_T_V2-01064c6d.pth",
     ),
     "raft-large": _raft_card(
-        "RAFT, the authors' weights (Chairs, Things)", "raft_large_C_T_V1-22a6c225.pth"
+        "large", "RAFT, the authors' weights (Chairs, Things)", "raft_large_C_T_V1-22a6c225.pth"
     ),
     "raft-large-v2": _raft_card(
-        "RAFT, torchvision's training (Chairs, Things)", "raft_large_C_T_V2-1bb1363a.pth"
+        "large", "RAFT, torchvision's training (Chairs, Things)", "raft_large_C_T_V2-1bb1363a.pth"
     ),
     "raft-large-mixed": _raft_card(
+        "large",
         "RAFT, torchvision's training (and Sintel, KITTI, HD1K)",
         "raft_large_C_T_SKHT_V2-ff5fadd5.pth",
     ),
