@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field
 
 from mvrecon.config import build_configs, load_preset, preset_names
-from mvrecon.engine.config import StageConfig
+from mvrecon.engine.config import ContentFile, ContentPath, StageConfig
 from mvrecon.errors import UsageError
 
 
@@ -70,3 +70,29 @@ def test_a_broken_preset_file_is_an_error_of_usage(tmp_path: Path) -> None:
     broken.write_text("[flow\nsize = 3")
     with pytest.raises(UsageError, match="not valid TOML"):
         load_preset(str(broken))
+
+
+class ReadsFiles(StageConfig):
+    file: ContentFile = Field(None, description="a file")
+    either: ContentPath = Field(None, description="a file or a folder")
+
+
+def build_reader(**values: object) -> StageConfig:
+    return build_configs({"reader": ReadsFiles}, [{"reader": values}])["reader"]
+
+
+def test_files_are_found_again_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "poses.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    config = build_reader(file="poses.txt", either=".")
+    assert config.content_files() == {"file": tmp_path / "poses.txt", "either": tmp_path}
+    assert config.key_options() == {}
+
+
+def test_a_folder_is_refused_where_a_file_is_wanted(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--reader\.file: no file"):
+        build_reader(file=str(tmp_path))
+    with pytest.raises(UsageError, match=r"--reader\.either: no file"):
+        build_reader(either=str(tmp_path / "missing"))

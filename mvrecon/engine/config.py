@@ -5,17 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 # Marks on a field, read by the engine when it makes a key.
 NOT_IN_KEY: dict[str, Any] = {"in_key": False}
 FILE_CONTENT: dict[str, Any] = {"file_content": True}
 FOLDER_CONTENT: dict[str, Any] = {"folder_content": True}
 
+
+def _absolute(path: Path | None) -> Path | None:
+    """A path that still holds when the run is continued from elsewhere."""
+    return path.absolute() if path else None
+
+
 # An optional file that a stage reads: its content, not its path, is part of the key.
-ContentFile = Annotated[Path | None, Field(json_schema_extra=FILE_CONTENT)]
+ContentFile = Annotated[
+    Path | None, AfterValidator(_absolute), Field(json_schema_extra=FILE_CONTENT)
+]
 # The same, or a folder: the content of its visible files.
-ContentPath = Annotated[Path | None, Field(json_schema_extra={**FILE_CONTENT, **FOLDER_CONTENT})]
+ContentPath = Annotated[
+    Path | None,
+    AfterValidator(_absolute),
+    Field(json_schema_extra={**FILE_CONTENT, **FOLDER_CONTENT}),
+]
 
 
 class StageConfig(BaseModel):
