@@ -1,7 +1,11 @@
-"""COLMAP's database, written by pycolmap: only for use in a child process."""
+"""COLMAP's database; what imports pycolmap is only for use in a child process."""
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +16,10 @@ from mvrecon.artifacts.frames import CameraPrior
 if TYPE_CHECKING:
     import pycolmap
 
-    from stages.pose.problem import FeatureMatches, MappingProblem
+    from stages.pose.problem import FeatureMatches, MappingProblem, Pair
+
+# COLMAP numbers a pair: the lower image id times this, plus the higher one.
+MAX_IMAGES = 2147483647
 
 
 def to_colmap_camera(prior: CameraPrior, camera_id: int, fixed: bool) -> pycolmap.Camera:
@@ -74,3 +81,15 @@ def create_database(path: Path, problem: MappingProblem) -> None:
     with pycolmap.Database.open(path) as database, pycolmap.DatabaseTransaction(database):
         write_images(database, problem)
         write_features(database, problem.features)
+
+
+def copy_without(path: Path, copy_path: Path, pairs: Iterable[Pair]) -> None:
+    """A copy of a verified database in which some pairs have no matches.
+
+    SQLite is enough for it, so that it needs no child process.
+    """
+    shutil.copyfile(path, copy_path)
+    numbers = [((first + 1) * MAX_IMAGES + second + 1,) for first, second in pairs]
+    with closing(sqlite3.connect(copy_path)) as connection, connection:
+        for table in ("matches", "two_view_geometries"):
+            connection.executemany(f"DELETE FROM {table} WHERE pair_id = ?", numbers)

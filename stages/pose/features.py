@@ -15,7 +15,15 @@ from mvrecon.artifacts.frames import FrameTable, image_item
 from mvrecon.engine.stage import StageContext
 from mvrecon.engine.threads import single_opencv_thread
 from stages.pose.config import PoseConfig
-from stages.pose.pairs import all_pairs, gap_pairs, loop_pairs, photo_pairs, pieces, support_pairs
+from stages.pose.pairs import (
+    all_pairs,
+    believed_bridges,
+    gap_pairs,
+    loop_pairs,
+    photo_pairs,
+    pieces,
+    support_pairs,
+)
 from stages.pose.problem import (
     FeatureMatches,
     MappingProblem,
@@ -119,11 +127,14 @@ def match_sequence(context: StageContext[PoseConfig], table: FrameTable) -> Matc
     )
     support = support_pairs([*bridges, *loops], runs)
     described = _match_sift(context, table, sorted({*bridges, *loops, *support}), sift)
+    believed = believed_bridges(bridges, runs, described.matches.keys())
     loops = [
-        pair for pair in loops if len(described.matches.get(pair, ())) >= config.loop_min_inliers
+        pair
+        for pair in {*bridges, *loops}.difference(believed, tracked.matches)
+        if len(described.matches.get(pair, ())) >= config.loop_min_inliers
     ]
-    described = described.only({*bridges, *loops, *support})
-    return Matched(combine(tracked, described), loops, len(runs))
+    described = described.only({*believed, *loops, *support})
+    return Matched(combine(tracked, described), sorted(loops), len(runs))
 
 
 def error_px(config: PoseConfig, table: FrameTable) -> float:

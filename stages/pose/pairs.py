@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,36 @@ def gap_pairs(runs: list[range], descriptors: FloatArray) -> list[Pair]:
         likeness = descriptors[inside] @ descriptors[outside].T
         pairs.update(_best(likeness, inside, outside, PAIRS_PER_PIECE))
     return sorted(pairs)
+
+
+def believed_bridges(
+    bridges: list[Pair], runs: list[range], matched: Collection[Pair]
+) -> list[Pair]:
+    """Bridges that a model may be built on before there is one to judge them by.
+
+    Those are the two sides of each gap; and look-alikes, which may be a repeated pattern, only
+    where no gap between their runs is bridged from side to side.
+
+    Args:
+        bridges: as `gap_pairs` gave them.
+        runs: of frames joined by tracks.
+        matched: pairs that have matches.
+    """
+    run_of = {frame: number for number, run in enumerate(runs) for frame in run}
+    sides = {
+        (first, second)
+        for first, second in bridges
+        if run_of[second] == run_of[first] + 1
+        and first in runs[run_of[first]][-GAP_REACH:]
+        and second in runs[run_of[second]][:GAP_REACH]
+    }
+    bridged = {run_of[first] for first, second in sides.intersection(matched)}
+    group = np.cumsum([0] + [number not in bridged for number in range(len(runs) - 1)])
+    return [
+        pair
+        for pair in bridges
+        if pair in sides or group[run_of[pair[0]]] != group[run_of[pair[1]]]
+    ]
 
 
 def support_pairs(pairs: list[Pair], runs: list[range]) -> list[Pair]:

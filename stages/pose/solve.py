@@ -9,6 +9,7 @@ from mvrecon.artifacts.frames import FrameTable
 from mvrecon.engine.stage import StageContext
 from mvrecon.formats.colmap import ColmapModel, read_model
 from stages.pose.config import PoseConfig
+from stages.pose.database import copy_without
 from stages.pose.diagnosis import no_model_error, refuse_still_camera
 from stages.pose.features import (
     Matched,
@@ -22,7 +23,7 @@ from stages.pose.known_check import KnownCheck
 from stages.pose.loops import plausible_loops
 from stages.pose.mapping import MappingOptions, map_database, verify
 from stages.pose.motion import classify_motion
-from stages.pose.problem import MappingProblem, Pair
+from stages.pose.problem import Pair
 from stages.pose.seams import split_at_seams
 
 # A camera outside these bounds is not believed (focal length in longer image sides).
@@ -108,6 +109,7 @@ class _Search:
         trusted = set(matched.features.matches) - set(matched.loops)
         self._connected = matched.features.only(trusted).largest_group()
         self._scratch = context.out.scratch()
+        self._verified = self._scratch / "verified.db"
         self._options = MappingOptions(
             mapper=context.config.mapper,
             calibrate=context.config.mapper == "global",
@@ -121,7 +123,8 @@ class _Search:
 
     def run(self) -> Solution:
         """The best models of all attempts, loops closed and lost frames tried again."""
-        database = self._verify("matches.db", without=self._matched.loops)
+        self._context.isolated(verify, self._problem, self._verified, self._options)
+        database = self._without("matches.db", self._matched.loops)
         best = Solution([], self._matched, "", 0, self._options.abs_pose_min_inliers)
         enough = self._context.config.min_model_fraction * self._connected
         relaxed = relaxed_options(self._options)
@@ -157,7 +160,7 @@ class _Search:
             return best
         if loops:
             without = [pair for pair in self._matched.loops if pair not in loops]
-            database = self._verify("extended.db", without)
+            database = self._without("extended.db", without)
         options = replace(relaxed, mapper="incremental", calibrate=False)
         found = self._map(database, "extended", options, start=path)
         if not found or _size(found[0][1]) < _size(best.models[0]):
@@ -173,12 +176,9 @@ class _Search:
             best, models=models, loops=len(loops), min_inliers=options.abs_pose_min_inliers
         )
 
-    def _verify(self, name: str, without: list[Pair]) -> Path:
-        features = self._problem.features
-        kept = set(features.matches) - set(without)
-        problem: MappingProblem = replace(self._problem, features=features.only(kept))
+    def _without(self, name: str, pairs: list[Pair]) -> Path:
         path = self._scratch / name
-        self._context.isolated(verify, problem, path, self._options)
+        copy_without(self._verified, path, pairs)
         return path
 
     def _map(

@@ -14,6 +14,7 @@ from mvrecon.formats.colmap import ColmapImage, ColmapModel, read_model
 from mvrecon.geometry.alignment import align_similarity
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, rigid
+from stages.pose.database import copy_without
 from stages.pose.mapping import MappingOptions, map_database, verify
 from stages.pose.problem import MappingProblem, match_tracks
 from stages.pose.solve import is_believable, relaxed_options
@@ -129,13 +130,18 @@ def test_the_same_input_gives_the_same_model(tmp_path):
 
 def test_a_model_grows_when_matches_are_added(tmp_path):
     problem = exact_problem(around(6), fixed=True)
-    early = {pair: rows for pair, rows in problem.features.matches.items() if max(pair) < 4}
-    less = replace(problem, features=replace(problem.features, matches=early))
     options = MappingOptions(fixed_cameras=(0,))
-    start = solve(less, tmp_path, options)[0]
+    everything, less = tmp_path / "verified.db", tmp_path / "less.db"
+    run_isolated(verify, (problem, everything, options), tmp_path / "log", "test")
+    copy_without(everything, less, [pair for pair in problem.features.matches if max(pair) > 3])
+
+    def mapped(database, name, start=None):
+        arguments = (database, tmp_path / name, options, start)
+        return run_isolated(map_database, arguments, tmp_path / "log", "test")[0]
+
+    start = mapped(less, "first")
     assert len(read_model(start).images) == 4
-    start = start.rename(tmp_path / "start")
-    grown = read_model(solve(problem, tmp_path, options, start)[0])
+    grown = read_model(mapped(everything, "second", start))
     assert len(grown.images) == 6
     assert relative_error(grown, around(6)) < 2e-3
 

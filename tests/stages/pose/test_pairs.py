@@ -2,6 +2,7 @@ import numpy as np
 
 from stages.pose.pairs import (
     all_pairs,
+    believed_bridges,
     gap_pairs,
     loop_pairs,
     photo_pairs,
@@ -52,6 +53,16 @@ def test_both_sides_of_a_gap_are_matched_and_look_alikes():
     assert (9, 10) in pairs
     assert any(second - first == 10 for first, second in pairs)
     assert all(first < 10 <= second for first, second in pairs)
+
+
+def test_look_alikes_are_believed_only_where_no_gap_is_bridged():
+    runs = [range(0, 10), range(10, 20), range(20, 30)]
+    bridges = [(2, 17), (3, 25), (8, 11), (12, 27), (18, 21)]
+    one_gap = believed_bridges(bridges, runs, {(2, 17), (3, 25), (8, 11), (12, 27)})
+    assert one_gap == [(3, 25), (8, 11), (12, 27), (18, 21)]
+    both_gaps = believed_bridges(bridges, runs, set(bridges))
+    assert both_gaps == [(8, 11), (18, 21)]
+    assert believed_bridges(bridges, runs, set()) == bridges
 
 
 def test_no_gap_no_pairs():
