@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,9 @@ IntArray = NDArray[np.int64]
 # A patch older than this looks too different to anchor a track.
 MAX_ANCHOR_AGE = 12
 MAX_TRACKS_PER_CELL = 2
+# Long flow that contradicts more than this part of the tracks, and so many, disagrees.
+MAX_CONTRADICTED = 0.5
+MIN_CONTRADICTED = 10
 
 
 @dataclass(frozen=True)
@@ -147,6 +151,8 @@ class TrackBuilder:
         self._grays: dict[int, NDArray[np.uint8]] = {}
         self._seen: dict[int, tuple[IntArray, FloatArray]] = {}
         self._next_track = 0
+        # By the distance of its frames: how often long flow agreed with most tracks, or did not.
+        self._record: dict[int, dict[bool, int]] = defaultdict(lambda: {False: 0, True: 0})
         self._rows: list[tuple[IntArray, int, FloatArray]] = []
 
     def add_frame(
@@ -161,10 +167,8 @@ class TrackBuilder:
         """
         self._grays[frame] = gray_hw
         for source in sorted(pairs, reverse=True):
-            self._advance(source, frame, pairs[source])
-        for source in sorted(pairs):
-            if source < frame - 1:
-                self._check(source, frame, pairs[source])
+            if source == frame - 1 or self._agrees(source, frame, pairs[source]):
+                self._advance(source, frame, pairs[source])
         self._drop_crowded(frame)
         self._start(frame)
         here = self._live.frame_n == frame
@@ -227,10 +231,14 @@ class TrackBuilder:
             )
         return xy_n2, good_n
 
-    def _check(self, source: int, frame: int, pair: FlowPair) -> None:
-        """Drop tracks that the direct flow from a frame further back contradicts."""
+    def _agrees(self, source: int, frame: int, pair: FlowPair) -> bool:
+        """Whether the direct flow from a frame further back is right; wrong tracks are dropped.
+
+        Flow over so many frames that contradicts most tracks again and again has jumped to the
+        next period of a repeated pattern, which short steps do not.
+        """
         if source not in self._seen:
-            return
+            return True
         live = self._live
         seen_track_n, seen_xy_n2 = self._seen[source]
         here = np.flatnonzero(live.frame_n == frame)
@@ -241,9 +249,15 @@ class TrackBuilder:
         flow_px = self._size[0] / pair.forward_hw2.shape[1]
         apart_n = np.linalg.norm(direct_n2 - live.xy_n2[here[here_rows]], axis=1)
         wrong_n = good_n & (apart_n > self._options.max_disagreement_px * flow_px)
+        record = self._record[frame - source]
+        contradicts = wrong_n.sum() > max(MAX_CONTRADICTED * good_n.sum(), MIN_CONTRADICTED)
+        record[bool(contradicts)] += 1
+        if contradicts and record[True] >= record[False]:
+            return False
         kept = np.ones(len(live.track_n), bool)
         kept[here[here_rows[wrong_n]]] = False
         live.keep(kept)
+        return True
 
     def _drop_crowded(self, frame: int) -> None:
         """Keep the oldest tracks of each cell."""

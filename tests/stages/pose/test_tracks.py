@@ -145,6 +145,25 @@ def test_a_longer_pair_contradicts_a_wrong_chain(images, flows):
     assert len(checked.shared(4, 5)[0]) < 0.3 * len(right.shared(4, 5)[0])
 
 
+def test_long_flow_that_jumped_to_a_look_alike_ends_no_tracks(relief, poses, images, flows):
+    def jump(pair):
+        return FlowPair(
+            pair.forward_hw2 + np.float32([-30, 0]),
+            pair.backward_hw2 + np.float32([30, 0]),
+            pair.forward_confidence_hw,
+            pair.backward_confidence_hw,
+        )
+
+    jumped = {
+        (first, second): jump(pair) if second - first > 1 else pair
+        for (first, second), pair in flows.items()
+    }
+    tracks = track(images, jumped)
+    assert len(tracks.lengths()) > 0.7 * len(track(images, flows).lengths())
+    assert np.median(tracks.lengths()) >= 4
+    assert np.quantile(errors_px(relief, poses, tracks, 2), 0.9) < 0.5
+
+
 def test_tracks_leap_over_a_frame_without_flow(images, flows):
     without = {pair: flow for pair, flow in flows.items() if 5 not in pair}
     tracks = track(images, without)
