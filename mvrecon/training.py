@@ -69,6 +69,7 @@ class Trainer(Generic[N]):
         settings: how to train.
         objective: what to minimise.
         device: where to train.
+        optimizer: of the network's parameters, with one learning rate; AdamW if None.
     """
 
     def __init__(
@@ -77,13 +78,14 @@ class Trainer(Generic[N]):
         settings: TrainingSettings,
         objective: Objective[N, Any],
         device: torch.device,
+        optimizer: torch.optim.Optimizer | None = None,
     ) -> None:
         self.settings = settings
         self.objective = objective
         self.device = device
         self.model = network.to(device)
         self.averaged = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer = optimizer or torch.optim.AdamW(
             self.model.parameters(), lr=0.0, weight_decay=1e-5, fused=True
         )
         self.step = 0

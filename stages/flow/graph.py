@@ -54,7 +54,7 @@ class MvflowGraph(FlowGraph):
     """mvflow from images in 0…1 and the flow to start from (of dis) in pixels."""
 
     input_names = ("first_b3hw", "second_b3hw", "start_b2hw")
-    stride = 16
+    stride = 32
 
     def __init__(self, network: Mvflow) -> None:
         super().__init__()

@@ -20,10 +20,11 @@ from stages.flow.dis import DisFlow
 from stages.flow.memo import ImageMemo
 from stages.flow.model import FlowEstimate
 from stages.flow.mvflow_confidence import Calibration, confidence
-from stages.flow.mvflow_network import Encoded, Mvflow, MvflowSettings
+from stages.flow.mvflow_encoder import Encoded
+from stages.flow.mvflow_network import Mvflow, MvflowSettings
 from stages.flow.precision import UsedPrecision, autocast
 
-STRIDE = 16
+STRIDE = 32
 SMALLEST_SIDE_PX = 64
 # Larger images are worked on at a smaller size; memory is about 0.7 kB a pixel of it.
 LARGEST_SIDE_PX = 1280
@@ -68,7 +69,7 @@ class MvflowFlow:
         with torch.inference_mode(), autocast(self.precision):
             encoded = [self._encodings(first_rgb_hw3), self._encodings(second_rgb_hw3)]
             output = self.network.flow(
-                _joined(encoded), _joined(encoded[::-1]).features, start_b2hw
+                _joined(encoded), _joined(encoded[::-1]).features, start_b2hw, paired=True
             )
             confidence_bhw = confidence(output, output.flow_b2hw.flip(0), self.calibration)
             both = torch.cat([output.flow_b2hw, confidence_bhw[:, None]], 1)
@@ -137,7 +138,7 @@ def _joined(images: list[Encoded]) -> Encoded:
 
 
 def _padding(height: int, width: int) -> tuple[int, int, int, int]:
-    """Left, right, top, bottom, to multiples of 16 that are not too small."""
+    """Left, right, top, bottom, to multiples of 32 that are not too small."""
     tall = max(-(-height // STRIDE) * STRIDE, SMALLEST_SIDE_PX)
     wide = max(-(-width // STRIDE) * STRIDE, SMALLEST_SIDE_PX)
     left, top = (wide - width) // 2, (tall - height) // 2

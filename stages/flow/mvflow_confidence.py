@@ -13,8 +13,7 @@ from torch import Tensor
 
 from stages.flow.mvflow_correlation import warp
 from stages.flow.mvflow_losses import endpoint_error
-from stages.flow.mvflow_network import Mvflow, MvflowOutput, probability_within
-from stages.flow.mvflow_start import dis_starts
+from stages.flow.mvflow_network import Mvflow, MvflowOutput, probability_within, stays_inside
 from stages.flow.validation import ValidationPairs
 
 RIGHT_PX = 1.0
@@ -46,21 +45,20 @@ def confidence(output: MvflowOutput, backward_b2hw: Tensor, calibration: Calibra
     """
     features_3bhw = _features(output, backward_b2hw)
     logit_bhw = torch.tensordot(torch.tensor(calibration), features_3bhw, 1)
-    return torch.where(_stays_inside(output.flow_b2hw), torch.sigmoid(logit_bhw), 0.0)
+    return torch.where(stays_inside(output.flow_b2hw), torch.sigmoid(logit_bhw), 0.0)
 
 
 def fit_calibration(network: Mvflow, pairs: ValidationPairs) -> Calibration:
     """Fit to the pixels of held-out pairs whose flow stays in the image."""
     batch = pairs.batch
     features, right = [], []
-    back_start = dis_starts(batch.second_b3hw, batch.first_b3hw)
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast(batch.flow_b2hw.device.type, torch.bfloat16):
         for one in range(len(pairs.start_b2hw)):
             part = slice(one, one + 1)
             first, second = batch.first_b3hw[part], batch.second_b3hw[part]
             output = network(first, second, pairs.start_b2hw[part])
-            back = network(second, first, back_start[part])
-            inside = _stays_inside(output.flow_b2hw)
+            back = network(second, first, pairs.back_start_b2hw[part])
+            inside = stays_inside(output.flow_b2hw)
             error = endpoint_error(output.flow_b2hw, batch.flow_b2hw[part])
             features.append(_features(output, back.flow_b2hw)[:, inside])
             right.append((error < RIGHT_PX)[inside].float())
@@ -89,10 +87,3 @@ def _regress(features_3n: Tensor, right_n: Tensor) -> Calibration:
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
     return Calibration(*coefficients.tolist())
-
-
-def _stays_inside(flow_b2hw: Tensor) -> Tensor:
-    height, width = flow_b2hw.shape[-2:]
-    x = flow_b2hw[:, 0] + torch.arange(width, device=flow_b2hw.device)
-    y = flow_b2hw[:, 1] + torch.arange(height, device=flow_b2hw.device)[:, None]
-    return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,8 @@ from torch import Tensor
 # A block of pixels is handled at once; its margin on each side is half a block.
 BLOCK = 8
 RADIUS = BLOCK // 2
+# So many products are held at once when all cells are compared with all.
+ROWS_TIMES_KEYS = 2_000_000
 
 
 def warp(image_bchw: Tensor, flow_b2hw: Tensor) -> Tensor:
@@ -103,33 +105,48 @@ def best_shift(logits_bhwk: Tensor) -> tuple[Tensor, Tensor]:
     return shift, peak.detach()
 
 
-def match_globally(first_bchw: Tensor, second_bchw: Tensor, sharpness: Tensor) -> Tensor:
-    """Logarithm of the probability (b, n, n) that a cell of the first is a cell of the second.
+class Matches(NamedTuple):
+    """For each cell its best match in the whole other image.
 
-    Softmax over all cells (GMFlow, Xu et al., CVPR 2022).
+    Attributes:
+        flow_b2hw: displacement, in cells.
+        trust_b2hw: similarity, and whether the match's own best match is this cell.
     """
-    logits = sharpness * torch.bmm(
-        first_bchw.flatten(2).transpose(1, 2).float(), second_bchw.flatten(2).float()
-    )
-    return logits.log_softmax(-1)
+
+    flow_b2hw: Tensor
+    trust_b2hw: Tensor
 
 
-def best_matches(log_probability_bnn: Tensor, size_hw: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The likeliest displacement in cells (b, 2, h, w) and cues for trusting it (b, 2, h, w).
+def best_matches(first_bchw: Tensor, second_bchw: Tensor, paired: bool = False) -> Matches:
+    """Compare all cells of both feature maps, without a gradient.
 
-    The cues are the probability and whether the match's own best match is this cell.
+    Args:
+        first_bchw: features of unit length.
+        second_bchw: those of the other image.
+        paired: the second half of the batch is the first with the images swapped.
     """
-    height, width = size_hw
-    best, index = log_probability_bnn.detach().max(-1)
-    back = log_probability_bnn.detach().argmax(1).gather(1, index)
+    height, width = first_bchw.shape[-2:]
+    first, second = (part.detach().flatten(2).transpose(1, 2) for part in (first_bchw, second_bchw))
+    similarity, index = _nearest(first, second)
+    back = torch.cat(index.chunk(2)[::-1]) if paired else _nearest(second, first)[1]
+    found = back.gather(1, index)
     here = torch.arange(height * width, device=index.device)
     displacement = torch.stack(
         [index % width - here % width, index // width - here // width], dim=1
     )
     # Within one cell the way there and back counts as mutual.
     apart = torch.maximum(
-        (back % width - here % width).abs(), (back // width - here // width).abs()
+        (found % width - here % width).abs(), (found // width - here // width).abs()
     )
-    cues = torch.stack([best.exp(), (apart <= 1).float()], dim=1)
+    trust = torch.stack([similarity.float(), (apart <= 1).float()], dim=1)
     shape = (-1, 2, height, width)
-    return displacement.float().view(shape), cues.view(shape)
+    return Matches(displacement.float().view(shape), trust.view(shape))
+
+
+def _nearest(queries_bnc: Tensor, keys_bnc: Tensor) -> tuple[Tensor, Tensor]:
+    """Similarity and index (b, n) of the key nearest to each query, with bounded memory."""
+    keys_bcn = keys_bnc.transpose(1, 2)
+    rows = max(ROWS_TIMES_KEYS // keys_bnc.shape[1], 1)
+    parts = [torch.bmm(part, keys_bcn).max(-1) for part in torch.split(queries_bnc, rows, 1)]
+    similarity = torch.cat([part.values for part in parts], 1)
+    return similarity, torch.cat([part.indices for part in parts], 1)

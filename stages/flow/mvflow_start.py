@@ -14,8 +14,8 @@ from torch import Tensor
 from mvrecon.synthetic.training.batch import Draws
 from stages.flow.dis import PRESETS, DisPreset
 
-MEDIUM_SHARE = 0.8
-DROPPED_SHARE = 0.06
+MEDIUM_SHARE = 0.6
+DROPPED_SHARE = 0.1
 SPOILT_SHARE = 0.12
 PATCH_PX = 48
 QUICKER: tuple[DisPreset, ...] = ("ultrafast", "fast")

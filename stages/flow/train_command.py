@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -18,17 +18,30 @@ from mvrecon.formats.video import Video
 from mvrecon.synthetic.training.textures import load_textures, procedural_textures
 from mvrecon.training import Trainer, TrainingSettings, train
 from stages.flow.adaptation import ClipPairs, unsupervised
-from stages.flow.mvflow import export_mvflow, load_mvflow
+from stages.flow.mvflow import STRIDE, export_mvflow, load_mvflow
 from stages.flow.mvflow_confidence import fit_calibration
 from stages.flow.mvflow_network import Mvflow
-from stages.flow.supervision import SyntheticPairs, supervised
+from stages.flow.supervision import (
+    FEATURE_STEPS,
+    SyntheticPairs,
+    flow_optimizer,
+    supervised,
+)
 from stages.flow.validation import validate, validation_pairs
 
 WEIGHTS = "mvflow.pt"
-PICTURE = "validation.png"
+PICTURE = "validation_{}.png"
 PROCEDURAL_TEXTURES = 64
-VALIDATION_PAIRS = 16
-VALIDATION_SIZE = (256, 320)
+# Pairs for validation and their size, px; the confidence is fitted to others.
+VALIDATION = ((12, (384, 512)), (4, (544, 960)))
+CALIBRATION = (12, (352, 480))
+SYNTHETIC = TrainingSettings(
+    steps=20_000, decay_steps=8_000, batch=2, size_hw=(288, 384), learning_rate=1.5e-3
+)
+ADAPTING = TrainingSettings(
+    steps=2_000, decay_steps=1_000, batch=2, size_hw=(224, 320), learning_rate=1e-4
+)
+DECAY_SHARE = 0.4
 CLIP_FRAMES = 120
 CLIP_LONGEST_PX = 640
 
@@ -44,7 +57,9 @@ class TrainFlowOptions:
         clip: video or folder of images to adapt to, without true flow.
         start: weights to start from; the shipped ones for a clip, random ones otherwise.
         device: `cpu` or `cuda`.
-        settings: of the training.
+        size_hw: of the pairs, px, multiples of 32; None: as `SYNTHETIC` or `ADAPTING` says.
+        batch: pairs a step; None: likewise.
+        steps: at which training ends; the last 40 % have a falling rate; None: likewise.
     """
 
     folder: Path
@@ -53,7 +68,31 @@ class TrainFlowOptions:
     clip: Path | None = None
     start: Path | None = None
     device: str = "cpu"
-    settings: TrainingSettings = field(default_factory=TrainingSettings)
+    size_hw: tuple[int, int] | None = None
+    batch: int | None = None
+    steps: int | None = None
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """How to train.
+
+        Raises:
+            UsageError: a size, batch or number of steps that cannot be.
+        """
+        settings = SYNTHETIC if self.clip is None else ADAPTING
+        if self.size_hw is not None:
+            if any(side < STRIDE or side % STRIDE for side in self.size_hw):
+                raise UsageError(
+                    f"training size {self.size_hw[0]} × {self.size_hw[1]} px",
+                    f"Give multiples of {STRIDE}",
+                )
+            settings = replace(settings, size_hw=self.size_hw)
+        if self.batch is not None:
+            settings = replace(settings, batch=_positive("batch", self.batch))
+        if self.steps is not None:
+            steps = _positive("steps", self.steps)
+            settings = replace(settings, steps=steps, decay_steps=round(DECAY_SHARE * steps))
+        return settings
 
 
 def train_flow(options: TrainFlowOptions) -> Iterator[dict[str, float]]:
@@ -63,29 +102,37 @@ def train_flow(options: TrainFlowOptions) -> Iterator[dict[str, float]]:
         UsageError: the device is not there, or the weights to start from cannot be used.
         InputError: textures or clip cannot be read.
     """
-    device = _device(options.device)
+    settings, device = options.settings, _device(options.device)
     textures = _textures(options.textures)
-    pairs = validation_pairs(textures, VALIDATION_PAIRS, VALIDATION_SIZE)
+    validations = [validation_pairs(textures, *spec) for spec in VALIDATION]
     if options.start is not None or options.clip is not None:
         network, _ = load_mvflow(options.start)
         network.train()
     else:
-        torch.manual_seed(options.settings.seed)
+        torch.manual_seed(settings.seed)
         network = Mvflow()
     data: SyntheticPairs | ClipPairs
     if options.clip is None:
-        data = SyntheticPairs(textures, options.settings)
-        trainer = Trainer(network, options.settings, supervised, device)
+        feature_steps = FEATURE_STEPS if options.start is None else 0
+        data = SyntheticPairs(textures, settings, feature_steps)
+        trainer = Trainer(network, settings, supervised, device, flow_optimizer(network))
     else:
-        data = ClipPairs(read_clip(options.clip), options.settings)
-        trainer = Trainer(network, options.settings, unsupervised, device)
+        data = ClipPairs(read_clip(options.clip), settings)
+        trainer = Trainer(network, settings, unsupervised, device)
 
     def check(network: Mvflow) -> dict[str, float]:
-        return validate(network.cpu(), pairs, options.folder / PICTURE)
+        network.cpu()
+        numbers = {}
+        for pairs in validations:
+            width = pairs.start_b2hw.shape[-1]
+            found = validate(network, pairs, options.folder / PICTURE.format(width))
+            numbers.update({f"{name}_{width}": value for name, value in found.items()})
+        return numbers
 
     yield from train(trainer, data, options.folder, options.minutes, check)
     trained = trainer.averaged_model().cpu()
-    export_mvflow(trained, fit_calibration(trained, pairs), options.folder / WEIGHTS)
+    calibration = fit_calibration(trained, validation_pairs(textures, *CALIBRATION))
+    export_mvflow(trained, calibration, options.folder / WEIGHTS)
 
 
 def read_clip(path: Path) -> list[NDArray[np.uint8]]:
@@ -108,3 +155,9 @@ def _device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("this machine has no CUDA device", "Train with --device cpu")
     return torch.device(name)
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise UsageError(f"{value} {name} of training", "Give a positive number")
+    return value

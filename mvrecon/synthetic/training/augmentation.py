@@ -8,21 +8,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mvrecon.synthetic.training.batch import Draws, FlowBatch
+from mvrecon.synthetic.training.batch import Draws, FlowPairs
 
 JPEG_BLOCK = 8
 
 
-def augment(batch: FlowBatch, draws: Draws) -> FlowBatch:
+def augment(pairs: FlowPairs, draws: Draws) -> FlowPairs:
     """The same motion under other light, noise, sharpness and compression."""
-    count = len(batch.flow_b2hw)
-    both = torch.stack([batch.first_b3hw, batch.second_b3hw], 1)
+    count = len(pairs.forward.flow_b2hw)
+    both = torch.stack([pairs.forward.first_b3hw, pairs.forward.second_b3hw], 1)
     both = _photometric(both, draws)
     both = _blur(both, draws)
     both = _compress(both, draws)
     sigma = draws.log_uniform(0.001, 0.04, count, 1, 1, 1, 1) * draws.coin(0.6, count, 1, 1, 1, 1)
     both = (both + sigma * draws.normal(*both.shape)).clamp(0.0, 1.0)
-    return batch.with_images(both[:, 0].contiguous(), both[:, 1].contiguous())
+    return pairs.with_images(both[:, 0].contiguous(), both[:, 1].contiguous())
 
 
 def _photometric(both_b23hw: Tensor, draws: Draws) -> Tensor:

@@ -46,6 +46,42 @@ class FlowBatch:
         return FlowBatch(*(torch.cat(parts) for parts in zip(*map(_fields, batches), strict=True)))
 
 
+@dataclass(frozen=True)
+class FlowPairs:
+    """The same image pairs with their flow there and back.
+
+    Attributes:
+        forward: first → second.
+        backward: second → first, so its images are those of `forward` in the other order.
+    """
+
+    forward: FlowBatch
+    backward: FlowBatch
+
+    def with_images(self, first_b3hw: Tensor, second_b3hw: Tensor) -> FlowPairs:
+        """The same motion with other colours."""
+        return FlowPairs(
+            self.forward.with_images(first_b3hw, second_b3hw),
+            self.backward.with_images(second_b3hw, first_b3hw),
+        )
+
+    def mirrored(self, axis: int) -> FlowPairs:
+        """Mirrored left to right (axis 0) or top to bottom (axis 1)."""
+        return FlowPairs(self.forward.mirrored(axis), self.backward.mirrored(axis))
+
+    def to(self, device: torch.device) -> FlowPairs:
+        """The same on another device."""
+        return FlowPairs(self.forward.to(device), self.backward.to(device))
+
+    @staticmethod
+    def concatenate(parts: list[FlowPairs]) -> FlowPairs:
+        """All pairs of several parts of one image size."""
+        return FlowPairs(
+            FlowBatch.concatenate([part.forward for part in parts]),
+            FlowBatch.concatenate([part.backward for part in parts]),
+        )
+
+
 def _fields(batch: FlowBatch) -> tuple[Tensor, ...]:
     return batch.first_b3hw, batch.second_b3hw, batch.flow_b2hw, batch.visible_bhw
 

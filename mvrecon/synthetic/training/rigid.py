@@ -1,71 +1,31 @@
 """Rigid scenes: a camera that moves through a room of solids, some of them moving too.
 
-Rays are cast analytically, so flow, depth and occlusion are exact. Every solid is a unit
-solid (cube of side 2, sphere and upright cylinder of radius 1) scaled along its axes, turned
-and shifted; the room is a cube seen from inside.
+Rays are cast exactly, so flow, depth and occlusion are exact. Every solid fits a cube of side
+2 that is scaled along its axes, turned and shifted; the room is a cube seen from inside.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from mvrecon.synthetic.training.batch import Draws, FlowBatch
+from mvrecon.synthetic.training.batch import Draws, FlowBatch, FlowPairs
+from mvrecon.synthetic.training.rigid_scenes import RigidScenes, RigidSettings, draw_scenes
 from mvrecon.synthetic.training.sampling import look_up, pixel_grid, sample
+from mvrecon.synthetic.training.solids import (
+    FIRST_CURVED,
+    FIRST_FIELD,
+    FIRST_MESH,
+    NEAREST,
+    SOLIDS,
+    hits,
+)
 
-BOXES, ELLIPSOIDS, CYLINDERS = 4, 2, 2
-SOLIDS = 1 + BOXES + ELLIPSOIDS + CYLINDERS
-NEAREST = 0.2
 TEXELS_PER_UNIT = 110.0
 ROOM_TEXELS_PER_UNIT = 45.0
 DEPTH_TOLERANCE = 0.02
-
-
-@dataclass(frozen=True)
-class RigidSettings:
-    """Ranges of the rigid scenes.
-
-    Attributes:
-        smallest_motion_px, largest_motion_px: the camera's typical motion lies between them,
-            evenly in its logarithm.
-        moving_share: of the solids that move by themselves.
-    """
-
-    smallest_motion_px: float = 0.3
-    largest_motion_px: float = 25.0
-    moving_share: float = 0.35
-
-
-@dataclass(frozen=True)
-class RigidScenes:
-    """Scenes at two times; time is the dimension of size 2.
-
-    Attributes:
-        k_b33: calibration.
-        world_from_cam_b244: camera poses (OpenCV axes).
-        world_from_solid_b2p44: poses of the solids; the first is the room.
-        size_bp3: half lengths along the solids' axes.
-        texture_bp: which texture each wears.
-        contrast_bp: how much of the texture is left over its grey.
-        grey_bp: that grey, 0…1.
-        light_b3: direction towards the light.
-    """
-
-    k_b33: Tensor
-    world_from_cam_b244: Tensor
-    world_from_solid_b2p44: Tensor
-    size_bp3: Tensor
-    texture_bp: Tensor
-    contrast_bp: Tensor
-    grey_bp: Tensor
-    light_b3: Tensor
-
-    def part(self, scenes: slice) -> RigidScenes:
-        """Some of the scenes."""
-        return RigidScenes(**{name: value[scenes] for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -85,25 +45,14 @@ class RigidView:
     point_b3hw: Tensor
 
 
-@dataclass(frozen=True)
-class RigidPairs:
-    """Two views of each scene with the flow both ways."""
-
-    scenes: RigidScenes
-    first: RigidView
-    second: RigidView
-    forward: FlowBatch
-    backward: FlowBatch
-
-
-def rigid_batch(
+def rigid_pairs(
     textures_nhw3: Tensor,
     draws: Draws,
     size_hw: tuple[int, int],
     count: int,
     settings: RigidSettings,
-) -> FlowBatch:
-    """Make `count` pairs with flow from the first to the second.
+) -> FlowPairs:
+    """Make `count` pairs with flow both ways.
 
     Args:
         textures_nhw3: uint8, RGB.
@@ -113,71 +62,16 @@ def rigid_batch(
         settings: ranges.
     """
     scenes = draw_scenes(len(textures_nhw3), draws, size_hw, count, settings)
+    # On a CPU one pair at a time stays in the cache.
     chunk = count if textures_nhw3.is_cuda else 1
-    batches = []
+    parts = []
     for start in range(0, count, chunk):
         part = scenes.part(slice(start, start + chunk))
         first, second = (render(part, time, textures_nhw3, size_hw) for time in (0, 1))
-        batches.append(flow_between(part, first, second, 1))
-    return FlowBatch.concatenate(batches)
-
-
-def rigid_pairs(
-    textures_nhw3: Tensor,
-    draws: Draws,
-    size_hw: tuple[int, int],
-    count: int,
-    settings: RigidSettings,
-) -> RigidPairs:
-    """The same with the scenes, depth and the flow back."""
-    scenes = draw_scenes(len(textures_nhw3), draws, size_hw, count, settings)
-    first, second = (render(scenes, time, textures_nhw3, size_hw) for time in (0, 1))
-    forward = flow_between(scenes, first, second, 1)
-    backward = flow_between(scenes, second, first, 0)
-    return RigidPairs(scenes, first, second, forward, backward)
-
-
-def draw_scenes(
-    textures: int, draws: Draws, size_hw: tuple[int, int], count: int, settings: RigidSettings
-) -> RigidScenes:
-    """Random scenes whose typical flow has the wanted size."""
-    height, width = size_hw
-    focal = width * draws.log_uniform(0.6, 1.6, count)
-    k_b33 = torch.zeros(count, 3, 3, device=draws.device)
-    k_b33[:, 0, 0] = k_b33[:, 1, 1] = focal
-    k_b33[:, 0, 2], k_b33[:, 1, 2], k_b33[:, 2, 2] = (width - 1) / 2, (height - 1) / 2, 1.0
-    depth = draws.uniform(3.0, 9.0, count, SOLIDS)
-    reach = depth[..., None] * draws.uniform(-0.6, 0.6, count, SOLIDS, 2) * width
-    place = torch.cat([reach / focal[:, None, None], depth[..., None]], -1)
-    size = draws.log_uniform(0.15, 1.6, count, SOLIDS, 1) * draws.log_uniform(
-        0.4, 1.6, count, SOLIDS, 3
-    )
-    turn = draws.normal(count, SOLIDS, 3)
-    # The room: large, hardly turned, around everything.
-    size[:, 0] = draws.uniform(1.0, 1.6, count, 3) * size.new_tensor([6.0, 3.5, 11.0])
-    place[:, 0] = 0.5 * draws.normal(count, 3)
-    turn[:, 0] = 0.25 * draws.normal(count, 3)
-    motion = draws.log_uniform(settings.smallest_motion_px, settings.largest_motion_px, count, 1)
-    radians = motion / focal[:, None]
-    camera = _pose(0.4 * radians * draws.normal(count, 3), 4.0 * radians * draws.normal(count, 3))
-    moves = draws.coin(settings.moving_share, count, SOLIDS, 1)
-    moves[:, 0] = False
-    step = moves * radians[..., None]
-    own_turn = 2.0 * step * draws.normal(count, SOLIDS, 3)
-    own_shift = 5.0 * step * draws.normal(count, SOLIDS, 3)
-    before = _pose(turn, place)
-    after = _pose(own_turn, own_shift + place) @ _pose(turn, torch.zeros_like(place))
-    light = draws.normal(count, 3)
-    return RigidScenes(
-        k_b33=k_b33,
-        world_from_cam_b244=torch.stack([torch.eye(4).to(camera).expand_as(camera), camera], 1),
-        world_from_solid_b2p44=torch.stack([before, after], 1),
-        size_bp3=size,
-        texture_bp=draws.integers(0, textures, count, SOLIDS),
-        contrast_bp=draws.log_uniform(0.12, 4.0, count, SOLIDS).clamp(max=1.0),
-        grey_bp=draws.uniform(0.1, 0.9, count, SOLIDS),
-        light_b3=light / light.norm(dim=-1, keepdim=True),
-    )
+        parts.append(
+            FlowPairs(flow_between(part, first, second, 1), flow_between(part, second, first, 0))
+        )
+    return FlowPairs.concatenate(parts)
 
 
 def render(
@@ -195,7 +89,7 @@ def render(
     # In units of the solids, whose depth along the ray is that of the camera.
     directions = solid_from_cam[..., :3, :3] @ rays_b3n[:, None] / scenes.size_bp3[..., None]
     origins = (solid_from_cam[..., :3, 3] / scenes.size_bp3)[..., None]
-    depths, solid = _hits(origins, directions).min(1)
+    depths, solid = hits(origins, directions, scenes.waves, scenes.vertices).min(1)
     index = solid[:, None, None].expand(-1, 1, 3, -1)
     unit = origins.expand_as(directions).gather(1, index)[:, 0]
     unit = unit + depths[:, None] * directions.gather(1, index)[:, 0]
@@ -243,45 +137,13 @@ def flow_between(
     return FlowBatch(source.image_b3hw, target.image_b3hw, flow_b2hw, visible)
 
 
-def _hits(origins: Tensor, directions: Tensor) -> Tensor:
-    """Depth (b, p, n) at which each solid is hit; infinite where it is missed."""
-    ellipsoids = 1 + BOXES + ELLIPSOIDS
-    enter, leave = _slabs(origins[:, : 1 + BOXES], directions[:, : 1 + BOXES])
-    boxes = torch.where(leave > enter, enter, math.inf)
-    # The room is seen from inside, so what counts is where the ray leaves it.
-    boxes = torch.cat([leave[:, :1], boxes[:, 1:]], 1)
-    part = slice(1 + BOXES, ellipsoids)
-    enter, leave = _round(origins[:, part], directions[:, part], 1.0)
-    balls = torch.where(leave > enter, enter, math.inf)
-    origin, direction = origins[:, ellipsoids:], directions[:, ellipsoids:]
-    around = origins.new_tensor([1.0, 0.0, 1.0])[:, None]
-    enter, leave = _round(origin * around, direction * around, 1.0)
-    bottom, top = _slabs(origin[:, :, 1:2], direction[:, :, 1:2])
-    enter, leave = torch.maximum(enter, bottom), torch.minimum(leave, top)
-    cylinders = torch.where(leave > enter, enter, math.inf)
-    hits = torch.cat([boxes, balls, cylinders], 1)
-    return torch.where(hits > NEAREST, hits, math.inf)
-
-
-def _slabs(origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
-    inverse = 1.0 / torch.where(directions.abs() < 1e-9, 1e-9, directions)
-    one, other = (-1.0 - origins) * inverse, (1.0 - origins) * inverse
-    return torch.minimum(one, other).amax(2), torch.maximum(one, other).amin(2)
-
-
-def _round(origins: Tensor, directions: Tensor, radius: float) -> tuple[Tensor, Tensor]:
-    a = directions.square().sum(2).clamp(min=1e-12)
-    half_b = (origins * directions).sum(2)
-    c = origins.square().sum(2) - radius * radius
-    root = (half_b * half_b - a * c).clamp(min=0.0).sqrt()
-    return (-half_b - root) / a, (-half_b + root) / a
-
-
 def _colours(
     scenes: RigidScenes, time: int, solid_bn: Tensor, unit_b3n: Tensor, textures_nhw3: Tensor
 ) -> Tensor:
     """Shaded texture (b, n, 3), laid on the side of a cube that the point is nearest to."""
     axis = unit_b3n.abs().argmax(1, keepdim=True)
+    is_field_bn = (solid_bn >= FIRST_FIELD) & (solid_bn < FIRST_MESH)
+    axis = torch.where(is_field_bn[:, None], 1, axis)
     density = torch.where(solid_bn == 0, ROOM_TEXELS_PER_UNIT, TEXELS_PER_UNIT)[:, None]
     points = unit_b3n * _of_solid(scenes.size_bp3, solid_bn).transpose(1, 2) * density
     u, v = (points.gather(1, (axis + turn) % 3)[:, 0] for turn in (1, 2))
@@ -293,7 +155,7 @@ def _colours(
     grey, contrast = _of_solid(paint, solid_bn).chunk(2, -1)
     colours = torch.lerp(grey, colours, contrast)
     normal = torch.nn.functional.one_hot(axis[:, 0], 3) * unit_b3n.sign().transpose(1, 2)
-    curved = solid_bn > BOXES
+    curved = (solid_bn >= FIRST_CURVED) & ~is_field_bn
     normal = torch.where(curved[..., None], unit_b3n.transpose(1, 2), normal)
     rotation = scenes.world_from_solid_b2p44[:, time, :, :3, :3]
     light_bp3 = (rotation.transpose(-1, -2) @ scenes.light_b3[:, None, :, None])[..., 0]
@@ -304,15 +166,3 @@ def _colours(
 def _of_solid(values_bpc: Tensor, solid_bn: Tensor) -> Tensor:
     """Value (b, n, c) of the solid that each ray hits."""
     return values_bpc.gather(1, solid_bn[..., None].expand(-1, -1, values_bpc.shape[-1]))
-
-
-def _pose(rotation_vector: Tensor, translation: Tensor) -> Tensor:
-    """Rigid transforms (…, 4, 4) from axis times angle, and shift."""
-    x, y, z = rotation_vector.unbind(-1)
-    zero = torch.zeros_like(x)
-    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).view(*x.shape, 3, 3)
-    pose = torch.zeros(*x.shape, 4, 4, device=x.device)
-    pose[..., :3, :3] = torch.linalg.matrix_exp(skew)
-    pose[..., :3, 3] = translation
-    pose[..., 3, 3] = 1.0
-    return pose

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from mvrecon.synthetic.training.batch import Draws, FlowBatch
-from mvrecon.synthetic.training.layered import LayeredSettings, layered_batch
-from mvrecon.synthetic.training.rigid import RigidSettings, rigid_batch
+from mvrecon.synthetic.training.batch import Draws, FlowPairs
+from mvrecon.synthetic.training.layered import layered_pairs
+from mvrecon.synthetic.training.layered_scenes import LayeredSettings
+from mvrecon.synthetic.training.rigid import rigid_pairs
+from mvrecon.synthetic.training.rigid_scenes import RigidSettings
 
-# Typical motion of the fastest scenes, as a share of the image's width.
-LAYERED_MOTION = 0.14
-RIGID_MOTION = 0.12
+# Typical motion of the fastest scenes, as a share of the image's width; single things move
+# several times as far.
+LARGEST_MOTION = 0.1
 
 
-def scene_batch(
+def scene_pairs(
     textures_nhw3: Tensor, draws: Draws, size_hw: tuple[int, int], count: int
-) -> FlowBatch:
+) -> FlowPairs:
     """Half the pairs from layered and half from rigid scenes."""
     rigid = count // 2
-    layered = LayeredSettings(largest_motion_px=LAYERED_MOTION * size_hw[1])
-    parts = [layered_batch(textures_nhw3, draws, size_hw, count - rigid, layered)]
+    largest_px = LARGEST_MOTION * size_hw[1]
+    layered = LayeredSettings(largest_motion_px=largest_px)
+    parts = [layered_pairs(textures_nhw3, draws, size_hw, count - rigid, layered)]
     if rigid:
-        settings = RigidSettings(largest_motion_px=RIGID_MOTION * size_hw[1])
-        parts.append(rigid_batch(textures_nhw3, draws, size_hw, rigid, settings))
-    return FlowBatch.concatenate(parts)
+        settings = RigidSettings(largest_motion_px=largest_px)
+        parts.append(rigid_pairs(textures_nhw3, draws, size_hw, rigid, settings))
+    return FlowPairs.concatenate(parts)

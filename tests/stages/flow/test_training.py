@@ -15,12 +15,12 @@ from mvrecon.synthetic.training.textures import procedural_textures
 from mvrecon.training import CHECKPOINT, LOSSES, Trainer, TrainingSettings, train
 from stages.flow.adaptation import ClipPairs, unsupervised
 from stages.flow.mvflow_network import Mvflow, MvflowSettings
-from stages.flow.supervision import SyntheticPairs, supervised
+from stages.flow.supervision import SyntheticPairs, flow_optimizer, supervised
 from stages.flow.train_command import TrainFlowOptions, train_flow
 from stages.flow.validation import validate, validation_pairs
 from tests.stages.flow.scenes import texture
 
-NETWORK = MvflowSettings(widths=(16, 24, 32), features=16, hidden=16, updates=(1, 1, 1))
+NETWORK = MvflowSettings(widths=(16, 24, 32, 16), features=16, hidden=16, updates=(1, 1))
 SETTINGS = TrainingSettings(
     batch=1, size_hw=(64, 64), learning_rate=3e-3, warmup_steps=1, save_every=2, validate_every=3
 )
@@ -29,12 +29,17 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def data() -> SyntheticPairs:
-    return SyntheticPairs(procedural_textures(4), SETTINGS)
+    return new_data()
+
+
+def new_data() -> SyntheticPairs:
+    return SyntheticPairs(procedural_textures(4), SETTINGS, feature_steps=1)
 
 
 def new_trainer() -> Trainer[Mvflow]:
     torch.manual_seed(1)
-    return Trainer(Mvflow(NETWORK), SETTINGS, supervised, CPU)
+    network = Mvflow(NETWORK)
+    return Trainer(network, SETTINGS, supervised, CPU, flow_optimizer(network))
 
 
 def nothing(network: Mvflow) -> dict[str, float]:
@@ -42,9 +47,22 @@ def nothing(network: Mvflow) -> dict[str, float]:
 
 
 def test_steps_on_one_batch_reduce_the_loss(data: SyntheticPairs):
-    trainer, sample = new_trainer(), data[0]
+    trainer, sample = new_trainer(), data[1]
     losses = [trainer.train_step(sample)["loss"] for _ in range(15)]
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_first_steps_train_matching_alone(data: SyntheticPairs):
+    trainer, sample = new_trainer(), data[0]
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    losses = [trainer.train_step(sample)["loss"] for _ in range(10)]
+    assert losses[-1] < 0.9 * losses[0]
+    changed = {
+        name.split(".")[0]
+        for name, value in trainer.model.state_dict().items()
+        if not torch.equal(value, before[name])
+    }
+    assert changed == {"encoder", "log_sharpness"}
 
 
 def test_an_interrupted_run_continues_to_the_same_state(data: SyntheticPairs, tmp_path: Path):
@@ -70,8 +88,7 @@ def test_an_interrupted_run_continues_to_the_same_state(data: SyntheticPairs, tm
 
 def train_in_a_process(folder: Path, threads: int) -> None:
     torch.set_num_threads(threads)
-    data = SyntheticPairs(procedural_textures(4), SETTINGS)
-    for _ in train(new_trainer(), data, folder, 10.0, nothing):
+    for _ in train(new_trainer(), new_data(), folder, 10.0, nothing):
         pass
 
 
@@ -110,7 +127,7 @@ def test_a_piece_of_training_leaves_its_records(data: SyntheticPairs, tmp_path: 
     with (tmp_path / LOSSES).open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3"]
     picture = cv2.imread(str(tmp_path / "validation.png"))
-    assert picture.shape == (64, 5 * 96, 3)
+    assert picture.shape == (2 * 64, 5 * 96, 3)
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 2
 
 
@@ -147,6 +164,16 @@ def test_adaptation_needs_frames_that_hold_a_crop():
         ClipPairs([texture(80, 112, 1)], settings)
     with pytest.raises(NotEnoughDataError, match="smaller than"):
         ClipPairs([texture(40, 112, 1)] * 2, settings)
+
+
+def test_sizes_batches_and_steps_are_chosen_and_checked(tmp_path: Path):
+    options = TrainFlowOptions(tmp_path, size_hw=(192, 256), batch=3, steps=100)
+    settings = options.settings
+    assert (settings.size_hw, settings.batch, settings.steps) == ((192, 256), 3, 100)
+    assert settings.decay_steps == 40
+    for wrong in ({"size_hw": (100, 256)}, {"batch": 0}, {"steps": -1}):
+        with pytest.raises(UsageError):
+            _ = TrainFlowOptions(tmp_path, **wrong).settings
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

@@ -10,16 +10,19 @@ import torch
 from mvrecon.errors import InputError
 from mvrecon.synthetic.training.augmentation import augment
 from mvrecon.synthetic.training.batch import Draws
-from mvrecon.synthetic.training.scenes import scene_batch
+from mvrecon.synthetic.training.scenes import scene_pairs
 from mvrecon.synthetic.training.textures import load_textures, procedural_textures
 
 CPU = torch.device("cpu")
 
 
 def test_colours_change_apart_and_motion_stays():
-    batch = scene_batch(procedural_textures(4), Draws(1, 0, CPU), (64, 96), 8)
-    changed = augment(batch, Draws(1, 1, CPU))
+    pairs = scene_pairs(procedural_textures(4), Draws(1, 0, CPU), (64, 96), 8)
+    both = augment(pairs, Draws(1, 1, CPU))
+    batch, changed = pairs.forward, both.forward
     assert torch.equal(changed.flow_b2hw, batch.flow_b2hw)
+    assert torch.equal(both.backward.flow_b2hw, pairs.backward.flow_b2hw)
+    assert torch.equal(both.backward.first_b3hw, changed.second_b3hw)
     assert changed.first_b3hw.min() >= 0.0
     assert changed.first_b3hw.max() <= 1.0
     before = batch.first_b3hw.mean((1, 2, 3)) - batch.second_b3hw.mean((1, 2, 3))

@@ -2,34 +2,45 @@ from __future__ import annotations
 
 import torch
 
-from mvrecon.synthetic.training.batch import Draws, FlowBatch
-from mvrecon.synthetic.training.layered import LayeredSettings, layered_batch
+from mvrecon.synthetic.training.batch import Draws, FlowPairs
+from mvrecon.synthetic.training.layered import layered_pairs
+from mvrecon.synthetic.training.layered_scenes import LayeredSettings
 from mvrecon.synthetic.training.sampling import pixel_grid, sample
 from mvrecon.synthetic.training.textures import procedural_textures
 
 SIZE = (96, 128)
 CPU = torch.device("cpu")
+GRID = pixel_grid(*SIZE, CPU).permute(2, 0, 1)
 
 
-def make(index: int = 0, largest_motion_px: float = 15.0) -> FlowBatch:
-    settings = LayeredSettings(largest_motion_px=largest_motion_px)
-    return layered_batch(procedural_textures(4), Draws(5, index, CPU), SIZE, 6, settings)
+def make(index: int = 0, largest_motion_px: float = 15.0) -> FlowPairs:
+    settings = LayeredSettings(smallest_motion_px=0.3, largest_motion_px=largest_motion_px)
+    return layered_pairs(procedural_textures(4), Draws(5, index, CPU), SIZE, 6, settings)
 
 
 def test_second_image_warped_by_the_flow_is_the_first_where_visible():
-    batch = make()
-    target = (batch.flow_b2hw + pixel_grid(*SIZE, CPU).permute(2, 0, 1)).permute(0, 2, 3, 1)
-    warped = sample(batch.second_b3hw, target)
-    error = (warped - batch.first_b3hw).abs().mean(1)
-    moved = (batch.second_b3hw - batch.first_b3hw).abs().mean(1)
-    # What differs is bilinear interpolation and the blended outlines.
-    assert error[batch.visible_bhw].median() < 0.01
-    assert error[batch.visible_bhw].mean() < 0.35 * moved[batch.visible_bhw].mean()
+    for batch in (make().forward, make().backward):
+        target = (batch.flow_b2hw + GRID).permute(0, 2, 3, 1)
+        error = (sample(batch.second_b3hw, target) - batch.first_b3hw).abs().mean(1)
+        moved = (batch.second_b3hw - batch.first_b3hw).abs().mean(1)
+        # What differs is bilinear interpolation and the blended outlines.
+        assert error[batch.visible_bhw].median() < 0.01
+        assert error[batch.visible_bhw].mean() < 0.35 * moved[batch.visible_bhw].mean()
+
+
+def test_flow_there_and_back_is_nothing_where_visible():
+    pairs = make()
+    target = (pairs.forward.flow_b2hw + GRID).permute(0, 2, 3, 1)
+    miss = (pairs.forward.flow_b2hw + sample(pairs.backward.flow_b2hw, target)).norm(dim=1)
+    miss = miss[pairs.forward.visible_bhw]
+    assert miss.median() < 0.01
+    # Beside an outline the look-up mixes two layers.
+    assert (miss < 0.1).float().mean() > 0.9
 
 
 def test_hidden_pixels_are_marked():
-    batch = make(1, largest_motion_px=40.0)
-    target = (batch.flow_b2hw + pixel_grid(*SIZE, CPU).permute(2, 0, 1)).permute(0, 2, 3, 1)
+    batch = make(1, largest_motion_px=40.0).forward
+    target = (batch.flow_b2hw + GRID).permute(0, 2, 3, 1)
     outside = (target < -0.5).any(-1) | (target > target.new_tensor([127.5, 95.5])).any(-1)
     assert outside.any()
     assert not batch.visible_bhw[outside].any()
@@ -39,24 +50,29 @@ def test_hidden_pixels_are_marked():
 
 
 def test_motion_covers_small_and_large():
-    magnitudes = torch.cat([make(i, 40.0).flow_b2hw.norm(dim=1).flatten(1) for i in range(6)])
-    medians = magnitudes.median(1).values
+    flows = [make(index, 40.0).forward.flow_b2hw for index in range(6)]
+    medians = torch.cat([flow.norm(dim=1).flatten(1) for flow in flows]).median(1).values
     assert medians.min() < 1.0
     assert medians.max() > 15.0
 
 
+def test_shapes_move_apart_from_the_background():
+    motion_px = torch.cat([make(i, 40.0).forward.flow_b2hw.norm(dim=1) for i in range(4)])
+    spread_px = motion_px.flatten(1).quantile(0.95, dim=1) - motion_px.flatten(1).median(1).values
+    assert spread_px.max() > 20.0
+
+
 def test_the_same_seed_and_index_give_the_same_pairs():
     one, same, other = make(3), make(3), make(4)
-    assert torch.equal(one.second_b3hw, same.second_b3hw)
-    assert torch.equal(one.flow_b2hw, same.flow_b2hw)
-    assert not torch.equal(one.flow_b2hw, other.flow_b2hw)
+    assert torch.equal(one.forward.second_b3hw, same.forward.second_b3hw)
+    assert torch.equal(one.backward.flow_b2hw, same.backward.flow_b2hw)
+    assert not torch.equal(one.forward.flow_b2hw, other.forward.flow_b2hw)
 
 
 def test_a_mirrored_pair_is_still_exact():
-    batch = make(2)
+    pairs = make(2)
     for axis in (0, 1):
-        mirrored = batch.mirrored(axis)
-        grid = pixel_grid(*SIZE, CPU).permute(2, 0, 1)
-        target = (mirrored.flow_b2hw + grid).permute(0, 2, 3, 1)
+        mirrored = pairs.mirrored(axis).forward
+        target = (mirrored.flow_b2hw + GRID).permute(0, 2, 3, 1)
         error = (sample(mirrored.second_b3hw, target) - mirrored.first_b3hw).abs().mean(1)
         assert error[mirrored.visible_bhw].median() < 0.01

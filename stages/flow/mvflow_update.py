@@ -1,0 +1,108 @@
+"""The recurrent update of mvflow, and the way from 1/4 to full size."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stages.flow.mvflow_correlation import RADIUS
+
+CUES = 16
+# Flow may be taken over from neighbours so many pixels of the level away.
+REACHES = (1, 4)
+OFFERED = 2
+CANDIDATES = 9 * len(REACHES) + OFFERED
+OWN = 4
+OWN_LOGIT = 5.0
+CHANGES = CANDIDATES + 5
+
+
+class Update(nn.Module):
+    """One recurrent step (ConvGRU, as in RAFT): correlation and cues → state → what to change.
+
+    The changes: logits of the flows that may be taken over, a free shift (2) and its gate,
+    how far to follow the local match, and the share of the initial detail.
+
+    Args:
+        channels: of the context.
+        hidden: of the state.
+        levels: how many levels share the step.
+    """
+
+    def __init__(self, channels: int, hidden: int, levels: int) -> None:
+        super().__init__()
+        window = (2 * RADIUS + 1) ** 2
+        self.correlation = nn.Conv2d(window, hidden, 1)
+        self.motion = nn.Conv2d(hidden + CUES, hidden, 3, padding=1)
+        self.gates = nn.Conv2d(2 * hidden + channels, 2 * hidden, 3, padding=1)
+        self.candidate = nn.Conv2d(2 * hidden + channels, hidden, 3, padding=1)
+        self.head = nn.Conv2d(hidden, hidden, 3, padding=1)
+        # Levels differ in how sure a change must be, so each has its own last layer.
+        self.changes = nn.ModuleList(nn.Conv2d(hidden, CHANGES, 1) for _ in range(levels))
+        for layer in self.changes.parameters():
+            nn.init.zeros_(layer)
+            if layer.dim() == 1:
+                layer.data[OWN] = OWN_LOGIT
+
+    def forward(
+        self, level: int, state: Tensor, context: Tensor, correlation: Tensor, cues: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The new state and the changes (b, CHANGES, h, w), at level 0 (finest) or 1."""
+        seen = F.relu(self.correlation(correlation))
+        seen = F.relu(self.motion(torch.cat([seen, cues.to(seen.dtype)], 1)))
+        update, reset = torch.sigmoid(self.gates(torch.cat([state, seen, context], 1))).chunk(2, 1)
+        proposed = torch.tanh(self.candidate(torch.cat([reset * state, seen, context], 1)))
+        state = state + update * (proposed - state)
+        return state, self.changes[level](F.relu(self.head(state))).float()
+
+
+def take_over(flow_b2hw: Tensor, offered: list[Tensor], logits_bkhw: Tensor) -> Tensor:
+    """Weighted mean of the flow itself, its neighbours near and farther, and other flows.
+
+    In the manner of PatchMatch's propagation, but soft and learned.
+
+    Args:
+        flow_b2hw: current flow.
+        offered: OFFERED other flows (b, 2, h, w).
+        logits_bkhw: CANDIDATES of them; that of the flow itself is number OWN.
+    """
+    batch, _, height, width = flow_b2hw.shape
+    near = [
+        F.unfold(F.pad(flow_b2hw, (reach,) * 4, mode="replicate"), 3, dilation=reach)
+        for reach in REACHES
+    ]
+    flows = [part.view(batch, 2, 9, height, width) for part in near]
+    flows += [other[:, :, None] for other in offered]
+    weights = logits_bkhw.softmax(1)
+    return (torch.cat(flows, 2) * weights[:, None]).sum(2)
+
+
+class Upsampler(nn.Module):
+    """Convex upsampling by 4 (RAFT), the share of the initial detail, and the uncertainty."""
+
+    def __init__(self, channels: int, hidden: int) -> None:
+        super().__init__()
+        self.trunk = nn.Conv2d(hidden + channels, hidden, 3, padding=1)
+        self.mask = nn.Conv2d(hidden, 9 * 16, 1)
+        self.detail = nn.Conv2d(hidden, 16, 1)
+        self.mixture = nn.Conv2d(hidden, 3, 1)
+        for layer in (self.detail, self.mixture):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+
+    def forward(
+        self, state: Tensor, context: Tensor, coarse_flow: Tensor, start: Tensor, fine_start: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Flow at full size in pixels, and the mixture's parameters."""
+        x = F.relu(self.trunk(torch.cat([state, context], 1)))
+        both = torch.cat([coarse_flow, start], 1)
+        count, _, height, width = both.shape
+        weights = self.mask(x).float().permute(0, 2, 3, 1).reshape(-1, 9, 16).softmax(1)
+        near = F.unfold(F.pad(both, (1, 1, 1, 1), mode="replicate"), 3)
+        near = near.view(count, 4, 9, -1).permute(0, 3, 1, 2).reshape(-1, 4, 9)
+        upsampled = torch.bmm(near, weights).view(count, height, width, 64).permute(0, 3, 1, 2)
+        flow, smooth_start = F.pixel_shuffle(4.0 * upsampled, 4).chunk(2, 1)
+        share = 1.0 + F.pixel_shuffle(self.detail(x).float(), 4)
+        mixture = F.interpolate(self.mixture(x).float(), scale_factor=4.0, mode="bilinear")
+        return flow + share * (fine_start - smooth_start), mixture
