@@ -15,7 +15,7 @@ def run(context: StageContext[PoseConfig]) -> Summary:
 
 STAGE = Stage(
     name="pose",
-    version=4,
+    version=5,
     config=PoseConfig,
     needs=("frames", "flow"),
     run=run,
