@@ -8,21 +8,27 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from mvrecon.errors import UsageError
 from mvrecon.training import save_atomically
+from stages.depth.completion import complete
 from stages.depth.config import DEPTHNET_WEIGHTS
-from stages.depth.epipolar import epipolar_geometry, feature_transfer
+from stages.depth.epipolar import FEATURE_STRIDE, epipolar_geometry, feature_transfer
 from stages.depth.flow_prior import DepthPrior
 from stages.depth.network import (
     DepthNet,
+    DepthNetOutput,
     DepthNetSettings,
     Encoded,
+    expected_error,
     probability_within,
 )
+from stages.depth.network_parts import upsampled
 from stages.depth.start import MAX_HYPOTHESES, measure_start
 from stages.depth.sweep import SweptDepth
 from stages.depth.views import MATCHED_VIEWS, View
@@ -79,13 +85,30 @@ class LearnedDepth:
         with torch.inference_mode(), autocast(self._precision):
             encoded, *near = (self._encodings(image_hw3) for image_hw3 in images_hw3)
             output = self._network(encoded, near[:MATCHED_VIEWS], epipolar, start_b1hw, cues_bchw)
-            inverse_hw = output.log_b1hw[0, 0].exp() * output.scale_b[0]
-            confidence_hw = probability_within(output.mixture_b3hw)[0]
-        return SweptDepth(inverse_hw.numpy(), confidence_hw.float().numpy())
+        return completed(output, images_hw3[0])
 
     def _encode(self, image_hw3: NDArray[np.uint8]) -> Encoded:
         image_b3hw = torch.from_numpy(image_hw3).permute(2, 0, 1)[None].float() / 255.0
         return self._network.encode(image_b3hw)
+
+
+def completed(output: DepthNetOutput, image_hw3: NDArray[np.uint8]) -> SweptDepth:
+    """The network's depth of one view, filled in where it is unsure, with its confidence.
+
+    Args:
+        output: of one view.
+        image_hw3: RGB, of that view.
+    """
+    with torch.inference_mode():
+        error_hw = F.avg_pool2d(expected_error(output.mixture_b3hw), FEATURE_STRIDE)[0].numpy()
+        coarse_hw = output.levels[-1][0, 0].exp().numpy()
+        size_wh = coarse_hw.shape[::-1]
+        small_hw3 = cv2.resize(image_hw3, size_wh, interpolation=cv2.INTER_AREA)
+        filled_hw = complete(coarse_hw, error_hw, small_hw3.astype(np.float32) / np.float32(255))
+        log_b1hw = torch.from_numpy(filled_hw).log()[None, None]
+        inverse_hw = upsampled(log_b1hw, output.upsampling)[0, 0].exp() * output.scale_b[0]
+        confidence_hw = probability_within(output.mixture_b3hw)[0]
+    return SweptDepth(inverse_hw.numpy(), confidence_hw.numpy())
 
 
 def load_depthnet(path: Path | None = None) -> DepthNet:

@@ -26,6 +26,7 @@ from stages.depth.network_parts import (
     Upsampler,
     doubled,
     pooled_by_weight,
+    upsampled,
     zeroed,
 )
 from stages.depth.start import CUES
@@ -75,6 +76,7 @@ class DepthNetOutput:
     Attributes:
         log_b1hw: logarithm of the inverse depth at full size, in units of the start's median.
         mixture_b3hw: weight logit and logarithms of two scales, see `mixture_terms`.
+        upsampling: weights that `upsampled` brings 1/4 to full size with.
         levels: the same logarithm at 1/32, 1/16, 1/8, 1/4, then after each update at 1/4.
         logits: of the offsets tried by each update (b, OFFSETS, h, w).
         offsets: each update's distance between offsets, and the inverse depth they are round.
@@ -83,6 +85,7 @@ class DepthNetOutput:
 
     log_b1hw: Tensor
     mixture_b3hw: Tensor
+    upsampling: Tensor
     levels: list[Tensor]
     logits: list[Tensor]
     offsets: list[tuple[Tensor, Tensor]]
@@ -164,8 +167,11 @@ class DepthNet(nn.Module):
             offsets.append((offset, log))
             log, state = self._step(state, context, costs, logit, (log, offset, pyramid[0]))
             levels.append(log)
-        full, mixture = self.upsampler(state, context, view.half, log)
-        return DepthNetOutput(full, mixture, levels, logits, offsets, scale_b)
+        weights, coarse_mixture = self.upsampler(state, context, view.half)
+        mixture = F.interpolate(coarse_mixture, scale_factor=4.0, mode="bilinear")
+        return DepthNetOutput(
+            upsampled(log, weights), mixture, weights, levels, logits, offsets, scale_b
+        )
 
     def _complete(
         self, known: tuple[Tensor, ...], pyramid: list[tuple[Tensor, Tensor]]
@@ -218,6 +224,13 @@ def mixture_terms(mixture_b3hw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """
     logit, narrow, wide = mixture_b3hw.unbind(1)
     return logit, -5.0 + 2.0 * torch.tanh(narrow), -1.0 + 2.0 * torch.tanh(wide)
+
+
+def expected_error(mixture_b3hw: Tensor) -> Tensor:
+    """Mean size (b, h, w) of the error of the logarithm of depth."""
+    logit, narrow, wide = mixture_terms(mixture_b3hw)
+    weight = torch.sigmoid(logit)
+    return weight * narrow.exp() + (1.0 - weight) * wide.exp()
 
 
 def probability_within(mixture_b3hw: Tensor, ratio: float = 0.05) -> Tensor:

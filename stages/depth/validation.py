@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from mvrecon.metrics.depth import depth_errors
 from mvrecon.synthetic.training.clips_io import depths_path, load_clip, load_clip_depths
 from stages.depth.clip_starts import NAME
-from stages.depth.network import DepthNet, probability_within
+from stages.depth.learned import completed
+from stages.depth.network import DepthNet
 from stages.depth.supervision import DepthSample, clip_sample, predict
 from stages.depth.views import MATCHED_VIEWS
 
@@ -76,9 +77,9 @@ def estimated(network: DepthNet, sample: DepthSample) -> tuple[FloatMap, FloatMa
     """Depth and confidence (h, w) of a sample's first view."""
     with torch.inference_mode():
         output = predict(network, sample)
-        inverse = output.log_b1hw[0, 0].exp() * output.scale_b[0]
-        confidence = probability_within(output.mixture_b3hw)[0]
-    return (1.0 / inverse).numpy(), confidence.numpy()
+    image_hw3 = (255 * sample.images_t3hw[sample.rows_r[0]]).permute(1, 2, 0).byte().numpy()
+    found = completed(output, np.ascontiguousarray(image_hw3))
+    return np.float32(1) / found.inverse_depth_hw, found.confidence_hw
 
 
 def measured(clip: ValidationClip, depth_hw: FloatMap, confidence_hw: FloatMap) -> dict[str, float]:
