@@ -44,10 +44,10 @@ STAGES = ("frames", "flow", "pose")
 
 HEADER = """# Long input
 
-Made by `python -m benchmarks.long_input --runs DIR --flow-model {flow}`; {cores} CPU cores. A
-camera walks rounds of {round} frames through a rendered room ({width} × {height} px); every frame
-is a key frame. CPU seconds for each key frame, all threads and children; *peak*: of the largest
-process of the three stages; *ATE*: RMSE after Sim(3) alignment, of the path.
+Made by `python -m benchmarks.long_input --runs DIR --counts {counts} --flow-model {flow}`;
+{cores} CPU cores. A camera walks rounds of {round} frames through a rendered room ({width} × {height}
+px); every frame is a key frame. CPU seconds for each key frame, all threads and children; *peak*:
+of the largest process of the three stages; *ATE*: RMSE after Sim(3) alignment, of the path.
 
 ![CPU seconds for each key frame](long_input.svg)
 
@@ -163,6 +163,7 @@ def _recorded(run_dir: Path, stage: str) -> dict[str, Any]:
 def _page(rows: Sequence[Row], flow_model: str) -> str:
     header = HEADER.format(
         flow=flow_model,
+        counts=",".join(str(row.count) for row in rows),
         cores=os.cpu_count(),
         round=FRAMES_A_ROUND,
         width=CAMERA.width,

@@ -57,8 +57,8 @@ COLUMNS = (
 )
 HEADER = """# Poses
 
-Made by `python -m benchmarks.poses --root DATA --runs DIR`; {cores} CPU cores, both on the same
-machine.
+Made by `python -m benchmarks.poses --root DATA --runs DIR --sets {sets}`;
+{cores} CPU cores, both on the same machine.
 
 *pycolmap*: SIFT (≤ 4,096 features, ≤ 1024 px), sequential matching (exhaustive for photos),
 incremental mapping, one shared camera, two threads; the largest model. *ours*: `mvrecon run IMAGES
@@ -102,7 +102,8 @@ def main() -> None:
         for label in KIND if name in THINNED else ("all frames",):
             ours = _run_ours(name, folder, label, options.runs, options.keep)
             rows.append(_row(name, label, folder, peer, ours))
-            TABLE.write_text(HEADER.format(cores=os.cpu_count()) + _markdown(rows))
+            header = HEADER.format(sets=options.sets, cores=os.cpu_count())
+            TABLE.write_text(header + _markdown(rows))
     print(_markdown(rows))
 
 
