@@ -68,7 +68,7 @@ def onnx_dynamic_int8(graph: FlowGraph, pairs: Sequence[Inputs], folder: Path) -
     """Convolutions and matrix products in 8 bits, activations scaled as they come."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    path, small = _export(graph, pairs[0], folder), folder / "dynamic.onnx"
+    path, small = _prepared(graph, pairs[0], folder), folder / "dynamic.onnx"
     quantize_dynamic(path, small, per_channel=True, weight_type=QuantType.QInt8)
     return _session(small, graph)
 
@@ -77,7 +77,7 @@ def onnx_static_int8(graph: FlowGraph, pairs: Sequence[Inputs], folder: Path) ->
     """Convolutions in 8 bits, activations scaled by what calibration pairs showed."""
     from onnxruntime.quantization import QuantType, quantize_static
 
-    path, small = _export(graph, pairs[0], folder), folder / "static.onnx"
+    path, small = _prepared(graph, pairs[0], folder), folder / "static.onnx"
     quantize_static(
         path,
         small,
@@ -127,6 +127,16 @@ def _export(graph: FlowGraph, pair: Inputs, folder: Path) -> Path:
     path = folder / "graph.onnx"
     if not path.is_file():
         write_onnx(graph, tuple(pair[name] for name in graph.input_names), path)
+    return path
+
+
+def _prepared(graph: FlowGraph, pair: Inputs, folder: Path) -> Path:
+    """The exported graph, simplified as quantization wants it."""
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    path = folder / "prepared.onnx"
+    if not path.is_file():
+        quant_pre_process(_export(graph, pair, folder), path, skip_symbolic_shape=True)
     return path
 
 

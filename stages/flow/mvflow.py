@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -23,11 +22,10 @@ from stages.flow.mvflow_confidence import Calibration, confidence
 from stages.flow.mvflow_encoder import Encoded
 from stages.flow.mvflow_network import Mvflow, MvflowSettings
 from stages.flow.precision import UsedPrecision, autocast
+from stages.flow.working_size import LARGEST_SIDE_PX, at_working_size
 
 STRIDE = 32
 SMALLEST_SIDE_PX = 64
-# Larger images are worked on at a smaller size; memory is about 0.7 kB a pixel of it.
-LARGEST_SIDE_PX = 1280
 WEIGHTS_REMEDY = "Give a file that `mvrecon train flow` exported, or none for the shipped weights"
 
 Image = NDArray[np.uint8]
@@ -60,9 +58,8 @@ class MvflowFlow:
     def estimate(self, first_rgb_hw3: Image, second_rgb_hw3: Image) -> FlowEstimate:
         """Flow both ways with its confidence; each image is encoded once, also across calls."""
         height, width = first_rgb_hw3.shape[:2]
-        start = self._start.estimate(
-            *(self._working_size(image) for image in (first_rgb_hw3, second_rgb_hw3))
-        )
+        images = first_rgb_hw3, second_rgb_hw3
+        start = self._start.estimate(*(at_working_size(i, self.largest_side_px) for i in images))
         working_hw = start.forward_hw2.shape[:2]
         start_b2hw = torch.from_numpy(np.stack([start.forward_hw2, start.backward_hw2]))
         start_b2hw = F.pad(start_b2hw.permute(0, 3, 1, 2), _padding(*working_hw), mode="replicate")
@@ -88,17 +85,10 @@ class MvflowFlow:
         )
 
     def _encode(self, rgb_hw3: Image) -> Encoded:
-        image_b3hw = torch.from_numpy(self._working_size(rgb_hw3)).permute(2, 0, 1)[None] / 255.0
+        image_hw3 = torch.from_numpy(at_working_size(rgb_hw3, self.largest_side_px))
+        image_b3hw = image_hw3.permute(2, 0, 1)[None] / 255.0
         padding = _padding(*image_b3hw.shape[-2:])
         return self.network.encode(F.pad(image_b3hw, padding, mode="replicate"))
-
-    def _working_size(self, rgb_hw3: Image) -> Image:
-        height, width = rgb_hw3.shape[:2]
-        scale = self.largest_side_px / max(height, width)
-        if scale >= 1.0:
-            return rgb_hw3
-        size = max(round(width * scale), 1), max(round(height * scale), 1)
-        return np.asarray(cv2.resize(rgb_hw3, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def load_mvflow(path: Path | None = None) -> tuple[Mvflow, Calibration]:

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-# The all-pairs volume of RAFT takes about 1.1 GB at 16:9.
+# The all-pairs volumes of RAFT take about 1.1 GB at 16:9.
 LARGEST_SIDE_PX = 1280
 
 
