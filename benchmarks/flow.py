@@ -13,4 +13,6 @@ from mvrecon.cli import main
 TABLE = Path(__file__).with_suffix(".md")
 
 if __name__ == "__main__":
-    sys.exit(main(["bench", "flow", "--markdown", str(TABLE), *sys.argv[1:]]))
+    # The command stands in the table as it was given, so that it is put where it is read from.
+    sys.argv[1:1] = ["bench", "flow", "--markdown", str(TABLE)]
+    sys.exit(main())
