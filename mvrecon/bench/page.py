@@ -105,21 +105,30 @@ def page_html(page: Page) -> str:
 def _changes_section(comparison: Comparison | None) -> str:
     if comparison is None:
         return ""
-    items = [
-        f'<li class="{"better" if change.improved else "worse"}">{escape(change_text(change))}</li>'
-        for improved in (False, True)
-        for change in comparison.changes
-        if change.improved == improved
-    ]
+    items = {main: _change_items(comparison, main) for main in (True, False)}
     for rows, word in ((comparison.added, "new"), (comparison.gone, "no longer there")):
-        items += [f"<li>{word}: {escape(' · '.join(row.identity))}</li>" for row in rows]
+        items[True] += [f"<li>{word}: {escape(' · '.join(row.identity))}</li>" for row in rows]
     worse = sum(not change.improved for change in comparison.changes)
     note = (
         f"{worse} figures are worse, {len(comparison.changes) - worse} better, "
         f"{comparison.same} the same within their tolerance."
     )
-    body = f'<ul class="changes">{"".join(items)}</ul>'
+    body = f'<ul class="changes">{"".join(items[True])}</ul>'
+    if items[False]:
+        body += (
+            f"<details><summary>{len(items[False])} changes of less usual figures</summary>"
+            f'<ul class="changes">{"".join(items[False])}</ul></details>'
+        )
     return section("changes", "Since the earlier run", note, body)
+
+
+def _change_items(comparison: Comparison, main: bool) -> list[str]:
+    return [
+        f'<li class="{"better" if change.improved else "worse"}">{escape(change_text(change))}</li>'
+        for improved in (False, True)
+        for change in comparison.changes
+        if change.improved == improved and change.figure.main == main
+    ]
 
 
 def _benchmark_section(name: str, rows: Sequence[Row]) -> str:
