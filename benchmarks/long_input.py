@@ -45,9 +45,9 @@ STAGES = ("frames", "flow", "pose")
 HEADER = """# Long input
 
 Made by `python -m benchmarks.long_input --runs DIR --counts {counts} --flow-model {flow}`;
-{cores} CPU cores. A camera walks rounds of {round} frames through a rendered room ({width} × {height}
-px); every frame is a key frame. CPU seconds for each key frame, all threads and children; *peak*:
-of the largest process of the three stages; *ATE*: RMSE after Sim(3) alignment, of the path.
+{cores} CPU cores. A camera walks rounds of {round} frames through a rendered room ({width} ×
+{height} px); every frame is a key frame. CPU seconds for each key frame, all threads and children;
+*peak*: of the largest process of the three stages; *ATE*: RMSE after Sim(3) alignment, of the path.
 
 ![CPU seconds for each key frame](long_input.svg)
 
