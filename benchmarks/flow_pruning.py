@@ -6,15 +6,16 @@ import copy
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
-from stages.flow.raft_encoder import Encoder
+from stages.flow.raft_encoder import Encoder, InstanceNorm
 from stages.flow.raft_network import Raft
 
 KEPT_SHARE = 0.75
 # Bottlenecks have a quarter of the channels; processors like multiples of 8.
 MULTIPLE = 8
-STEPS = 120
+STEPS = 60
 BATCH = 2
 CROP_PX = 160
 LEARNING_RATE = 1e-3
@@ -65,12 +66,31 @@ def _teach(whole: Encoder, small: Encoder, images_b3hw: Tensor) -> None:
         crops = 2.0 * _crops(images_b3hw, generator) - 1.0
         with torch.no_grad():
             wanted = teacher(crops)
-        error = (small(crops) - wanted) / (wanted.std((0, 2, 3), keepdim=True) + 1e-3)
+        error = (_forward(small, crops) - wanted) / (wanted.std((0, 2, 3), keepdim=True) + 1e-3)
         optimizer.zero_grad()
         torch.autograd.backward(error.square().mean())
         optimizer.step()
         schedule.step()
     small.eval()
+
+
+def _forward(encoder: Encoder, images_b3hw: Tensor) -> Tensor:
+    """The encoder (of bottlenecks) without its in-place operations, which forbid derivatives."""
+    x_bchw = F.relu(_normed(encoder.norm1, encoder.conv1(images_b3hw)))
+    for block in [*encoder.layer1, *encoder.layer2, *encoder.layer3]:
+        y_bchw = F.relu(_normed(block.norm1, block.conv1(x_bchw)))
+        y_bchw = F.relu(_normed(block.norm2, block.conv2(y_bchw)))
+        y_bchw = F.relu(_normed(block.norm3, block.conv3(y_bchw)))
+        if block.downsample is not None:
+            projection, norm = block.downsample
+            x_bchw = _normed(norm, projection(x_bchw))
+        x_bchw = F.relu(x_bchw + y_bchw)
+    features_bchw: Tensor = encoder.conv2(x_bchw)
+    return features_bchw
+
+
+def _normed(norm: nn.Module, x_bchw: Tensor) -> Tensor:
+    return F.instance_norm(x_bchw) if isinstance(norm, InstanceNorm) else x_bchw
 
 
 def _crops(images_b3hw: Tensor, generator: torch.Generator) -> Tensor:
