@@ -89,15 +89,18 @@ def _edge_weights(image_hw3: NDArray[np.float32]) -> tuple[FloatMap, FloatMap]:
 def _smoothness(
     surface_hw: FloatMap, edge_x: FloatMap, edge_y: FloatMap, tolerance_hw: FloatMap
 ) -> _Smoothness:
-    bends, slopes = [], []
+    bends: list[FloatMap] = []
+    slopes: list[FloatMap] = []
     for axis, edge in ((1, edge_x), (0, edge_y)):
         pair = np.maximum(_without_last(tolerance_hw, axis), _without_first(tolerance_hw, axis))
         step = np.diff(surface_hw, axis=axis)
-        slopes.append(np.float32(SLOPE_WEIGHT) * edge / (1.0 + (step / pair) ** 2))
+        slope = SLOPE_WEIGHT * edge / (1.0 + (step / pair) ** 2)
+        slopes.append(slope.astype(np.float32))
         bend = np.diff(step, axis=axis)
         both = np.minimum(_without_last(edge, axis), _without_first(edge, axis))
         triple = np.maximum(_without_last(pair, axis), _without_first(pair, axis))
-        bends.append(np.float32(BEND_WEIGHT) * both / (1.0 + (bend / triple) ** 2))
+        stiffness = BEND_WEIGHT * both / (1.0 + (bend / triple) ** 2)
+        bends.append(stiffness.astype(np.float32))
     return _Smoothness(bends[0], bends[1], slopes[0], slopes[1])
 
 
