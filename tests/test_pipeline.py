@@ -161,7 +161,10 @@ def test_killed_in_the_middle_it_resumes_to_the_same_result(
 
 def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
+    # A background shell starts programs with interrupts ignored; a handler here undoes it there.
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = start(run_dir, "--workers=1")
+    signal.signal(signal.SIGINT, earlier)
     while not list((run_dir / "store" / "flow").glob("*.partial/flow/*.npz")):
         assert process.poll() is None, "it ended before it could be interrupted"
         time.sleep(0.002)
