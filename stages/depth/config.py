@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mvrecon.engine.config import FILE_CONTENT, StageConfig
-from stages.flow.precision import Precision, UsedPrecision, used_precision
+from mvrecon.learning.precision import Precision, UsedPrecision, used_precision
 
 DEPTHNET_WEIGHTS = Path(__file__).parent / "weights" / "depthnet.pt"
 

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from mvrecon.errors import UsageError
-from mvrecon.training import save_atomically
+from mvrecon.learning.precision import UsedPrecision, autocast
+from mvrecon.learning.training import save_atomically
 from stages.depth.completion import complete
 from stages.depth.config import DEPTHNET_WEIGHTS
 from stages.depth.epipolar import FEATURE_STRIDE, epipolar_geometry, feature_transfer
@@ -33,7 +34,6 @@ from stages.depth.start import MAX_HYPOTHESES, measure_start
 from stages.depth.sweep import SweptDepth
 from stages.depth.views import MATCHED_VIEWS, View
 from stages.flow.memo import ImageMemo
-from stages.flow.precision import UsedPrecision, autocast
 
 WEIGHTS_REMEDY = "Give a file that mvrecon train depth wrote, or leave depth.weights away"
 

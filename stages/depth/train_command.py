@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 
 from mvrecon.errors import UsageError
+from mvrecon.learning.training import Trainer, TrainingSettings, train
 from mvrecon.synthetic.training.clips import render_clips
 from mvrecon.synthetic.training.clips_io import clip_paths, load_clip
 from mvrecon.synthetic.training.clips_render import texture_pyramid
 from mvrecon.synthetic.training.clips_scenes import KINDS
 from mvrecon.synthetic.training.clips_solids import load_meshes
 from mvrecon.synthetic.training.textures import load_textures, procedural_textures
-from mvrecon.training import Trainer, TrainingSettings, train
 from stages.depth.clip_starts import add_starts
 from stages.depth.learned import export_depthnet, load_depthnet
 from stages.depth.network import DepthNet

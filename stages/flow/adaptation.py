@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mvrecon.errors import NotEnoughDataError
+from mvrecon.learning.training import TrainingSettings
 from mvrecon.synthetic.training.batch import Draws
-from mvrecon.training import TrainingSettings
 from stages.flow.energy import EnergyWeights, FlowEnergy, charbonnier, consistent
 from stages.flow.mvflow_correlation import warp
 from stages.flow.mvflow_network import Mvflow

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from mvrecon.engine.config import FILE_CONTENT, StageConfig
-from stages.flow.precision import Precision, UsedPrecision, used_precision
+from mvrecon.learning.precision import Precision, UsedPrecision, used_precision
 
 MVFLOW_WEIGHTS = Path(__file__).parent / "weights" / "mvflow.pt"
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mvrecon.downloads import RemoteFile, fetched
 from mvrecon.errors import UsageError
-from stages.flow.precision import UsedPrecision
+from mvrecon.learning.precision import UsedPrecision
 
 if TYPE_CHECKING:
     from stages.flow.config import FlowConfig

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from mvrecon.errors import UsageError
-from mvrecon.training import save_atomically
+from mvrecon.learning.precision import UsedPrecision, autocast
+from mvrecon.learning.training import save_atomically
 from stages.flow.config import MVFLOW_WEIGHTS
 from stages.flow.dis import DisFlow
 from stages.flow.memo import ImageMemo
@@ -21,7 +22,6 @@ from stages.flow.model import FlowEstimate
 from stages.flow.mvflow_confidence import Calibration, confidence
 from stages.flow.mvflow_encoder import Encoded
 from stages.flow.mvflow_network import Mvflow, MvflowSettings
-from stages.flow.precision import UsedPrecision, autocast
 from stages.flow.working_size import LARGEST_SIDE_PX, at_working_size
 
 STRIDE = 32

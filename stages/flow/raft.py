@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from mvrecon.learning.precision import UsedPrecision, autocast
 from stages.flow.memo import ImageMemo
 from stages.flow.model import FlowEstimate
-from stages.flow.precision import UsedPrecision, autocast
 from stages.flow.raft_correlation import PYRAMID_LEVELS
 from stages.flow.raft_network import STRIDE, Encoding, Raft
 from stages.flow.working_size import LARGEST_SIDE_PX, at_working_size, flow_at_size

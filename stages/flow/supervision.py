@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mvrecon.muon import Muon
+from mvrecon.learning.muon import Muon
+from mvrecon.learning.training import TrainingSettings
 from mvrecon.synthetic.training.augmentation import augment
 from mvrecon.synthetic.training.batch import Draws, FlowBatch, FlowPairs
 from mvrecon.synthetic.training.scenes import scene_pairs
-from mvrecon.training import TrainingSettings
 from stages.flow.mvflow_losses import endpoint_error, matching_loss, supervised_loss
 from stages.flow.mvflow_network import Mvflow
 from stages.flow.mvflow_start import training_start

@@ -15,8 +15,8 @@ from torch import Tensor
 from mvrecon.errors import UsageError
 from mvrecon.formats.images import list_images, read_rgb
 from mvrecon.formats.video import Video
+from mvrecon.learning.training import Trainer, TrainingSettings, train
 from mvrecon.synthetic.training.textures import load_textures, procedural_textures
-from mvrecon.training import Trainer, TrainingSettings, train
 from stages.flow.adaptation import ClipPairs, unsupervised
 from stages.flow.mvflow import STRIDE, export_mvflow, load_mvflow
 from stages.flow.mvflow_confidence import fit_calibration

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mvrecon.engine.config import FILE_CONTENT, StageConfig
-from stages.flow.precision import Precision, UsedPrecision, used_precision
+from mvrecon.learning.precision import Precision, UsedPrecision, used_precision
 
 # Bumped whenever the same inputs would give another result.
 VERSION = 2

@@ -13,8 +13,8 @@ import torch
 
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.errors import UsageError
-from mvrecon.training import save_atomically
-from stages.flow.precision import UsedPrecision, autocast
+from mvrecon.learning.precision import UsedPrecision, autocast
+from mvrecon.learning.training import save_atomically
 from stages.fusion.config import FUSION_WEIGHTS
 from stages.fusion.network import FusionNetwork, FusionNetworkSettings
 from stages.fusion.step import FusionView, Memory, results, run_network

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mvrecon.errors import NotEnoughDataError, UsageError
-from mvrecon.training import Trainer, TrainingSettings, train
+from mvrecon.learning.training import Trainer, TrainingSettings, train
 from stages.depth.config import DepthConfig
 from stages.fusion.adversarial import AdversarialFusion
 from stages.fusion.learned import export_network, load_network

@@ -15,13 +15,13 @@ from torch.utils.data import Dataset
 
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.geometry.view_selection import choose_neighbors
+from mvrecon.learning.training import TrainingSettings
 from mvrecon.synthetic.training.clips_io import (
     ClipDepths,
     PosedClip,
     clip_paths,
     load_clip,
 )
-from mvrecon.training import TrainingSettings
 from stages.depth.config import DepthConfig
 from stages.fusion.clip_depths import estimated_depths
 from stages.fusion.cues import MATCHED_VIEWS, Cues, ImagedDepth, find_cues

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.depth import DepthMap
+from mvrecon.learning.precision import used_precision
 from mvrecon.metrics.depth import JudgedDepth, depth_errors, finite_mean, temporal_flicker
-from stages.flow.precision import used_precision
 from stages.fusion.learned import fuse_in_turn, merge
 from stages.fusion.network import FusionNetwork
 from stages.fusion.step import prepare

@@ -9,7 +9,7 @@ from mvrecon.config import build_configs
 from mvrecon.engine.hashing import FileHashes
 from mvrecon.engine.keys import make_key
 from mvrecon.errors import UsageError
-from stages.flow import precision
+from mvrecon.learning import precision
 from stages.flow.config import FlowConfig
 from stages.flow.model import load_flow_model
 from stages.flow.stage import STAGE

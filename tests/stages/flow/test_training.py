@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from mvrecon.errors import NotEnoughDataError, UsageError
+from mvrecon.learning.training import CHECKPOINT, LOSSES, Trainer, TrainingSettings, train
 from mvrecon.synthetic.training.textures import procedural_textures
-from mvrecon.training import CHECKPOINT, LOSSES, Trainer, TrainingSettings, train
 from stages.flow.adaptation import ClipPairs, unsupervised
 from stages.flow.mvflow_network import Mvflow, MvflowSettings
 from stages.flow.supervision import SyntheticPairs, flow_optimizer, supervised

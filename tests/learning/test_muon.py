@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from mvrecon.muon import Muon, _orthogonal
+from mvrecon.learning.muon import Muon, _orthogonal
 
 
 def test_updates_have_singular_values_of_about_one():
