@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mvrecon import atomic
 from mvrecon.errors import UsageError
 
 RECORD = "run.json"
@@ -34,13 +34,8 @@ class RunRecord:
         """
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
-            temporary = run_dir / f".{RECORD}.{os.getpid()}"
-            temporary.write_text(
-                json.dumps(
-                    {"input": str(self.raw_input.resolve()), "options": self.options}, indent=1
-                )
-            )
-            temporary.replace(run_dir / RECORD)
+            record = {"input": str(self.raw_input.resolve()), "options": self.options}
+            atomic.write_text(run_dir / RECORD, json.dumps(record, indent=1))
         except OSError as error:
             raise UsageError(
                 f"cannot write to {run_dir} ({error.strerror})",

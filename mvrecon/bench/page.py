@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from mvrecon import __version__
+from mvrecon import __version__, atomic
 from mvrecon.bench.charts import line_chart
 from mvrecon.bench.compare import Comparison, change_text
 from mvrecon.bench.figures import DEPTH_SHARES, TITLES, Figure
@@ -58,9 +58,7 @@ class Page:
 
 def write_page(page: Page, path: Path) -> None:
     """Write the page, replacing the file in one step."""
-    temporary = path.with_name(f".{path.name}.writing")
-    temporary.write_text(page_html(page), encoding="utf-8")
-    temporary.replace(path)
+    atomic.write_text(path, page_html(page))
 
 
 def page_html(page: Page) -> str:

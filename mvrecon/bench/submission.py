@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mvrecon.atomic import replacing
 from mvrecon.bench.cache import ResultCache
 from mvrecon.bench.flow import VERSION, Estimate, FlowVariant, load_warm
 from mvrecon.datasets.kitti import KittiYear, kitti_testing_pairs
@@ -70,9 +71,8 @@ def write_submission(
     for name, pair in pairs.items():
         artifact = cache.find(KIND, pair.key)
         assert artifact is not None
-        temporary = target / f".{name}"
-        shutil.copyfile(artifact.path(ITEM), temporary)
-        temporary.replace(target / name)
+        with replacing(target / name) as temporary:
+            shutil.copyfile(artifact.path(ITEM), temporary)
     return target
 
 

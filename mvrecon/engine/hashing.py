@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mvrecon import atomic
+
 CHUNK_BYTES = 1 << 20
 # A file touched this recently may change again without its time stamp telling.
 RACY_S = 2.0
@@ -63,9 +65,7 @@ class FileHashes:
     def save(self) -> None:
         """Remember for the next process."""
         self._memory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._memory.with_suffix(".tmp")
-        temporary.write_text(json.dumps(self._known))
-        temporary.replace(self._memory)
+        atomic.write_text(self._memory, json.dumps(self._known))
 
     def _of_file(self, path: Path) -> str:
         status = path.stat()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mvrecon.atomic import replacing
 from mvrecon.engine import lock, measure
 from mvrecon.engine.config import StageConfig
 from mvrecon.engine.context import RunContext
@@ -127,6 +128,7 @@ class Runner:
             _tell(f"{stage.name}: another process works on it; waiting")
 
         with lock.exclusive(self.store.lock_path(stage.name, key), on_wait):
+            self.store.recover(stage.name, key)
             artifact = self.store.find(stage.name, key)
             if artifact and (corrupt := artifact.corrupt_items(verify)):
                 _tell(f"{stage.name}: corrupt items, rebuilding: {', '.join(corrupt)}")
@@ -182,10 +184,8 @@ class Runner:
             target = os.path.relpath(artifact.folder / item, link.parent)
             if link.is_symlink() and str(link.readlink()) == target:
                 continue
-            temporary = self.run_dir / f".{name}.{os.getpid()}"
-            temporary.unlink(missing_ok=True)
-            temporary.symlink_to(target)
-            temporary.replace(link)
+            with replacing(link) as temporary:
+                temporary.symlink_to(target)
 
     def _repair(self, error: CorruptItemError, results: Mapping[str, Artifact]) -> None:
         _tell(f"{error.stage}: item {error.item} is corrupt; rebuilding it")

@@ -7,13 +7,14 @@ a folder named by its key alone is complete.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mvrecon import atomic
+from mvrecon.atomic import TEMPORARY_PREFIX, replacing
 from mvrecon.engine.hashing import hash_file, hash_items
 from mvrecon.engine.keys import Key
 from mvrecon.engine.lock import is_held
@@ -25,7 +26,6 @@ SUMMARY_ITEM = "summary.json"
 PARTIAL_SUFFIX = ".partial"
 REPLACED_SUFFIX = ".replaced"
 SCRATCH = "scratch"
-TEMPORARY_PREFIX = ".writing-"
 BOOKKEEPING = frozenset({MANIFEST, EXPECTED})
 
 
@@ -127,12 +127,9 @@ class PartialArtifact:
         """Store an item atomically: `save` writes a temporary path, which is then renamed."""
         final = self.folder / name
         final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.with_name(f"{TEMPORARY_PREFIX}{final.name}")
-        save(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        self._sha256[name] = hash_file(temporary)
-        temporary.replace(final)
+        with replacing(final, sync=True) as temporary:
+            save(temporary)
+            self._sha256[name] = hash_file(temporary)
 
     def write_text(self, name: str, text: str) -> None:
         """Store a text item."""
@@ -175,20 +172,12 @@ class PartialArtifact:
             "items": items,
             "recorded": recorded,
         }
-        self._write_manifest(manifest)
+        atomic.write_text(self.folder / MANIFEST, json.dumps(manifest, indent=1), sync=True)
         replaced = final.with_name(final.name + REPLACED_SUFFIX)
         if final.exists():
             final.rename(replaced)
         self.folder.rename(final)
         shutil.rmtree(replaced, ignore_errors=True)
-
-    def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        temporary = self.folder / f"{TEMPORARY_PREFIX}{MANIFEST}"
-        with temporary.open("w") as file:
-            json.dump(manifest, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.folder / MANIFEST)
 
 
 class Store:
@@ -208,10 +197,17 @@ class Store:
     def find(self, stage: str, key: Key) -> Artifact | None:
         """The finished result, if there is one."""
         folder = self.folder(stage, key)
+        return Artifact(stage, folder) if (folder / MANIFEST).is_file() else None
+
+    def recover(self, stage: str, key: Key) -> None:
+        """Bring back the result that an interrupted `finish` set aside.
+
+        Only for who holds the result's lock: another process may be in `finish` now.
+        """
+        folder = self.folder(stage, key)
         replaced = folder.with_name(folder.name + REPLACED_SUFFIX)
         if replaced.exists() and not folder.exists():
             replaced.rename(folder)
-        return Artifact(stage, folder) if (folder / MANIFEST).is_file() else None
 
     def open_partial(self, stage: str, key: Key) -> PartialArtifact:
         """The folder to work in, with the items that an interrupted run left."""
@@ -250,9 +246,7 @@ class Store:
         pointer = self.root / artifact.stage / "latest"
         if pointer.is_file() and pointer.read_text() == artifact.folder.name:
             return
-        temporary = pointer.with_name(f"{TEMPORARY_PREFIX}latest")
-        temporary.write_text(artifact.folder.name)
-        temporary.replace(pointer)
+        atomic.write_text(pointer, artifact.folder.name)
 
     def prune(self, stage: str, keep: set[str]) -> int:
         """Delete a stage's results but the kept ones and those that a process works on.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import csv
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+
+from mvrecon.atomic import replacing
 
 CHECKPOINT = "checkpoint.pt"
 LOSSES = "losses.csv"
@@ -193,10 +194,6 @@ def append_row(path: Path, row: dict[str, float]) -> None:
 
 
 def save_atomically(state: dict[str, Any], path: Path) -> None:
-    """Write with torch.save under a temporary name, then rename."""
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    """Write with torch.save, replacing what is there in one step."""
+    with replacing(path, sync=True) as temporary:
+        torch.save(state, temporary)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
+from mvrecon import atomic
 from mvrecon.report.contents import ReportInput
 from mvrecon.report.image_sections import depth_section, flow_section, frames_section
 from mvrecon.report.moving_section import moving_section
@@ -37,9 +37,7 @@ SECTIONS: tuple[Callable[[ReportInput], str], ...] = (
 
 def write_report(report: ReportInput, path: Path) -> None:
     """Write the report of a run, complete or not, replacing the file in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(report_html(report), encoding="utf-8")
-    temporary.replace(path)
+    atomic.write_text(path, report_html(report))
 
 
 def report_html(report: ReportInput) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from mvrecon.atomic import replacing
 from mvrecon.errors import UsageError
 from stages.flow.config import FlowConfig
 from stages.flow.graph import FlowGraph
@@ -54,9 +55,9 @@ def export_flow_onnx(config: FlowConfig, height: int, width: int, path: Path) ->
 
 def write_onnx(graph: FlowGraph | nn.Module, inputs: tuple[torch.Tensor, ...], path: Path) -> None:
     """Trace a graph with these inputs and write it as one file, in one step."""
-    partial = path.with_name(f"{path.name}.partial")
     path.parent.mkdir(parents=True, exist_ok=True)
     with (
+        replacing(path) as temporary,
         torch.inference_mode(False),
         torch.no_grad(),
         warnings.catch_warnings(),
@@ -66,11 +67,10 @@ def write_onnx(graph: FlowGraph | nn.Module, inputs: tuple[torch.Tensor, ...], p
         torch.onnx.export(
             graph,
             inputs,
-            partial,
+            temporary,
             input_names=getattr(graph, "input_names", None),
             output_names=[OUTPUT_NAME],
             opset_version=OPSET,
             dynamo=True,
             external_data=False,
         )
-    partial.replace(path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 
 from mvrecon.artifacts.frames import FrameRecord, FrameTable
+from mvrecon.atomic import replacing
 from mvrecon.engine.channel import report_progress
 from mvrecon.formats.images import ImageHeader, list_images, read_header, write_jpeg
 from mvrecon.formats.video import Video
@@ -86,9 +87,8 @@ def write_key_frames(
     written = 0
     for frame in frames:
         if name := file_names.get(frame.index):
-            temporary = folder / f".{name}"
-            write_jpeg(temporary, frame.rgb_hw3(settings.longest_px), settings.jpeg_quality)
-            temporary.replace(folder / name)
+            with replacing(folder / name) as temporary:
+                write_jpeg(temporary, frame.rgb_hw3(settings.longest_px), settings.jpeg_quality)
             written += 1
             report_progress(written, len(file_names), "key frame")
         if frame.index == last:

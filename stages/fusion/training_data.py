@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from mvrecon.artifacts.depth import DepthMap
+from mvrecon.atomic import replacing
 from mvrecon.geometry.view_selection import choose_neighbors
 from mvrecon.learning.training import TrainingSettings
 from mvrecon.synthetic.training.clips_io import (
@@ -173,9 +174,8 @@ def _cues(path: Path, clip: PosedClip, imaged: Sequence[ImagedDepth], cache: Pat
             depths = [other.depth for other in others]
             cues = find_cues(view, depths, others[:MATCHED_VIEWS], TOLERANCE)
             cache.mkdir(parents=True, exist_ok=True)
-            partial = stored.with_suffix(".partial")
-            cues.save(partial)
-            partial.replace(stored)
+            with replacing(stored) as temporary:
+                cues.save(temporary)
         found.append(Cues.load(stored))
     return found
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.poses import PosedFrame, SparsePoints
+from mvrecon.atomic import replacing
 from mvrecon.errors import InputError
 from mvrecon.geometry.camera import Camera
 
@@ -150,7 +151,5 @@ def load_clip_depths(path: Path) -> ClipDepths:
 
 def _save(path: Path, arrays: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
-        np.savez(file, **arrays)
-    partial.replace(path)
+    with replacing(path) as temporary:
+        np.savez(temporary, **arrays)

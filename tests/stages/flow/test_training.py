@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from mvrecon.atomic import TEMPORARY_PREFIX
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.learning.training import CHECKPOINT, LOSSES, Trainer, TrainingSettings, train
 from mvrecon.synthetic.training.textures import procedural_textures
@@ -135,7 +136,7 @@ def test_a_half_written_checkpoint_is_not_read(data: SyntheticPairs, tmp_path: P
     trainer = new_trainer()
     trainer.train_step(data[0])
     trainer.save(tmp_path / CHECKPOINT)
-    (tmp_path / "checkpoint.partial").write_bytes(b"broken off")
+    (tmp_path / f"{TEMPORARY_PREFIX}{CHECKPOINT}").write_bytes(b"broken off")
     rows = train(new_trainer(), data, tmp_path, 0.0, nothing)
     assert list(rows) == []
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 2

@@ -1,0 +1,40 @@
+"""Files that are either the old ones or the new ones, whoever else writes them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+TEMPORARY_PREFIX = ".writing-"
+
+
+@contextmanager
+def replacing(path: Path, sync: bool = False) -> Iterator[Path]:
+    """A path to write, which replaces `path` in one step when the block ends without error.
+
+    Its name is of this process and thread alone, so that several may write the same file,
+    and it keeps the ending.
+
+    Args:
+        path: the file to make or replace, in a folder that exists.
+        sync: have the content on the disk before the name.
+    """
+    writer = f"{os.getpid()}-{threading.get_ident()}"
+    temporary = path.with_name(f"{TEMPORARY_PREFIX}{writer}-{path.name}")
+    try:
+        yield temporary
+        if sync:
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, sync: bool = False) -> None:
+    """Write a text file (UTF-8), replacing what is there in one step."""
+    with replacing(path, sync) as temporary:
+        temporary.write_text(text, encoding="utf-8")
