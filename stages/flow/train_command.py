@@ -16,7 +16,11 @@ from mvrecon.errors import UsageError
 from mvrecon.formats.images import list_images, read_rgb
 from mvrecon.formats.video import Video
 from mvrecon.learning.training import Trainer, TrainingSettings, train
-from mvrecon.synthetic.training.textures import load_textures, procedural_textures
+from mvrecon.synthetic.training.textures import (
+    load_textures,
+    procedural_textures,
+    split_textures,
+)
 from stages.flow.adaptation import ClipPairs, unsupervised
 from stages.flow.mvflow import STRIDE, export_mvflow, load_mvflow
 from stages.flow.mvflow_confidence import fit_calibration
@@ -28,6 +32,7 @@ from stages.flow.supervision import (
     supervised,
 )
 from stages.flow.validation import validate, validation_pairs
+from stages.flow.validation_clips import validation_clips
 
 WEIGHTS = "mvflow.pt"
 PICTURE = "validation_{}.png"
@@ -103,8 +108,9 @@ def train_flow(options: TrainFlowOptions) -> Iterator[dict[str, float]]:
         InputError: textures or clip cannot be read.
     """
     settings, device = options.settings, _device(options.device)
-    textures = _textures(options.textures)
-    validations = [validation_pairs(textures, *spec) for spec in VALIDATION]
+    textures, held_out = split_textures(_textures(options.textures))
+    validations = {str(spec[1][1]): validation_pairs(held_out, *spec) for spec in VALIDATION}
+    validations["clips"] = validation_clips(held_out)
     if options.start is not None or options.clip is not None:
         network, _ = load_mvflow(options.start)
         network.train()
@@ -123,15 +129,14 @@ def train_flow(options: TrainFlowOptions) -> Iterator[dict[str, float]]:
     def check(network: Mvflow) -> dict[str, float]:
         network.cpu()
         numbers = {}
-        for pairs in validations:
-            width = pairs.start_b2hw.shape[-1]
-            found = validate(network, pairs, options.folder / PICTURE.format(width))
-            numbers.update({f"{name}_{width}": value for name, value in found.items()})
+        for label, pairs in validations.items():
+            found = validate(network, pairs, options.folder / PICTURE.format(label))
+            numbers.update({f"{name}_{label}": value for name, value in found.items()})
         return numbers
 
     yield from train(trainer, data, options.folder, options.minutes, check)
     trained = trainer.averaged_model().cpu()
-    calibration = fit_calibration(trained, validation_pairs(textures, *CALIBRATION))
+    calibration = fit_calibration(trained, validation_pairs(held_out, *CALIBRATION))
     export_mvflow(trained, calibration, options.folder / WEIGHTS)
 
 

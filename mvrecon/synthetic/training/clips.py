@@ -15,7 +15,7 @@ from mvrecon.geometry.camera import Camera
 from mvrecon.synthetic.training.clips_io import PosedClip, clip_path, save_clip
 from mvrecon.synthetic.training.clips_paths import draw_path, estimated_poses, sparse_points
 from mvrecon.synthetic.training.clips_render import ClipRenderer, Lighting
-from mvrecon.synthetic.training.clips_scenes import draw_scene
+from mvrecon.synthetic.training.clips_scenes import ClipScene, draw_scene
 from mvrecon.synthetic.training.clips_solids import Triangles
 
 FRAMES = 8
@@ -41,19 +41,10 @@ def make_clip(
         size_hw: of the images, random if None.
     """
     rng = np.random.default_rng([seed, 977])
-    height, width = size_hw or SIZES_HW[rng.integers(len(SIZES_HW))]
-    focal = max(height, width) * float(np.exp(rng.uniform(np.log(0.65), np.log(1.3))))
-    camera = Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
+    camera = draw_camera(size_hw or SIZES_HW[rng.integers(len(SIZES_HW))], rng)
     for _ in range(SCENES):
         scene = draw_scene(rng, kind, meshes)
-        lighting = Lighting(
-            scene.lamp_m,
-            float(rng.uniform(0.25, 0.75)),
-            bool(rng.random() < 0.7),
-            rng.uniform(0.5, 1.0, 3).astype(np.float32),
-            (1 + rng.normal(0, 0.08, 3)).clip(0.7, 1.3).astype(np.float32),
-        )
-        renderer = ClipRenderer(scene, textures, lighting)
+        renderer = ClipRenderer(scene, textures, draw_lighting(scene, rng))
         try:
             poses_t44 = draw_path(scene, renderer.triangles, FRAMES, rng)
         except NotEnoughDataError:
@@ -64,7 +55,7 @@ def make_clip(
         raw_thw3 = np.stack([renderer.image(camera, pose) for pose in poses_t44])
         images_thw3 = taken(raw_thw3, rng)
         typical = float(np.median(depth_thw[depth_thw > 0]))
-        estimated_t44 = estimated_poses(poses_t44, focal, typical, rng)
+        estimated_t44 = estimated_poses(poses_t44, camera.fx, typical, rng)
         points_n3, seen_nt = sparse_points(
             images_thw3,
             depth_thw,
@@ -86,6 +77,24 @@ def make_clip(
             scene.kind,
         )
     raise NotEnoughDataError(f"no clip from seed {seed}", "Take another seed")
+
+
+def draw_camera(size_hw: tuple[int, int], rng: np.random.Generator) -> Camera:
+    """A pinhole camera of a random field of view, about 42 to 75° along its longer side."""
+    height, width = size_hw
+    focal = max(height, width) * float(np.exp(rng.uniform(np.log(0.65), np.log(1.3))))
+    return Camera(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
+
+
+def draw_lighting(scene: ClipScene, rng: np.random.Generator) -> Lighting:
+    """Light of random colours from the scene's lamp."""
+    return Lighting(
+        scene.lamp_m,
+        float(rng.uniform(0.25, 0.75)),
+        bool(rng.random() < 0.7),
+        rng.uniform(0.5, 1.0, 3).astype(np.float32),
+        (1 + rng.normal(0, 0.08, 3)).clip(0.7, 1.3).astype(np.float32),
+    )
 
 
 def taken(raw_thw3: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from mvrecon.errors import InputError
 from mvrecon.synthetic.training.batch import Draws
 
 TEXTURE_HW = (288, 384)
+HELD_OUT_EVERY = 8
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
 
 
@@ -36,6 +37,17 @@ def load_textures(folder: Path) -> Tensor:
     if not textures:
         raise InputError(f"no readable image in {folder}", "Name a folder with .jpg or .png images")
     return torch.stack(textures)
+
+
+def split_textures(textures_nhw3: Tensor) -> tuple[Tensor, Tensor]:
+    """Those for training, and every eighth, which is for validation and calibration alone.
+
+    With fewer than eight there is none to spare: both parts are all of them.
+    """
+    if len(textures_nhw3) < HELD_OUT_EVERY:
+        return textures_nhw3, textures_nhw3
+    held_out_n = torch.arange(len(textures_nhw3)) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+    return textures_nhw3[~held_out_n], textures_nhw3[held_out_n]
 
 
 def procedural_textures(count: int, seed: int = 0) -> Tensor:

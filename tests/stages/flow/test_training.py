@@ -13,12 +13,14 @@ import torch
 from mvrecon.atomic import TEMPORARY_PREFIX
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.learning.training import CHECKPOINT, LOSSES, Trainer, TrainingSettings, train
+from mvrecon.synthetic.training.clips_scenes import KINDS
 from mvrecon.synthetic.training.textures import procedural_textures
 from stages.flow.adaptation import ClipPairs, unsupervised
 from stages.flow.mvflow_network import Mvflow, MvflowSettings
 from stages.flow.supervision import SyntheticPairs, flow_optimizer, supervised
 from stages.flow.train_command import TrainFlowOptions, train_flow
 from stages.flow.validation import validate, validation_pairs
+from stages.flow.validation_clips import validation_clips
 from tests.stages.flow.scenes import texture
 
 NETWORK = MvflowSettings(widths=(16, 24, 32, 16), features=16, hidden=16, updates=(1, 1))
@@ -130,6 +132,17 @@ def test_a_piece_of_training_leaves_its_records(data: SyntheticPairs, tmp_path: 
     picture = cv2.imread(str(tmp_path / "validation.png"))
     assert picture.shape == (2 * 64, 5 * 96, 3)
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 2
+
+
+def test_validation_has_kinds_of_scene_that_training_never_has(tmp_path: Path):
+    pairs = validation_clips(procedural_textures(8), 4, (64, 96))
+    assert len(pairs.start_b2hw) == 4
+    torch.manual_seed(1)
+    numbers = validate(Mvflow(NETWORK), pairs, tmp_path / "validation.png")
+    of_kinds = [numbers[f"validation_start_{kind}_epe_px"] for kind in KINDS]
+    assert min(of_kinds) > 0.0
+    assert np.mean(of_kinds) == pytest.approx(numbers["validation_start_epe_px"], rel=1e-4)
+    assert 0.0 < numbers["validation_far_share"] <= 1.0
 
 
 def test_a_half_written_checkpoint_is_not_read(data: SyntheticPairs, tmp_path: Path):

@@ -11,7 +11,7 @@ from mvrecon.errors import InputError
 from mvrecon.synthetic.training.augmentation import augment
 from mvrecon.synthetic.training.batch import Draws
 from mvrecon.synthetic.training.scenes import scene_pairs
-from mvrecon.synthetic.training.textures import load_textures, procedural_textures
+from mvrecon.synthetic.training.textures import load_textures, procedural_textures, split_textures
 
 CPU = torch.device("cpu")
 
@@ -48,3 +48,12 @@ def test_procedural_textures_have_contrast_and_differ():
     textures = procedural_textures(3).float()
     assert textures.std((1, 2, 3)).min() > 5.0
     assert not torch.equal(textures[0], textures[1])
+
+
+def test_every_eighth_texture_is_held_out_from_training():
+    numbered = torch.arange(20, dtype=torch.uint8).view(20, 1, 1, 1)
+    training, held_out = split_textures(numbered)
+    assert held_out.flatten().tolist() == [7, 15]
+    assert sorted(torch.cat([training, held_out]).flatten().tolist()) == list(range(20))
+    few = numbered[:3]
+    assert all(torch.equal(part, few) for part in split_textures(few))
