@@ -90,6 +90,13 @@ def _add(bench: Commands, name: str, text: str) -> Parser:
         metavar="WORDS",
         help="data sets whose titles have all these words; a comma separates alternatives",
     )
+    parser.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="of a learned flow model",
+    )
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables here too")
     return parser
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 KITTI_YEARS = ("kitti2012", "kitti2015")
 REFERENCE = "raft-small"
+FLOW_MODEL = "flow.model"
 
 
 class NothingChosenError(UsageError):
@@ -40,9 +41,6 @@ def add_flow_options(parser: Parser) -> None:
         "dis,raft-small:updates=6,mvflow (default: %(default)s)",
     )
     parser.add_argument(
-        "--weights", action="append", default=[], metavar="NAME=FILE", help="of a learned model"
-    )
-    parser.add_argument(
         "--limit", type=int, metavar="N", help="of each part, N pairs spread over it"
     )
 
@@ -58,10 +56,7 @@ def flow_variants(options: argparse.Namespace) -> list[FlowVariant]:
     from stages.flow.zoo import find_card
 
     labels = [label for label in options.model.split(",") if label]
-    weights = dict(assignment(entry, "--weights") for entry in options.weights)
-    for name in weights:
-        if name not in {*labels, *(label.partition(":")[0] for label in labels)}:
-            raise UsageError(f"--weights {name}: --model names no {name}", "Name it, or leave it")
+    weights = given_weights(options)
     variants = []
     for label in dict.fromkeys(labels):
         name, *settings = label.split(":")
@@ -171,6 +166,23 @@ def submit(options: argparse.Namespace) -> None:
         YEARS[-1],
     )
     print(write_submission(options.output, variants[0], year, options.root, options.submission))
+
+
+def given_weights(options: argparse.Namespace) -> dict[str, str]:
+    """Model → weight file of `--weights`.
+
+    Raises:
+        UsageError: neither `--model` nor `--vary flow.model` names the model.
+    """
+    labels = getattr(options, "model", "").split(",")
+    for text in getattr(options, "vary", []):
+        name, _, values = text.partition("=")
+        labels += values.split(",") if name == FLOW_MODEL else []
+    weights = dict(assignment(entry, "--weights") for entry in options.weights)
+    for name in weights:
+        if name not in {*labels, *(label.partition(":")[0] for label in labels)}:
+            raise UsageError(f"--weights {name}: no option names {name}", "Name it, or leave it")
+    return weights
 
 
 def assignment(text: str, option: str) -> tuple[str, str]:

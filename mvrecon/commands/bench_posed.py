@@ -9,7 +9,13 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mvrecon.commands.bench_flow import NothingChosenError, assignment, only
+from mvrecon.commands.bench_flow import (
+    FLOW_MODEL,
+    NothingChosenError,
+    assignment,
+    given_weights,
+    only,
+)
 from mvrecon.config import build_configs, load_preset
 from mvrecon.errors import UsageError
 from mvrecon.options import Parser, overrides
@@ -24,7 +30,7 @@ CONFIG_CLASSES = {stage.name: stage.config for stage in PIPELINE}
 # Benchmark → last stage that it needs, what is judged besides the trajectory, its tables.
 BENCHMARKS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "trajectory": ("pose", (), ("trajectory",)),
-    "depth": ("fusion", ("depth",), ("depth",)),
+    "depth": ("fusion", ("depth",), ("trajectory", "depth")),
     "surface": ("surface", ("surface",), ("surface",)),
     "all": (
         "surface",
@@ -126,6 +132,7 @@ def run_variants(options: argparse.Namespace) -> list[RunVariant]:
     poses = options.poses.split(",")
     if not set(poses) <= set(POSES):
         raise UsageError(f"--poses {options.poses} is not understood", "Give own, true or own,true")
+    weights = given_weights(options)
     variants = []
     choices = [[(name, value) for value in values.split(",")] for name, values in varied]
     for source, *settings in product(poses, *choices):
@@ -136,6 +143,11 @@ def run_variants(options: argparse.Namespace) -> list[RunVariant]:
         words = [f"{name.removesuffix('.model')} {value}" for name, value in settings]
         label = ", ".join([f"{source} poses", *words])
         chosen = [f"--{name}={value}" for name, value in settings]
+        chosen += [
+            f"--flow.weights={weights[value]}"
+            for name, value in settings
+            if name == FLOW_MODEL and value in weights
+        ]
         variants.append(RunVariant(label, source == "true", (*common, *chosen)))
     return variants
 

@@ -67,7 +67,7 @@ def test_submission(tmp_path, capsys):
         (["--model", "dis:preset=fast"], "did you mean"),
         (["--model", "disk"], "'disk'"),
         (["--model", "dis,raft-large-mixed"], "raft-large-mixed has no weights"),
-        (["--model", "dis", "--weights", "mvflow=x.pt"], "names no mvflow"),
+        (["--model", "dis", "--weights", "mvflow=x.pt"], "no option names mvflow"),
         (["--model", "mvflow", "--weights", "mvflow=x.pt"], "no file"),
     ],
 )

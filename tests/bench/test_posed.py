@@ -137,7 +137,7 @@ def test_a_run_that_fails_is_a_row_with_the_reason(sets, tmp_path):
 def options(**changes):
     given = {
         "poses": "own", "depth": None, "fusion": None, "vary": [], "preset": "default",
-        "workers": None,
+        "workers": None, "weights": [],
     }  # fmt: skip
     return SimpleNamespace(**(given | changes))
 
@@ -156,9 +156,18 @@ def test_variants_are_all_combinations():
     assert len({(variant.true_poses, variant.options) for variant in found}) == 8
 
 
+def test_a_varied_flow_model_gets_its_weights():
+    dis, raft = run_variants(
+        options(vary=["flow.model=dis,raft-small"], weights=["raft-small=a.pth"])
+    )
+    assert "--flow.weights=a.pth" in raft.options
+    assert not any("weights" in option for option in dis.options)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
+        ({"weights": ["raft-small=a.pth"]}, "names raft-small"),
         ({"fusion": "nothing"}, "'nothing'"),
         ({"vary": ["fusion.modl=none"]}, "did you mean"),
         ({"vary": ["fusion.model"]}, "NAME=VALUE"),
@@ -178,7 +187,8 @@ def test_given_runs_from_the_command_line(truth, tmp_path, capsys):
     assert main(command) == 0
     assert "AbsRel surest 50 %" in capsys.readouterr().out
     results = json.loads((tmp_path / "out/bench.json").read_text())
-    (row,) = results["rows"]
+    poses, row = results["rows"]
+    assert poses["benchmark"] == "trajectory"
     assert row["data_set"] == "with_mesh"
     assert row["figures"]["abs_rel_mean_over_images"] == pytest.approx(0.1, rel=1e-3)
     assert main([*command, "--only", "with_depths"]) == 2
