@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.raycasting import pixel_rays
+from mvrecon.geometry.rigid_flow import rigid_flow
 from mvrecon.synthetic.scene import Scene
 
 FloatArray = NDArray[np.float32]
-
-OCCLUSION_TOLERANCE = 2e-3
 
 
 @dataclass(frozen=True)
@@ -63,22 +62,10 @@ def render_flow(scene: Scene, first: View, second: View) -> tuple[FloatArray, ND
         flow_hw2: pixels, x then y; 0 where nothing is or the point is behind the camera.
         visible_hw: whether the point is inside the second picture and not hidden there.
     """
-    height, width = first.camera.height, first.camera.width
-    origins_n3, directions_n3 = (rays.astype(np.float64) for rays in first.rays())
-    depth_n = render_depth(scene, first).reshape(-1).astype(np.float64)
-    points_n3 = origins_n3 + depth_n[:, None] * directions_n3
-    cam_n3 = second.to_camera(points_n3)
-    front_n = (depth_n > 0) & (cam_n3[:, 2] > 1e-6)
-    target_n2 = second.camera.project(np.where(front_n[:, None], cam_n3, [0.0, 0.0, 1.0]))
-    pixels_n2 = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).reshape(-1, 2)
-    flow_n2 = np.where(front_n[:, None], target_n2 - pixels_n2, 0)
-    limit = np.array([second.camera.width, second.camera.height]) - 0.5
-    inside_n = ((target_n2 > -0.5) & (target_n2 < limit)).all(1)
-    centre_n3 = np.broadcast_to(second.world_from_cam[:3, 3], points_n3.shape).astype(np.float32)
-    towards_n3 = points_n3.astype(np.float32) - centre_n3
-    hidden_n = scene.triangles.blocked(centre_n3, towards_n3, 1 - OCCLUSION_TOLERANCE)
-    visible_n = front_n & inside_n & ~hidden_n
-    return (
-        flow_n2.reshape(height, width, 2).astype(np.float32),
-        visible_n.reshape(height, width),
+    flow = rigid_flow(
+        render_depth(scene, first),
+        (first.camera, first.world_from_cam),
+        (second.camera, second.world_from_cam),
     )
+    visible_hw = flow.inside_hw & ~flow.hidden_hw(scene.triangles, second.world_from_cam)
+    return flow.flow_hw2, visible_hw

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.geometry.camera import Camera
-from mvrecon.geometry.raycasting import TriangleScene, pixel_rays
+from mvrecon.geometry.rigid_flow import rigid_flow
 from mvrecon.synthetic.training.batch import FlowBatch
 from mvrecon.synthetic.training.clips import FRAMES, SCENES, draw_camera, draw_lighting, taken
 from mvrecon.synthetic.training.clips_paths import draw_path
@@ -21,9 +21,6 @@ from mvrecon.synthetic.training.clips_scenes import draw_scene
 LEAST_VISIBLE = 0.5
 # What no ray meets moves like something this far away, in metres.
 SKY_M = 1e5
-# A point is hidden by what lies before this share of its distance.
-REACH = 0.998
-NEAREST_M = 1e-3
 
 
 def clip_pair(
@@ -50,7 +47,7 @@ def clip_pair(
         except NotEnoughDataError:
             continue
         poses_244 = path_t44[rng.choice(FRAMES, 2, replace=False)]
-        flow_hw2, visible_hw = rigid_flow(renderer.triangles, camera, poses_244)
+        flow_hw2, visible_hw = _flow(renderer, camera, poses_244)
         if visible_hw.mean() < LEAST_VISIBLE:
             continue
         raw_2hw3 = np.stack([renderer.image(camera, pose_44) for pose_44 in poses_244])
@@ -59,33 +56,18 @@ def clip_pair(
         return FlowBatch(
             images_23hw[:1],
             images_23hw[1:],
-            torch.from_numpy(flow_hw2).permute(2, 0, 1)[None].float().contiguous(),
+            torch.from_numpy(flow_hw2).permute(2, 0, 1)[None].contiguous(),
             torch.from_numpy(visible_hw)[None],
         )
     raise NotEnoughDataError(f"no pair from seed {seed}", "Take another seed")
 
 
-def rigid_flow(
-    triangles: TriangleScene, camera: Camera, world_from_cam_244: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _flow(
+    renderer: ClipRenderer, camera: Camera, poses_244: NDArray[np.float64]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Flow (h, w, 2) from the first to the second pose, and whether its target is seen there."""
-    first_44, second_44 = world_from_cam_244
-    origins_n3, directions_n3 = pixel_rays(camera, first_44)
-    hits = triangles.cast(origins_n3, directions_n3)
-    depth_n1 = np.where(hits.met_n, hits.distance_n, SKY_M)[:, None].astype(np.float64)
-    world_n3 = origins_n3 + depth_n1 * directions_n3
-    cam_n3 = (world_n3 - second_44[:3, 3]) @ second_44[:3, :3]
-    # Behind the second camera there is no target: its direction stands in for one.
-    cam_n3[:, 2] = np.maximum(cam_n3[:, 2], NEAREST_M)
-    target_n2 = camera.project(cam_n3)
-    y_hw, x_hw = np.mgrid[: camera.height, : camera.width]
-    start_n2 = np.stack([x_hw.ravel(), y_hw.ravel()], 1)
-    size_2 = np.array([camera.width, camera.height])
-    inside_n = ((target_n2 >= -0.5) & (target_n2 <= size_2 - 0.5)).all(1)
-    inside_n &= cam_n3[:, 2] > NEAREST_M
-    sight_n3 = world_n3 - second_44[:3, 3]
-    from_n3 = np.broadcast_to(second_44[:3, 3], sight_n3.shape)
-    blocked_n = triangles.blocked(from_n3.astype(np.float32), sight_n3.astype(np.float32), REACH)
-    shape_hw = camera.height, camera.width
-    flow_hw2 = (target_n2 - start_n2).reshape(*shape_hw, 2)
-    return flow_hw2, (inside_n & ~blocked_n).reshape(shape_hw)
+    first_44, second_44 = poses_244
+    depth_hw = renderer.depth(camera, first_44)
+    far_hw = np.where(depth_hw > 0, depth_hw, SKY_M)
+    flow = rigid_flow(far_hw, (camera, first_44), (camera, second_44))
+    return flow.flow_hw2, flow.inside_hw & ~flow.hidden_hw(renderer.triangles, second_44)
