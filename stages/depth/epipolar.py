@@ -112,6 +112,8 @@ def similarities(
     steps = torch.arange(OFFSETS, device=features_bchw.device) - OFFSETS // 2
     tried_bkhw = inverse_depth_b1hw + steps[:, None, None] * offset_b111
     found, inside = [], []
+    # Products over channels are several times slower on channels that lie last.
+    features_bchw = features_bchw.contiguous()
     for rank, features in enumerate(neighbors):
         grid_bknhw2, inside_bkhw = _project(epipolar, rank, tried_bkhw, features.shape[-2:])
         count, tries, height, width, _ = grid_bknhw2.shape

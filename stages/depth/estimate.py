@@ -26,15 +26,18 @@ from mvrecon.engine.stage import StageContext, StoredItems, Summary
 from mvrecon.errors import InputError
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.view_selection import choose_neighbors
+from stages.depth.agreement import start_map, with_agreement
 from stages.depth.config import DepthConfig
 from stages.depth.flow_prior import DepthPrior, FlowMatch, match_by_flow, triangulate
 from stages.depth.hypotheses import depths_of_points, inverse_depth_range
+from stages.depth.start import Start
 from stages.depth.sweep import SweptDepth, sweep_depth
 from stages.depth.views import (
     MATCHED_VIEWS,
     FloatMap,
     PixelTransfer,
     View,
+    halved_camera,
     network_camera,
     sweep_camera,
 )
@@ -44,6 +47,9 @@ if TYPE_CHECKING:
 
 REMEMBERED_IMAGES = 12
 REMEMBERED_FLOWS = 8
+REMEMBERED_STARTS = 12
+# Small, and what all frames near them look at.
+REMEMBERED_MAPS = 96
 
 
 def estimate_depths(context: StageContext[DepthConfig]) -> Summary:
@@ -84,33 +90,62 @@ class Scene:
         self._rgb = lru_cache(REMEMBERED_IMAGES)(self._read_rgb)
         self._view = lru_cache(REMEMBERED_IMAGES)(self._read_view)
         self._flow_pair = lru_cache(REMEMBERED_FLOWS)(self._read_flow_pair)
+        self._matched = lru_cache(maxsize=None)(self._choose)
+        self._start = lru_cache(REMEMBERED_STARTS)(self._measure_start)
+        self._start_map = lru_cache(REMEMBERED_MAPS)(self._make_start_map)
 
     def depth_map(self, row: int) -> DepthMap:
         """Depth of one frame; none anywhere if nothing overlaps it."""
         frame = self.frames[row]
         camera = self._working_camera(frame)
-        neighbors = choose_neighbors(
-            self.frames, self._points, row, self.config.neighbors, self._in_order
-        )
-        bounds = self._bounds(row, neighbors)
-        if not neighbors or bounds is None:
+        rows, bounds = self._matched(row)
+        if bounds is None:
             nothing_hw = np.zeros((camera.height, camera.width), np.float32)
             return DepthMap(nothing_hw, nothing_hw, camera.k_33, frame.world_from_cam)
-        measured = self._measured([row, *neighbors], bounds)
+        measured = self._measured(rows, bounds)
         if measured.inverse_depth_hw.shape != (camera.height, camera.width):
             measured = measured.resized(self._view(row).gray_hw, self._read_gray(row, camera))
         inverse_hw = np.maximum(measured.inverse_depth_hw, 0.5 * bounds[0])
         depth_hw = (1.0 / inverse_hw).astype(np.float32)
         return DepthMap(depth_hw, measured.confidence_hw, camera.k_33, frame.world_from_cam)
 
+    def _choose(self, row: int) -> tuple[list[int], tuple[float, float] | None]:
+        """A frame and those that it is matched with; its range, None if it cannot be matched."""
+        neighbors = choose_neighbors(
+            self.frames, self._points, row, self.config.neighbors, self._in_order
+        )
+        return [row, *neighbors], self._bounds(row, neighbors) if neighbors else None
+
     def _measured(self, rows: list[int], bounds: tuple[float, float]) -> SweptDepth:
         """Depth of the first of the frames from the others, at the size it is measured in."""
-        prior = self._prior(rows[0], bounds)
         views = [self._view(row) for row in rows]
         if self._learned is None:
+            prior = self._prior(rows[0], bounds)
             return sweep_depth(views[0], views[1:], bounds, prior, self.config.max_hypotheses)
         images = [self._rgb(row) for row in rows[: 1 + MATCHED_VIEWS]]
-        return self._learned.depth(views, images, bounds, prior)
+        own, *others = (self._start_map(row) for row in rows)
+        assert own is not None
+        seen = [other for other in others if other is not None]
+        start = with_agreement(self._start(rows[0]), own, seen)
+        return self._learned.depth(views, images, bounds, start)
+
+    def _measure_start(self, row: int) -> Start | None:
+        """What the learned depth of a frame starts from, before others are asked."""
+        assert self._learned is not None
+        rows, bounds = self._matched(row)
+        if bounds is None:
+            return None
+        views = [self._view(row) for row in rows]
+        return self._learned.start(views, bounds, self._prior(row, bounds))
+
+    def _make_start_map(self, row: int) -> DepthMap | None:
+        start, frame = self._start(row), self.frames[row]
+        if start is None:
+            return None
+        camera = halved_camera(self._measured_camera(frame))
+        return start_map(
+            start.inverse_depth_hw, start.confidence_hw, camera.k_33, frame.world_from_cam
+        )
 
     def _bounds(self, row: int, neighbors: list[int]) -> tuple[float, float] | None:
         """Range of inverse depth, from the points of all frames if those near see too few."""

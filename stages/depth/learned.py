@@ -30,7 +30,7 @@ from stages.depth.network import (
     probability_within,
 )
 from stages.depth.network_parts import upsampled
-from stages.depth.start import MAX_HYPOTHESES, measure_start
+from stages.depth.start import MAX_HYPOTHESES, Start, measure_start
 from stages.depth.sweep import SweptDepth
 from stages.depth.views import MATCHED_VIEWS, View
 from stages.flow.memo import ImageMemo
@@ -55,12 +55,25 @@ class LearnedDepth:
         self._max_hypotheses = min(max_hypotheses, MAX_HYPOTHESES)
         self._encodings = ImageMemo(self._encode)
 
+    def start(
+        self, views: Sequence[View], bounds: tuple[float, float], prior: DepthPrior | None
+    ) -> Start:
+        """What the first view's depth starts from, at half its resolution.
+
+        Args:
+            views: the view and its neighbours, best first, of cameras from `network_camera`.
+            bounds: smallest and largest inverse depth.
+            prior: at the resolution of `sweep_camera(view.camera)`, or None.
+        """
+        view, *neighbors = (one.halved() for one in views)
+        return measure_start(view, neighbors, bounds, prior, self._max_hypotheses)
+
     def depth(
         self,
         views: Sequence[View],
         images_hw3: Sequence[NDArray[np.uint8]],
         bounds: tuple[float, float],
-        prior: DepthPrior | None,
+        start: Start,
     ) -> SweptDepth:
         """Depth of the first view at its resolution.
 
@@ -69,10 +82,8 @@ class LearnedDepth:
             images_hw3: RGB of the view and its first neighbours; the same array
                 again is known and not encoded again.
             bounds: smallest and largest inverse depth.
-            prior: at the resolution of `sweep_camera(view.camera)`, or None.
+            start: of the view, `with_agreement`.
         """
-        view, *neighbors = (one.halved() for one in views)
-        start = measure_start(view, neighbors, bounds, prior, self._max_hypotheses)
         transfers = [
             feature_transfer(
                 views[0].camera, views[0].cam_from_world, other.camera, other.cam_from_world

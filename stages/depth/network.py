@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stages.depth.agreement import AGREEMENT_CUES
 from stages.depth.epipolar import OFFSETS, Epipolar, similarities
 from stages.depth.network_parts import (
     Encoder,
@@ -29,12 +30,13 @@ from stages.depth.network_parts import (
     upsampled,
     zeroed,
 )
-from stages.depth.start import CUES
+from stages.depth.start import SWEEP_CUES
 
 # How far the first, second, … update looks, in pixels of the features in the widest pair.
 REACHES_PX = (1.0, 0.5, 0.25)
 SIMILARITIES = 2 * OFFSETS + 1
 UPDATE_CUES = 5
+CUES = SWEEP_CUES + AGREEMENT_CUES
 LARGEST_LOG_CHANGE = 0.5
 
 
@@ -136,7 +138,7 @@ class DepthNet(nn.Module):
             neighbors: of each rank of neighbour, features for all views.
             epipolar: where pixels fall in the neighbours, at 1/4.
             start_b1hw: inverse depth at 1/2.
-            cues_bchw: what `measure_start` knows of it.
+            cues_bchw: what the sweeps know of it, see `with_agreement`.
         """
         scale_b = start_b1hw.flatten(1).median(1).values
         log_start = (start_b1hw / scale_b[:, None, None, None]).log()

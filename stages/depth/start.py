@@ -13,7 +13,7 @@ from stages.depth.flow_prior import DepthPrior
 from stages.depth.sweep import CoarseSweep, coarse_sweep, evidence_of
 from stages.depth.views import FloatMap, View, transfer_between
 
-CUES = 12
+SWEEP_CUES = 12
 # Hypotheses this near the best one are the same minimum.
 SAME_MINIMUM = 2
 FAR_COST = 8 * 127

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from mvrecon.errors import UsageError
+from mvrecon.learning.muon import Muon
 from mvrecon.learning.training import Trainer, TrainingSettings, train
 from mvrecon.synthetic.training.clips import render_clips
 from mvrecon.synthetic.training.clips_io import clip_paths, load_clip
@@ -19,7 +20,8 @@ from mvrecon.synthetic.training.textures import load_textures, procedural_textur
 from stages.depth.clip_starts import add_starts
 from stages.depth.learned import export_depthnet, load_depthnet
 from stages.depth.network import DepthNet
-from stages.depth.supervision import ClipSamples, supervised
+from stages.depth.samples import ClipSamples
+from stages.depth.supervision import supervised
 from stages.depth.validation import held_out, validate, validation_clips
 
 WEIGHTS = "depthnet.pt"
@@ -27,6 +29,14 @@ PICTURE = "validation.png"
 PROCEDURAL_TEXTURES = 64
 VIEWS_PER_CLIP = 3
 DECAY_SHARE = 0.6
+FIRST_AND_LAST = (
+    "encoder.stem",
+    "trust",
+    "corrections",
+    "update.change",
+    "upsampler.mask",
+    "upsampler.mixture",
+)
 
 
 def _settings() -> TrainingSettings:
@@ -89,7 +99,7 @@ def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
     torch.manual_seed(settings.seed)
     network = DepthNet() if options.start is None else load_depthnet(options.start).train()
     device = torch.device(options.device)
-    trainer = Trainer(network, settings, supervised, device)
+    trainer = Trainer(network, settings, supervised, device, _optimizer(network))
     data = ClipSamples(training, settings.seed, settings.batch)
 
     def check(network: DepthNet) -> dict[str, float]:
@@ -97,6 +107,16 @@ def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
 
     yield from train(trainer, data, options.folder, options.minutes, check)
     export_depthnet(trainer.averaged_model().cpu(), options.folder / WEIGHTS)
+
+
+def _optimizer(network: DepthNet) -> Muon:
+    """Muon for all but the first and last layers."""
+    matrices: list[torch.Tensor] = []
+    others: list[torch.Tensor] = []
+    for name, parameter in network.named_parameters():
+        hidden = parameter.dim() > 1 and not name.startswith(FIRST_AND_LAST)
+        (matrices if hidden else others).append(parameter)
+    return Muon(matrices, others, lr=0.0)
 
 
 def _rendered(options: TrainDepthOptions) -> list[Path]:

@@ -17,7 +17,8 @@ from mvrecon.synthetic.training.clips_io import depths_path, load_clip, load_cli
 from stages.depth.clip_starts import NAME
 from stages.depth.learned import completed
 from stages.depth.network import DepthNet
-from stages.depth.supervision import DepthSample, clip_sample, predict
+from stages.depth.samples import DepthSample, clip_sample
+from stages.depth.supervision import predict
 from stages.depth.views import MATCHED_VIEWS
 
 KEPT_SHARE = 0.8
