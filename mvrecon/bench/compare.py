@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mvrecon.bench.figures import FIGURES, Figure
+from mvrecon.bench.benchmarks import FIGURES
+from mvrecon.bench.figures import Figure
 from mvrecon.bench.rows import Row
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from mvrecon import __version__, atomic
+from mvrecon.bench.benchmarks import TITLES
 from mvrecon.bench.charts import line_chart
 from mvrecon.bench.compare import Comparison, change_text
-from mvrecon.bench.figures import DEPTH_SHARES, TITLES, Figure
+from mvrecon.bench.figures import Figure
 from mvrecon.bench.flow import PairResult
 from mvrecon.bench.flow_rows import telling_pairs
+from mvrecon.bench.posed_figures import DEPTH_SHARES
 from mvrecon.bench.rows import Row, cell, figures_with_values
+from mvrecon.report.document import document
 from mvrecon.report.markup import picture, section
 from mvrecon.report.pictures import read_rgb
 
@@ -63,41 +65,22 @@ def write_page(page: Page, path: Path) -> None:
 
 def page_html(page: Page) -> str:
     """The page as text; pictures and styles are inside."""
-    package = files("mvrecon.report")
-    style = package.joinpath("style.css").read_text(encoding="utf-8") + STYLE
-    script = package.joinpath("viewer.js").read_text(encoding="utf-8")
-    benchmarks = "\n".join(
+    benchmarks = [
         _benchmark_section(name, chosen)
         for name in TITLES
         if (chosen := [row for row in page.rows if row.benchmark == name])
-    )
-    title = escape(page.title)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} · mvrecon bench</title>
-<style>
-{style}</style>
-</head>
-<body>
-<header>
-<p class="kicker">mvrecon bench {escape(__version__)}</p>
-<h1>{title}</h1>
-<p class="note"><code>{escape(page.command)}</code></p>
-</header>
-{_changes_section(page.comparison)}
-{benchmarks}
-{_confidence_section(page.rows)}
-{_reports_section(page.reports)}
-{_pictures_section(page.pairs)}
-<dialog class="zoom"><img alt=""></dialog>
-<script>
-{script}</script>
-</body>
-</html>
-"""
+    ]
+    header = f"""<p class="kicker">mvrecon bench {escape(__version__)}</p>
+<h1>{escape(page.title)}</h1>
+<p class="note"><code>{escape(page.command)}</code></p>"""
+    sections = [
+        _changes_section(page.comparison),
+        *benchmarks,
+        _confidence_section(page.rows),
+        _reports_section(page.reports),
+        _pictures_section(page.pairs),
+    ]
+    return document(f"{page.title} · mvrecon bench", header, sections, STYLE)
 
 
 def _changes_section(comparison: Comparison | None) -> str:

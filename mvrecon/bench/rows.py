@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mvrecon import __version__
-from mvrecon.bench.figures import FIGURES, TITLES, Figure
+from mvrecon.bench.benchmarks import FIGURES, TITLES
+from mvrecon.bench.figures import Figure
 from mvrecon.engine.measure import versions
 from mvrecon.errors import InputError
 

@@ -183,8 +183,8 @@ def _write(options: argparse.Namespace, page: Page) -> None:
 
 
 def _print(page: Page) -> None:
+    from mvrecon.bench.benchmarks import TITLES
     from mvrecon.bench.compare import comparison_lines
-    from mvrecon.bench.figures import TITLES
     from mvrecon.bench.rows import terminal_table
 
     for benchmark, title in TITLES.items():

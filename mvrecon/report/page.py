@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 
 from mvrecon import atomic
 from mvrecon.report.contents import ReportInput
+from mvrecon.report.document import document
 from mvrecon.report.image_sections import depth_section, flow_section, frames_section
 from mvrecon.report.moving_section import moving_section
 from mvrecon.report.scene_sections import camera_section, model_section
@@ -42,29 +42,9 @@ def write_report(report: ReportInput, path: Path) -> None:
 
 def report_html(report: ReportInput) -> str:
     """The page as text; pictures, styles and scripts are inside."""
-    package = files("mvrecon.report")
-    style = package.joinpath("style.css").read_text(encoding="utf-8")
-    script = package.joinpath("viewer.js").read_text(encoding="utf-8")
-    sections = "\n".join(section(report) for section in SECTIONS)
-    title = escape(report.title)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title} · mvrecon report</title>
-<style>
-{style}</style>
-</head>
-<body>
-{_header(title, judge(report))}
-{sections}
-<dialog class="zoom"><img alt=""></dialog>
-<script>
-{script}</script>
-</body>
-</html>
-"""
+    sections = (section(report) for section in SECTIONS)
+    header = _header(report.title, judge(report))
+    return document(f"{report.title} · mvrecon report", header, sections)
 
 
 def _header(title: str, verdict: Verdict) -> str:
@@ -72,10 +52,8 @@ def _header(title: str, verdict: Verdict) -> str:
         f"<div><dt>{escape(measure.label)}</dt><dd>{escape(measure.text)}</dd></div>"
         for measure in verdict.measures
     )
-    return f"""<header>
-<p class="kicker">mvrecon report</p>
-<h1>{title}</h1>
+    return f"""<p class="kicker">mvrecon report</p>
+<h1>{escape(title)}</h1>
 <p class="verdict {verdict.level}"><strong>{escape(verdict.headline)}</strong>
 {escape(verdict.sentence)}</p>
-<dl class="tiles">{tiles}</dl>
-</header>"""
+<dl class="tiles">{tiles}</dl>"""
