@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from mvrecon.datasets.flow_pairs import FlowSample, Truth
-from mvrecon.datasets.posed import PosedSet, load_posed_set
+from mvrecon.datasets.flow_pairs import FlowSample, Mask, Truth
+from mvrecon.datasets.posed import PosedImage, PosedSet, load_posed_set
+from mvrecon.geometry.rigid_flow import RigidFlow, rigid_flow
 
-NEAR_M = 1e-3
+# Depths that differ by less are those of one surface.
+SAME_DEPTH = 0.02
 
 
-def posed_samples(root: Path, steps: tuple[int, ...], count: int) -> list[FlowSample]:
+def posed_samples(
+    root: Path, steps: Sequence[int], count: int, frames: range | None = None
+) -> list[FlowSample]:
     """Pairs of a posed set with depth; the true flow follows from depth and poses.
 
     Args:
         root: of the posed set.
         steps: distances between the two frames, taken in turn.
-        count: number of pairs, spread over the set.
+        count: number of pairs, spread over the frames.
+        frames: the pairs lie within them; all if None.
     """
     posed = load_posed_set(root)
-    starts = np.linspace(0, len(posed.images) - 1 - max(steps), count).astype(int)
+    frames = frames or range(len(posed.images))
+    starts = np.linspace(frames[0], frames[-1] - max(steps), count).astype(int)
     return [
         _posed_sample(posed, int(start), int(start) + steps[i % len(steps)])
         for i, start in enumerate(starts)
@@ -30,20 +38,33 @@ def posed_samples(root: Path, steps: tuple[int, ...], count: int) -> list[FlowSa
 
 def _posed_sample(posed: PosedSet, first: int, second: int) -> FlowSample:
     a, b = posed.images[first], posed.images[second]
+    return FlowSample(
+        f"{posed.root.name}-{first}-{second}",
+        posed.root / a.file,
+        posed.root / b.file,
+        partial(_read_truth, posed, a, b),
+        tuple(posed.root / file for file in (a.depth_file, b.depth_file, "cameras.json")),
+        partial(_read_regions, posed, a, b),
+    )
 
-    def read_truth() -> Truth:
-        depth_hw = posed.read_depth(a)
-        y_hw, x_hw = np.indices(depth_hw.shape)
-        rays_n3 = np.stack([x_hw, y_hw, np.ones_like(x_hw)], -1).reshape(-1, 3)
-        points_n3 = (rays_n3 @ np.linalg.inv(a.camera.k_33).T) * depth_hw.reshape(-1, 1)
-        second_from_first = np.linalg.inv(b.world_from_cam) @ a.world_from_cam
-        moved_n3 = points_n3 @ second_from_first[:3, :3].T + second_from_first[:3, 3]
-        pixels_n3 = moved_n3 @ b.camera.k_33.T
-        valid_n = (depth_hw.ravel() > 0) & (pixels_n3[:, 2] > NEAR_M)
-        target_n2 = pixels_n3[:, :2] / np.where(valid_n, pixels_n3[:, 2], 1)[:, None]
-        flow_n2 = (target_n2 - rays_n3[:, :2]).astype(np.float32)
-        return flow_n2.reshape(*depth_hw.shape, 2), valid_n.reshape(depth_hw.shape)
 
-    name = f"{posed.root.name}-{first}-{second}"
-    files = (posed.root / a.depth_file, posed.root / "cameras.json")
-    return FlowSample(name, posed.root / a.file, posed.root / b.file, read_truth, files)
+def _read_truth(posed: PosedSet, first: PosedImage, second: PosedImage) -> Truth:
+    flow = _flow(posed, first, second)
+    return flow.flow_hw2, (posed.read_depth(first) > 0) & (flow.depth_hw > 0)
+
+
+def _read_regions(posed: PosedSet, first: PosedImage, second: PosedImage) -> Mapping[str, Mask]:
+    """A point is visible if the second image has a surface at its depth where it comes to lie."""
+    flow = _flow(posed, first, second)
+    height, width = flow.inside_hw.shape
+    y_hw, x_hw = np.indices(flow.inside_hw.shape)
+    column_hw = np.clip(np.round(x_hw + flow.flow_hw2[..., 0]).astype(int), 0, width - 1)
+    row_hw = np.clip(np.round(y_hw + flow.flow_hw2[..., 1]).astype(int), 0, height - 1)
+    there_hw = posed.read_depth(second)[row_hw, column_hw]
+    same_hw = np.abs(there_hw - flow.depth_hw) < SAME_DEPTH * flow.depth_hw
+    return {"visible": flow.inside_hw & same_hw, "occluded": ~(flow.inside_hw & same_hw)}
+
+
+def _flow(posed: PosedSet, first: PosedImage, second: PosedImage) -> RigidFlow:
+    views = [(image.camera, image.world_from_cam) for image in (first, second)]
+    return rigid_flow(posed.read_depth(first), *views)

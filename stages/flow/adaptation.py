@@ -93,15 +93,13 @@ def unsupervised(network: Mvflow, sample: ClipSample) -> tuple[Tensor, dict[str,
     """Energy of the flow both ways, and the distance by which forward and back miss."""
     images = (sample.first_b3hw, sample.second_b3hw)
     starts = torch.cat([sample.forward_b2hw, sample.backward_b2hw])
-    firsts, seconds = torch.cat(images), torch.cat(images[::-1])
     with torch.autocast(starts.device.type, torch.bfloat16):
-        output = network(firsts, seconds, starts)
-    flow = output.flow_b2hw
+        flow = network.both_ways(*images, starts).flow_b2hw
     with torch.no_grad():
         back = flow.roll(len(flow) // 2, 0)
         visible_bhw = consistent(flow, back).float()
         target = -warp(back, flow)
-    energy = FlowEnergy(firsts, seconds, WEIGHTS)(flow, visible_bhw)
+    energy = FlowEnergy(torch.cat(images), torch.cat(images[::-1]), WEIGHTS)(flow, visible_bhw)
     missed = ((flow - target).abs().sum(1) * visible_bhw).sum() / visible_bhw.sum().clamp(min=1.0)
     moved = charbonnier(flow - starts, 1.0).mean()
     loss = energy + RETURN_WEIGHT * missed + STAY_WEIGHT * moved

@@ -1,0 +1,119 @@
+"""What adapting mvflow to a clip, without true flow, gains on that clip; write flow_adaptation.md.
+
+    python -m benchmarks.flow_adaptation --set DATA/rgbd/livingroom_synthetic --work DIR
+
+The set has exact depth and poses, from which the true flow of its pairs follows. `mvrecon train
+flow --clip` sees the images of the first part alone; errors are told for that part, which is
+what a user adapts to, and for the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+from benchmarks.flow_data import posed_samples
+from mvrecon.bench.flow import FlowVariant, measure_part
+from mvrecon.bench.flow_figures import FLOW_FIGURES
+from mvrecon.bench.flow_rows import flow_row
+from mvrecon.bench.rows import Row, markdown_table
+from mvrecon.commands.bench_flow import load_estimate
+from mvrecon.datasets.posed import load_posed_set
+from mvrecon.engine.hashing import hash_file
+from stages.flow.config import MVFLOW_WEIGHTS, FlowConfig
+from stages.flow.train_command import WEIGHTS, TrainFlowOptions, train_flow
+
+TABLE = Path(__file__).with_suffix(".md")
+SEEN_SHARE = 0.6
+# Frames between the images of a pair, about those of neighbours in the pipeline and beyond.
+STEPS = (2, 4, 8)
+PAIRS = 12
+SHOWN = (
+    "epe_visible_over_pixels_px",
+    "over_1px_over_pixels",
+    "over_3px_over_pixels",
+    "epe_mean_over_pixels_px",
+    "epe_surest_80_over_images_px",
+)
+
+HEADER = """# Adapting mvflow to a clip
+
+Made by `python -m benchmarks.flow_adaptation --set DATA/rgbd/{name} --work DIR`: {steps} steps of
+`mvrecon train flow --clip` on the first {seen} of {all} frames, from the shipped weights, without
+true flow. Pairs {distances} frames apart; the truth follows from the set's exact depth and poses.
+
+"""
+
+
+def main() -> None:
+    """Adapt, measure, write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--set", type=Path, required=True, help="posed set with exact depth")
+    parser.add_argument("--work", type=Path, required=True, help="where weights and results go")
+    parser.add_argument("--steps", type=int, default=300, help="of training")
+    parser.add_argument("--minutes", type=float, default=60.0, help="of training in this call")
+    options = parser.parse_args()
+    images = [image.file for image in load_posed_set(options.set).images]
+    seen = round(SEEN_SHARE * len(images))
+    adapted = _adapt(options, images[:seen])
+    rows = _measure(
+        options,
+        adapted,
+        {
+            f"frames 0–{seen - 1}, adapted to": range(seen),
+            f"frames {seen}–{len(images) - 1}": range(seen, len(images)),
+        },
+    )
+    head = HEADER.format(
+        name=options.set.name,
+        steps=options.steps,
+        seen=seen,
+        all=len(images),
+        distances=", ".join(map(str, STEPS)),
+    )
+    figures = [figure for figure in FLOW_FIGURES if figure.name in SHOWN]
+    meanings = "".join(f"- {figure.heading}: {figure.meaning}.\n" for figure in figures)
+    table = f"{head}{markdown_table(rows, figures)}\n{meanings}"
+    TABLE.write_text(table)
+    print(table)
+
+
+def _adapt(options: argparse.Namespace, files: list[str]) -> Path:
+    """Train on links to the images of the first part."""
+    clip = options.work / "clip"
+    clip.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        link = clip / Path(file).name
+        if not link.is_symlink():
+            link.symlink_to((options.set / file).resolve())
+    folder = options.work / "adapted"
+    training = TrainFlowOptions(folder, options.minutes, clip=clip, steps=options.steps)
+    for figures in train_flow(training):
+        print("  ".join(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)
+    return folder / WEIGHTS
+
+
+def _measure(options: argparse.Namespace, adapted: Path, parts: Mapping[str, range]) -> list[Row]:
+    variants = [
+        FlowVariant("dis", load_estimate, FlowConfig(model="dis"), {"model": "dis"}),
+        *(
+            FlowVariant(
+                label,
+                load_estimate,
+                FlowConfig(model="mvflow", weights=weights),
+                {"model": "mvflow", "weights": hash_file(weights)},
+            )
+            for label, weights in (("mvflow", MVFLOW_WEIGHTS), ("mvflow adapted", adapted))
+        ),
+    ]
+    return [
+        flow_row(title, variant.label, measure_part(options.work, variant, title, samples))
+        for title, frames in parts.items()
+        for samples in [posed_samples(options.set, STEPS, PAIRS, frames)]
+        for variant in variants
+    ]
+
+
+if __name__ == "__main__":
+    main()
