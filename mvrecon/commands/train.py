@@ -32,6 +32,12 @@ def add_commands(commands: Commands) -> None:
     )
     depth.add_argument("--textures", type=Path, help="folder of images for the scenes")
     depth.add_argument("--meshes", type=Path, help="folder of OBJ, OFF, PLY or GLB for the scenes")
+    depth.add_argument(
+        "--renderer",
+        choices=["open3d", "torch"],
+        default="open3d",
+        help="of missing clips: furnished scenes of triangles, or solids cast in torch on --device",
+    )
     depth.add_argument("--start", type=Path, help="weights to start from")
     depth.add_argument(
         "--without", metavar="KIND", help="kind of scene to validate on instead of training on it"
@@ -47,6 +53,17 @@ def add_commands(commands: Commands) -> None:
         "--adversary", type=float, default=0.0, help="weight of an adversarial loss, 0 for none"
     )
     fusion.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    completion = train.add(
+        "completion", _train_completion, "prior over depth, on what was measured of clips or runs"
+    )
+    completion.add_argument("folder", type=Path, metavar="DIR", help="checkpoints and weights")
+    completion.add_argument("--clips", type=Path, help="folder of posed clips")
+    completion.add_argument(
+        "--runs", type=Path, nargs="+", default=[], metavar="RUN_DIR", help="finished runs"
+    )
+    completion.add_argument("--minutes", type=float, default=30.0, help="stop after this time")
+    completion.add_argument("--start", type=Path, help="weights to start from")
+    completion.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
 
 
 def _train_flow(options: argparse.Namespace) -> int:
@@ -83,6 +100,7 @@ def _train_depth(options: argparse.Namespace) -> int:
             meshes=options.meshes,
             start=options.start,
             without=options.without,
+            renderer=options.renderer,
             device=options.device,
             steps=options.steps,
         )
@@ -102,6 +120,28 @@ def _train_fusion(options: argparse.Namespace) -> int:
             minutes=options.minutes,
             start=options.start,
             adversary=options.adversary,
+            device=options.device,
+        )
+    ):
+        print("  ".join(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)
+    print(options.folder / WEIGHTS)
+    return 0
+
+
+def _train_completion(options: argparse.Namespace) -> int:
+    from stages.fusion.completion_training import (
+        WEIGHTS,
+        TrainCompletionOptions,
+        train_completion,
+    )
+
+    for figures in train_completion(
+        TrainCompletionOptions(
+            folder=options.folder,
+            clips=options.clips,
+            runs=tuple(options.runs),
+            minutes=options.minutes,
+            start=options.start,
             device=options.device,
         )
     ):

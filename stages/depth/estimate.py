@@ -123,11 +123,11 @@ class Scene:
             prior = self._prior(rows[0], bounds)
             return sweep_depth(views[0], views[1:], bounds, prior, self.config.max_hypotheses)
         images = [self._rgb(row) for row in rows[: 1 + MATCHED_VIEWS]]
-        own, *others = (self._start_map(row) for row in rows)
+        start, own = self._start(rows[0]), self._start_map(rows[0])
+        assert start is not None
         assert own is not None
-        seen = [other for other in others if other is not None]
-        start = with_agreement(self._start(rows[0]), own, seen)
-        return self._learned.depth(views, images, bounds, start)
+        others = [map_ for row in rows[1:] if (map_ := self._start_map(row)) is not None]
+        return self._learned.depth(views, images, bounds, with_agreement(start, own, others))
 
     def _measure_start(self, row: int) -> Start | None:
         """What the learned depth of a frame starts from, before others are asked."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from mvrecon.errors import UsageError
 from mvrecon.learning.muon import Muon
 from mvrecon.learning.training import Trainer, TrainingSettings, train
-from mvrecon.synthetic.training.clips import render_clips
-from mvrecon.synthetic.training.clips_io import clip_paths, load_clip
+from mvrecon.synthetic.training.clips import make_clip, render_clips
+from mvrecon.synthetic.training.clips_io import PosedClip, clip_paths, load_clip
 from mvrecon.synthetic.training.clips_render import texture_pyramid
 from mvrecon.synthetic.training.clips_scenes import KINDS
 from mvrecon.synthetic.training.clips_solids import load_meshes
+from mvrecon.synthetic.training.clips_torch import KIND as SOLIDS_KIND
+from mvrecon.synthetic.training.clips_torch import make_torch_clip
 from mvrecon.synthetic.training.textures import load_textures, procedural_textures
 from stages.depth.clip_starts import add_starts
 from stages.depth.learned import export_depthnet, load_depthnet
@@ -55,7 +59,9 @@ class TrainDepthOptions:
         clips: folder of rendered clips; `clips` in the folder if None.
         count: clips to render if fewer are there.
         textures: folder of images for the scenes; noise if None.
-        meshes: folder of meshes for the scenes.
+        meshes: folder of meshes for the scenes; open3d places them.
+        renderer: of the clips that are missing: open3d (furnished scenes of triangles) or
+            torch (simple solids, on the device).
         start: weights to start from, random ones if None.
         without: kind of scene to leave out of training and to validate on instead.
         device: `cpu` or `cuda`.
@@ -69,6 +75,7 @@ class TrainDepthOptions:
     count: int = 300
     textures: Path | None = None
     meshes: Path | None = None
+    renderer: Literal["open3d", "torch"] = "open3d"
     start: Path | None = None
     without: str | None = None
     device: str = "cpu"
@@ -87,8 +94,9 @@ def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
     """
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("this machine has no CUDA device", "Train with --device cpu")
-    if options.without is not None and options.without not in KINDS:
-        raise UsageError(f"no kind of scene is called {options.without!r}", f"One of {list(KINDS)}")
+    kinds = [*KINDS, SOLIDS_KIND]
+    if options.without is not None and options.without not in kinds:
+        raise UsageError(f"no kind of scene is called {options.without!r}", f"One of {kinds}")
     clips = list(add_starts(_rendered(options)))
     training, validation = _split(clips, options.without)
     held = validation_clips(validation)
@@ -124,15 +132,22 @@ def _rendered(options: TrainDepthOptions) -> list[Path]:
     wanted = range(options.count)
     missing = [index for index in wanted if not (folder / f"{index:06d}.npz").is_file()]
     if missing:
-        textures = (
-            procedural_textures(PROCEDURAL_TEXTURES)
-            if options.textures is None
-            else load_textures(options.textures)
-        )
-        meshes = [] if options.meshes is None else load_meshes(options.meshes)
-        for _ in render_clips(folder, missing, texture_pyramid(textures), meshes):
+        for _ in render_clips(folder, missing, _maker(options)):
             pass
     return clip_paths(folder)[: options.count]
+
+
+def _maker(options: TrainDepthOptions) -> Callable[[int], PosedClip]:
+    """What renders the clip of a number."""
+    textures_nhw3 = (
+        procedural_textures(PROCEDURAL_TEXTURES)
+        if options.textures is None
+        else load_textures(options.textures)
+    )
+    if options.renderer == "torch":
+        return partial(make_torch_clip, textures_nhw3=textures_nhw3.to(options.device))
+    meshes = [] if options.meshes is None else load_meshes(options.meshes)
+    return partial(make_clip, textures=texture_pyramid(textures_nhw3), meshes=meshes)
 
 
 def _split(clips: Sequence[Path], without: str | None) -> tuple[list[Path], list[Path]]:

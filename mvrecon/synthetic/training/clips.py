@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -22,6 +22,7 @@ FRAMES = 8
 # Multiples of 32, of about 240 × 320 pixels.
 SIZES_HW = ((256, 320), (256, 352), (256, 320), (224, 384), (320, 256), (384, 224))
 SCENES = 20
+LEAST_POINTS = 30
 
 
 def make_clip(
@@ -53,30 +54,47 @@ def make_clip(
         if (depth_thw > 0).mean() < 0.4:
             continue
         raw_thw3 = np.stack([renderer.image(camera, pose) for pose in poses_t44])
-        images_thw3 = taken(raw_thw3, rng)
-        typical = float(np.median(depth_thw[depth_thw > 0]))
-        estimated_t44 = estimated_poses(poses_t44, camera.fx, typical, rng)
-        points_n3, seen_nt = sparse_points(
-            images_thw3,
-            depth_thw,
-            camera=camera,
-            true_t44=poses_t44,
-            estimated_t44=estimated_t44,
-            rng=rng,
+        clip = posed_clip(
+            raw_thw3, depth_thw, camera=camera, true_t44=poses_t44, kind=scene.kind, rng=rng
         )
-        if len(points_n3) < 30:
-            continue
-        return PosedClip(
-            images_thw3,
-            depth_thw,
-            camera.k_33,
-            poses_t44,
-            estimated_t44,
-            points_n3,
-            seen_nt,
-            scene.kind,
-        )
+        if len(clip.points_n3) >= LEAST_POINTS:
+            return clip
     raise NotEnoughDataError(f"no clip from seed {seed}", "Take another seed")
+
+
+def posed_clip(
+    raw_thw3: NDArray[np.float32],
+    depth_thw: NDArray[np.float32],
+    *,
+    camera: Camera,
+    true_t44: NDArray[np.float64],
+    kind: str,
+    rng: np.random.Generator,
+) -> PosedClip:
+    """What a camera and a pose stage make of rendered frames.
+
+    Args:
+        raw_thw3: RGB in about 0…1, without noise.
+        depth_thw: exact, 0 = nothing there.
+        camera: of all frames.
+        true_t44: world_from_cam.
+        kind: of the scene.
+        rng: random numbers.
+    """
+    images_thw3 = taken(raw_thw3, rng)
+    typical = float(np.median(depth_thw[depth_thw > 0]))
+    estimated_t44 = estimated_poses(true_t44, camera.fx, typical, rng)
+    points_n3, seen_nt = sparse_points(
+        images_thw3,
+        depth_thw,
+        camera=camera,
+        true_t44=true_t44,
+        estimated_t44=estimated_t44,
+        rng=rng,
+    )
+    return PosedClip(
+        images_thw3, depth_thw, camera.k_33, true_t44, estimated_t44, points_n3, seen_nt, kind
+    )
 
 
 def draw_camera(size_hw: tuple[int, int], rng: np.random.Generator) -> Camera:
@@ -139,14 +157,11 @@ def _streak(length_px: float, rng: np.random.Generator) -> NDArray[np.float32]:
 
 
 def render_clips(
-    folder: Path,
-    indices: Sequence[int],
-    textures: Sequence[Tensor],
-    meshes: Sequence[Triangles] = (),
+    folder: Path, indices: Sequence[int], make: Callable[[int], PosedClip]
 ) -> Iterator[Path]:
     """Render those clips of a folder that are not there yet, yielding each that is."""
     for index in indices:
         path = clip_path(folder, index)
         if not path.is_file():
-            save_clip(path, make_clip(index, textures, meshes))
+            save_clip(path, make(index))
         yield path

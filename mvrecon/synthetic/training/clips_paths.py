@@ -36,20 +36,30 @@ def draw_path(
         # Neither too near nor straight down.
         if away < 0.35 or abs(sight_3[2]) > 0.95:
             continue
-        poses_t44 = _hand_path(scene, target_3, start_3, frames, rng)
+        poses_t44 = hand_path(scene.parallax_deg, target_3, start_3, frames, rng)
         if _is_free(triangles, poses_t44, away):
             return poses_t44
     raise NotEnoughDataError("no free camera path in a random scene", "Draw another scene")
 
 
-def _hand_path(
-    scene: ClipScene,
+def hand_path(
+    parallax_deg: tuple[float, float],
     target_3: FloatArray,
     start_3: FloatArray,
     frames: int,
     rng: np.random.Generator,
 ) -> FloatArray:
-    low, high = np.log(scene.parallax_deg)
+    """world_from_cam (t, 4, 4) of a hand that moves through about `start_3`.
+
+    Args:
+        parallax_deg: angle between the first and the last frame seen from the target, from the
+            least to the largest.
+        target_3: about what the camera looks at; z is up.
+        start_3: the middle of the path.
+        frames: how many.
+        rng: random numbers.
+    """
+    low, high = np.log(parallax_deg)
     parallax_rad = np.deg2rad(np.exp(rng.uniform(low, high)))
     away = float(np.linalg.norm(target_3 - start_3))
     sight_3 = (target_3 - start_3) / away

@@ -102,9 +102,13 @@ def test_rendering_resumes_and_reads_back(
     tmp_path: Path, textures: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mvrecon.synthetic.training.clips.SIZES_HW", (SIZE_HW,))
-    first = list(render_clips(tmp_path, [0], textures))
+
+    def make(seed: int) -> PosedClip:
+        return make_clip(seed, textures)
+
+    first = list(render_clips(tmp_path, [0], make))
     written = first[0].stat().st_mtime_ns
-    assert list(render_clips(tmp_path, [0, 1], textures)) == [
+    assert list(render_clips(tmp_path, [0, 1], make)) == [
         clip_path(tmp_path, 0),
         clip_path(tmp_path, 1),
     ]
