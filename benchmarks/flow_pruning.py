@@ -1,21 +1,22 @@
-"""Structured pruning of RAFT's encoders, with a short training on what the whole ones say."""
+"""Structured pruning of encoders, with a short training on what the whole ones say."""
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stages.flow.mvflow_network import Mvflow
 from stages.flow.raft_encoder import Encoder, InstanceNorm
 from stages.flow.raft_network import Raft
 
 KEPT_SHARE = 0.75
 # Bottlenecks have a quarter of the channels; processors like multiples of 8.
 MULTIPLE = 8
-STEPS = 60
+STEPS = 200
 BATCH = 2
 CROP_PX = 160
 LEARNING_RATE = 1e-3
@@ -27,17 +28,50 @@ def pruned_raft(network: Raft, images_b3hw: Tensor) -> Raft:
     The channels of each level with the largest weights stay; then the encoders learn to give
     what the whole ones give on crops of these images (in 0…1).
     """
-    settings = network.settings
-    widths = tuple(round(KEPT_SHARE * width / MULTIPLE) * MULTIPLE for width in settings.widths)
-    small = Raft(replace(settings, widths=widths)).eval()  # type: ignore[arg-type]
+    widths = _fewer(network.settings.widths)
+    small = Raft(replace(network.settings, widths=widths)).eval()  # type: ignore[arg-type]
     small.update_block.load_state_dict(network.update_block.state_dict())
-    for theirs, ours in ((network.fnet, small.fnet), (network.cnet, small.cnet)):
-        _copy_strongest(theirs, ours)
-        _teach(theirs, ours, images_b3hw)
+    for whole, encoder in ((network.fnet, small.fnet), (network.cnet, small.cnet)):
+        _copy_strongest(whole, encoder)
+
+        def wanted(crops_b3hw: Tensor, whole: Encoder = whole) -> list[Tensor]:
+            return [whole(2.0 * crops_b3hw - 1.0)]
+
+        def given(crops_b3hw: Tensor, encoder: Encoder = encoder) -> list[Tensor]:
+            return [_forward(encoder, 2.0 * crops_b3hw - 1.0)]
+
+        _teach(encoder, given, wanted, images_b3hw)
     return small
 
 
-def _copy_strongest(whole: Encoder, small: Encoder) -> None:
+def pruned_mvflow(network: Mvflow, images_b3hw: Tensor) -> Mvflow:
+    """The same of mvflow: fewer channels in the encoder, the rest as it is."""
+    widths = _fewer(network.settings.widths)
+    small = Mvflow(replace(network.settings, widths=widths)).eval()
+    others = {
+        name: value
+        for name, value in network.state_dict().items()
+        if not name.startswith("encoder.")
+    }
+    small.load_state_dict(others, strict=False)
+    _copy_strongest(network.encoder, small.encoder)
+
+    def features(of: Mvflow) -> Callable[[Tensor], list[Tensor]]:
+        def encode(crops_b3hw: Tensor) -> list[Tensor]:
+            encoded = of.encode(crops_b3hw)
+            return [*encoded.features, *encoded.context]
+
+        return encode
+
+    _teach(small.encoder, features(small), features(network), images_b3hw)
+    return small
+
+
+def _fewer(widths: Sequence[int]) -> tuple[int, ...]:
+    return tuple(round(KEPT_SHARE * width / MULTIPLE) * MULTIPLE for width in widths)
+
+
+def _copy_strongest(whole: nn.Module, small: nn.Module) -> None:
     """Start from the weights of the channels whose filters have the largest sum."""
     kept: dict[int, Tensor] = {}
     target = small.state_dict()
@@ -55,23 +89,32 @@ def _copy_strongest(whole: Encoder, small: Encoder) -> None:
     small.load_state_dict(target)
 
 
-def _teach(whole: Encoder, small: Encoder, images_b3hw: Tensor) -> None:
-    """Least squares on the whole encoder's output, each channel weighted by its spread."""
+def _teach(
+    encoder: nn.Module,
+    given: Callable[[Tensor], list[Tensor]],
+    wanted: Callable[[Tensor], list[Tensor]],
+    images_b3hw: Tensor,
+) -> None:
+    """Least squares on what the whole encoder gives, each channel weighted by its spread."""
     generator = torch.Generator().manual_seed(1)
-    optimizer = torch.optim.Adam(small.parameters(), lr=LEARNING_RATE)
+    optimizer = torch.optim.Adam(encoder.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
-    teacher = copy.deepcopy(whole).eval()
-    small.train()
+    encoder.train()
     for _ in range(STEPS):
-        crops = 2.0 * _crops(images_b3hw, generator) - 1.0
+        crops_b3hw = _crops(images_b3hw, generator)
         with torch.no_grad():
-            wanted = teacher(crops)
-        error = (_forward(small, crops) - wanted) / (wanted.std((0, 2, 3), keepdim=True) + 1e-3)
+            targets = wanted(crops_b3hw)
+        loss = torch.stack(
+            [
+                ((ours - whole) / (whole.std((0, 2, 3), keepdim=True) + 1e-3)).square().mean()
+                for ours, whole in zip(given(crops_b3hw), targets, strict=True)
+            ]
+        ).mean()
         optimizer.zero_grad()
-        torch.autograd.backward(error.square().mean())
+        torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
-    small.eval()
+    encoder.eval()
 
 
 def _forward(encoder: Encoder, images_b3hw: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.flow.export import write_onnx
-from stages.flow.graph import FlowGraph, RaftGraph
+from stages.flow.graph import FlowGraph, MvflowGraph, RaftGraph
 
 # Input name → tensor, of one pair.
 Inputs = Mapping[str, Tensor]
@@ -103,11 +103,14 @@ def torch_static_int8(
 
 def pruned(graph: FlowGraph, pairs: Sequence[Inputs], _: Path) -> Runner:
     """A quarter of the encoders' channels removed, then taught by the whole encoders."""
-    from benchmarks.flow_pruning import pruned_raft
+    from benchmarks.flow_pruning import pruned_mvflow, pruned_raft
 
-    assert isinstance(graph, RaftGraph)
-    images_b3hw = torch.cat([pair[name] for pair in pairs for name in graph.input_names])
-    return torch_runner(RaftGraph(pruned_raft(graph.network, images_b3hw), graph.updates))
+    images = [pair[name] for pair in pairs for name in ("first_b3hw", "second_b3hw")]
+    if isinstance(graph, RaftGraph):
+        graph.network = pruned_raft(graph.network, torch.cat(images))
+    elif isinstance(graph, MvflowGraph):
+        graph.network = pruned_mvflow(graph.network, torch.cat(images))
+    return torch_runner(graph)
 
 
 class _Calibration:
@@ -171,6 +174,6 @@ VARIANTS = (
         "int8 convolutions, static, the rest bf16 (torch)",
         lambda graph, pairs, _: torch_static_int8(graph, pairs, torch.bfloat16),
     ),
-    Variant("fp32, encoders pruned by a quarter (torch)", pruned, only_raft=True),
+    Variant("fp32, encoders pruned by a quarter (torch)", pruned),
     Variant("fp32, torch.compile", compiled),
 )

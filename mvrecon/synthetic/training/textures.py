@@ -40,9 +40,10 @@ def load_textures(folder: Path) -> Tensor:
 
 
 def split_textures(textures_nhw3: Tensor) -> tuple[Tensor, Tensor]:
-    """Those for training, and every eighth from the first on, which is for validation and calibration alone.
+    """Those for training, and the rest, which is for validation and calibration alone.
 
-    With fewer than eight there is none to spare: both parts are all of them.
+    The rest is the first of every eight. With fewer than eight there is none to spare: both
+    parts are all of them.
     """
     if len(textures_nhw3) < HELD_OUT_EVERY:
         return textures_nhw3, textures_nhw3
