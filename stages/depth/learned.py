@@ -31,10 +31,12 @@ from stages.depth.network import (
 )
 from stages.depth.network_parts import upsampled
 from stages.depth.start import MAX_HYPOTHESES, Start, measure_start
-from stages.depth.sweep import SweptDepth
+from stages.depth.sweep import SweptDepth, refine_surface
 from stages.depth.views import MATCHED_VIEWS, View
 from stages.flow.memo import ImageMemo
 
+# The network compares features of 4 × 4 pixels; what is finer is found in the images.
+REFINEMENT_PX = 0.5
 WEIGHTS_REMEDY = "Give a file that mvrecon train depth wrote, or leave depth.weights away"
 
 
@@ -96,7 +98,14 @@ class LearnedDepth:
         with torch.inference_mode(), autocast(self._precision):
             encoded, *near = (self._encodings(image_hw3) for image_hw3 in images_hw3)
             output = self._network(encoded, near[:MATCHED_VIEWS], epipolar, start_b1hw, cues_bchw)
-        return completed(output, images_hw3[0])
+        found = completed(output, images_hw3[0])
+        # The start's step is a pixel at half the resolution.
+        step = 0.5 * REFINEMENT_PX * start.step
+        refined_hw = refine_surface(
+            views[0], views[1 : MATCHED_VIEWS + 1], found.inverse_depth_hw, step
+        )
+        lowest = np.float32(0.5 * bounds[0])
+        return SweptDepth(np.maximum(refined_hw, lowest), found.confidence_hw)
 
     def _encode(self, image_hw3: NDArray[np.uint8]) -> Encoded:
         image_b3hw = torch.from_numpy(image_hw3).permute(2, 0, 1)[None].float() / 255.0

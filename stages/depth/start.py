@@ -101,10 +101,12 @@ def _cues(
 
 def _second_minimum(swept: CoarseSweep) -> tuple[FloatMap, FloatMap]:
     """How much dearer the second minimum is (0…1), and its inverse depth."""
-    best_hw = swept.total_hdw.min(axis=1)
-    rows_d = np.arange(swept.total_hdw.shape[1])[:, None]
-    same_hdw = np.abs(rows_d - swept.index_hw[:, None]) <= SAME_MINIMUM
-    others_hdw = np.where(same_hdw, np.int16(2**14), swept.total_hdw)
+    others_hdw = swept.total_hdw.copy()
+    best_hw = np.take_along_axis(others_hdw, swept.index_hw[:, None], 1)[:, 0]
+    last = others_hdw.shape[1] - 1
+    for step in range(-SAME_MINIMUM, SAME_MINIMUM + 1):
+        same_hw = np.clip(swept.index_hw + step, 0, last)
+        np.put_along_axis(others_hdw, same_hw[:, None], np.int16(2**14), 1)
     index_hw = others_hdw.argmin(axis=1)
     cost_hw = np.take_along_axis(others_hdw, index_hw[:, None], 1)[:, 0] - best_hw
     dearer_hw = np.clip(cost_hw.astype(np.float32) / FAR_COST, 0.0, 1.0)

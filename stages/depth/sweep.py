@@ -86,7 +86,7 @@ def sweep_depth(
         surface_hw = upsample_by_color(surface_hw, coarse_view.gray_hw, fine_view.gray_hw)
         for fraction in REFINEMENT_STEPS:
             surface_hw = np.maximum(surface_hw, np.float32(0.5 * bounds[0]))
-            surface_hw = _refine(fine_view, fine_neighbors, surface_hw, fraction * step)
+            surface_hw = refine_surface(fine_view, fine_neighbors, surface_hw, fraction * step)
         step *= 0.5
     surface_hw = np.maximum(_smooth(surface_hw, coarse.step), np.float32(0.5 * bounds[0]))
     size_wh = (view.camera.width, view.camera.height)
@@ -180,8 +180,17 @@ def _miss_of_prior(inverse_depth_hw: FloatMap, prior: DepthPrior) -> FloatMap:
     return np.asarray(np.abs(prior.inverse_depth_hw - inverse_depth_hw) / inverse_depth_hw)
 
 
-def _refine(view: View, neighbors: Sequence[View], surface_hw: FloatMap, step: float) -> FloatMap:
-    """Best surface among those parallel to the given one, pixel by pixel."""
+def refine_surface(
+    view: View, neighbors: Sequence[View], surface_hw: FloatMap, step: float
+) -> FloatMap:
+    """Best surface among those parallel to the given one, pixel by pixel.
+
+    Args:
+        view: at the resolution of the surface.
+        neighbors: of about that resolution.
+        surface_hw: inverse depth, above 0.
+        step: between two of the surfaces tried, in inverse depth.
+    """
     transfers = [transfer_between(view, neighbor) for neighbor in neighbors]
     costs_hdw = surface_costs(
         view,
