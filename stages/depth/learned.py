@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +12,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from mvrecon.errors import UsageError
 from mvrecon.learning.precision import UsedPrecision, autocast
-from mvrecon.learning.training import save_atomically
+from mvrecon.learning.weights import export_weights, load_weights
 from stages.depth.completion import complete
 from stages.depth.config import DEPTHNET_WEIGHTS
 from stages.depth.epipolar import FEATURE_STRIDE, epipolar_geometry, feature_transfer
@@ -37,7 +34,6 @@ from stages.flow.memo import ImageMemo
 
 # The network compares features of 4 × 4 pixels; what is finer is found in the images.
 REFINEMENT_PX = 0.5
-WEIGHTS_REMEDY = "Give a file that mvrecon train depth wrote, or leave depth.weights away"
 
 
 class LearnedDepth:
@@ -137,18 +133,13 @@ def load_depthnet(path: Path | None = None) -> DepthNet:
     Raises:
         UsageError: the file is missing or holds something else.
     """
-    path = path or DEPTHNET_WEIGHTS
-    try:
-        stored: Any = torch.load(path, map_location="cpu", weights_only=True)
-        network = DepthNet(DepthNetSettings(**stored["network"]))
-        network.load_state_dict(stored["weights"])
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
-        raise UsageError(f"cannot use {path} as depth weights", WEIGHTS_REMEDY) from error
-    return network.eval()
+
+    def build(sizes: Mapping[str, Any]) -> DepthNet:
+        return DepthNet(DepthNetSettings(**sizes))
+
+    return load_weights(path or DEPTHNET_WEIGHTS, build, "depth")[0]
 
 
 def export_depthnet(network: DepthNet, path: Path) -> None:
-    """Write what `load_depthnet` reads; the weights are stored with 16 bits."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.cpu().half() for name, value in network.state_dict().items()}
-    save_atomically({"network": asdict(network.settings), "weights": weights}, path)
+    """Write what `load_depthnet` reads."""
+    export_weights(network, network.settings, path)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from mvrecon.errors import UsageError
 from mvrecon.learning.precision import UsedPrecision, autocast
-from mvrecon.learning.training import save_atomically
+from mvrecon.learning.weights import export_weights, load_weights
 from stages.flow.config import MVFLOW_WEIGHTS
 from stages.flow.dis import DisFlow
 from stages.flow.memo import ImageMemo
@@ -26,7 +24,6 @@ from stages.flow.working_size import LARGEST_SIDE_PX, at_working_size
 
 STRIDE = 32
 SMALLEST_SIDE_PX = 64
-WEIGHTS_REMEDY = "Give a file that `mvrecon train flow` exported, or none for the shipped weights"
 
 Image = NDArray[np.uint8]
 
@@ -97,27 +94,17 @@ def load_mvflow(path: Path | None = None) -> tuple[Mvflow, Calibration]:
     Raises:
         UsageError: the file is missing or holds something else.
     """
-    path = path or MVFLOW_WEIGHTS
-    try:
-        stored: Any = torch.load(path, map_location="cpu", weights_only=True)
-        network = Mvflow(MvflowSettings(**stored["network"]))
-        network.load_state_dict(stored["weights"])
-        calibration = Calibration(*stored["calibration"])
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
-        raise UsageError(f"cannot use {path} as mvflow weights", WEIGHTS_REMEDY) from error
-    return network, calibration
+
+    def build(sizes: Mapping[str, Any]) -> Mvflow:
+        return Mvflow(MvflowSettings(**sizes))
+
+    network, stored = load_weights(path or MVFLOW_WEIGHTS, build, "flow")
+    return network, Calibration(*stored.get("calibration", ()))
 
 
 def export_mvflow(network: Mvflow, calibration: Calibration, path: Path) -> None:
-    """Write what `load_mvflow` reads; the weights are stored with 16 bits."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.cpu().half() for name, value in network.state_dict().items()}
-    stored = {
-        "network": asdict(network.settings),
-        "weights": weights,
-        "calibration": list(calibration),
-    }
-    save_atomically(stored, path)
+    """Write what `load_mvflow` reads."""
+    export_weights(network, network.settings, path, calibration=list(calibration))
 
 
 def _joined(images: list[Encoded]) -> Encoded:

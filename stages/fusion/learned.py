@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,12 @@ import numpy as np
 import torch
 
 from mvrecon.artifacts.depth import DepthMap
-from mvrecon.errors import UsageError
 from mvrecon.learning.precision import UsedPrecision, autocast
-from mvrecon.learning.training import save_atomically
+from mvrecon.learning.weights import export_weights, load_weights
 from stages.fusion.config import FUSION_WEIGHTS
 from stages.fusion.network import FusionNetwork, FusionNetworkSettings
 from stages.fusion.step import FusionView, Memory, results, run_network
 
-WEIGHTS_REMEDY = "Give a file that `mvrecon train fusion` exported, or none for the shipped weights"
 # Relative difference up to which the results of two passes are averaged.
 AGREEING = 0.05
 
@@ -30,20 +26,16 @@ def load_network(path: Path = FUSION_WEIGHTS) -> FusionNetwork:
     Raises:
         UsageError: the file is missing or holds something else.
     """
-    try:
-        stored: Any = torch.load(path, map_location="cpu", weights_only=True)
-        network = FusionNetwork(FusionNetworkSettings(**stored["network"]))
-        network.load_state_dict(stored["weights"])
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError, TypeError) as error:
-        raise UsageError(f"cannot use {path} as fusion weights", WEIGHTS_REMEDY) from error
-    return network.eval()
+
+    def build(sizes: Mapping[str, Any]) -> FusionNetwork:
+        return FusionNetwork(FusionNetworkSettings(**sizes))
+
+    return load_weights(path, build, "fusion")[0]
 
 
 def export_network(network: FusionNetwork, path: Path) -> None:
-    """Write what `load_network` reads; the weights are stored with 16 bits."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.cpu().half() for name, value in network.state_dict().items()}
-    save_atomically({"network": asdict(network.settings), "weights": weights}, path)
+    """Write what `load_network` reads."""
+    export_weights(network, network.settings, path)
 
 
 def fuse_view(

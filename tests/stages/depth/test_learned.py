@@ -136,7 +136,7 @@ def test_stage_runs_at_any_size_and_tells_weights_apart(untrained: Path, tmp_pat
 def test_unusable_weights_say_what_to_do(tmp_path: Path) -> None:
     broken = tmp_path / "broken.pt"
     broken.write_bytes(b"no weights")
-    with pytest.raises(UsageError, match="depth weights"):
+    with pytest.raises(UsageError, match="weights of depth"):
         load_depthnet(broken)
     with pytest.raises(UsageError):
         load_depthnet(tmp_path / "missing.pt")

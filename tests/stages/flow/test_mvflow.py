@@ -221,5 +221,5 @@ def test_foreign_weights_are_an_error(tmp_path: Path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pt")
     (tmp_path / "text.pt").write_text("no weights")
     for name in ("other.pt", "text.pt", "missing.pt"):
-        with pytest.raises(UsageError, match="mvflow weights"):
+        with pytest.raises(UsageError, match="weights of flow"):
             load_mvflow(tmp_path / name)
