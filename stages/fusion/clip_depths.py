@@ -58,7 +58,7 @@ def stage_depths(clip: PosedClip, config: DepthConfig) -> ClipDepths:
     """What the depth stage makes of a clip that was posed already."""
     with tempfile.TemporaryDirectory() as folder:
         items = FolderItems(Path(folder))
-        _write_inputs(clip, items.folder)
+        write_inputs(clip, items.folder)
         scene = Scene({"frames": items, "flow": items, "pose": items}, config)
         maps = [scene.depth_map(row) for row in range(len(clip))]
     return ClipDepths(
@@ -66,7 +66,7 @@ def stage_depths(clip: PosedClip, config: DepthConfig) -> ClipDepths:
     )
 
 
-def _write_inputs(clip: PosedClip, folder: Path) -> None:
+def write_inputs(clip: PosedClip, folder: Path) -> None:
     """The results of the stages before, as far as the depth stage reads them."""
     frames = clip.posed_frames()
     (folder / POSES_ITEM).write_text(poses_to_json(frames))
