@@ -30,13 +30,11 @@ def predict(network: DepthNet, sample: DepthSample) -> DepthNetOutput:
     Features learn from the views' side of the comparison alone: that of the neighbours is the
     same network, and its gradient costs as much as all the rest.
     """
+    used, place_rv = torch.unique(sample.neighbors_rv, return_inverse=True)
     with torch.no_grad():
-        encoded = network.encode(sample.images_t3hw)
-    neighbors = [encoded.rows(rows) for rows in sample.neighbors_rv.T]
-    if torch.is_grad_enabled():
-        view = network.encode(sample.images_t3hw[sample.rows_r])
-    else:
-        view = encoded.rows(sample.rows_r)
+        encoded = network.encode(sample.images_t3hw[used])
+    neighbors = [encoded.rows(rows) for rows in place_rv.T]
+    view = network.encode(sample.images_t3hw[sample.rows_r])
     output: DepthNetOutput = network(
         view, neighbors, sample.epipolar, sample.start_r1hw, sample.cues_rchw
     )

@@ -98,7 +98,7 @@ def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
     if options.without is not None and options.without not in kinds:
         raise UsageError(f"no kind of scene is called {options.without!r}", f"One of {kinds}")
     clips = list(add_starts(_rendered(options)))
-    training, validation = _split(clips, options.without)
+    training, validation = split(clips, options.without)
     held = validation_clips(validation)
     settings = options.settings
     if options.steps is not None:
@@ -107,7 +107,7 @@ def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
     torch.manual_seed(settings.seed)
     network = DepthNet() if options.start is None else load_depthnet(options.start).train()
     device = torch.device(options.device)
-    trainer = Trainer(network, settings, supervised, device, _optimizer(network))
+    trainer = Trainer(network, settings, supervised, device, depth_optimizer(network))
     data = ClipSamples(training, settings.seed, settings.batch)
 
     def check(network: DepthNet) -> dict[str, float]:
@@ -117,7 +117,7 @@ def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
     export_depthnet(trainer.averaged_model().cpu(), options.folder / WEIGHTS)
 
 
-def _optimizer(network: DepthNet) -> Muon:
+def depth_optimizer(network: DepthNet) -> Muon:
     """Muon for all but the first and last layers."""
     matrices: list[torch.Tensor] = []
     others: list[torch.Tensor] = []
@@ -150,7 +150,7 @@ def _maker(options: TrainDepthOptions) -> Callable[[int], PosedClip]:
     return partial(make_clip, textures=texture_pyramid(textures_nhw3), meshes=meshes)
 
 
-def _split(clips: Sequence[Path], without: str | None) -> tuple[list[Path], list[Path]]:
+def split(clips: Sequence[Path], without: str | None) -> tuple[list[Path], list[Path]]:
     """Clips to train on and to validate on; a kind of scene may be held out whole."""
     if without is None:
         return held_out(clips)
