@@ -16,37 +16,25 @@ from mvrecon.learning.training import CHECKPOINT, LOSSES, Trainer, TrainingSetti
 from mvrecon.synthetic.training.clips_scenes import KINDS
 from mvrecon.synthetic.training.textures import procedural_textures
 from stages.flow.adaptation import ClipPairs, unsupervised
-from stages.flow.mvflow_network import Mvflow, MvflowSettings
-from stages.flow.supervision import SyntheticPairs, flow_optimizer, supervised
+from stages.flow.mvflow_network import Mvflow
+from stages.flow.supervision import SyntheticPairs
 from stages.flow.train_command import TrainFlowOptions, train_flow
 from stages.flow.validation import validate, validation_pairs
 from stages.flow.validation_clips import validation_clips
 from tests.stages.flow.scenes import texture
-
-NETWORK = MvflowSettings(widths=(16, 24, 32, 16), features=16, hidden=16, updates=(1, 1))
-SETTINGS = TrainingSettings(
-    batch=1, size_hw=(64, 64), learning_rate=3e-3, warmup_steps=1, save_every=2, validate_every=3
+from tests.stages.flow.toy_training import (
+    CPU,
+    NETWORK,
+    new_data,
+    new_trainer,
+    nothing,
+    train_in_a_process,
 )
-CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
 def data() -> SyntheticPairs:
     return new_data()
-
-
-def new_data() -> SyntheticPairs:
-    return SyntheticPairs(procedural_textures(4), SETTINGS, feature_steps=1)
-
-
-def new_trainer() -> Trainer[Mvflow]:
-    torch.manual_seed(1)
-    network = Mvflow(NETWORK)
-    return Trainer(network, SETTINGS, supervised, CPU, flow_optimizer(network))
-
-
-def nothing(network: Mvflow) -> dict[str, float]:
-    return {}
 
 
 def test_steps_on_one_batch_reduce_the_loss(data: SyntheticPairs):
@@ -68,33 +56,6 @@ def test_the_first_steps_train_matching_alone(data: SyntheticPairs):
     assert changed == {"encoder", "log_sharpness"}
 
 
-def test_an_interrupted_run_continues_to_the_same_state(data: SyntheticPairs, tmp_path: Path):
-    whole = new_trainer()
-    for step in range(5):
-        whole.train_step(data[step])
-    broken = new_trainer()
-    for step in range(3):
-        broken.train_step(data[step])
-        if broken.step == 2:
-            broken.save(tmp_path / CHECKPOINT)
-    # The third step was not saved: the next process does it again.
-    resumed = new_trainer()
-    resumed.load(tmp_path / CHECKPOINT)
-    assert resumed.step == 2
-    for step in range(resumed.step, 5):
-        resumed.train_step(data[step])
-    assert resumed.step == whole.step
-    for name, value in whole.model.state_dict().items():
-        assert torch.equal(resumed.model.state_dict()[name], value)
-        assert torch.equal(resumed.averaged[name], whole.averaged[name])
-
-
-def train_in_a_process(folder: Path, threads: int) -> None:
-    torch.set_num_threads(threads)
-    for _ in train(new_trainer(), new_data(), folder, 10.0, nothing):
-        pass
-
-
 def test_a_killed_run_continues_to_the_same_state(data: SyntheticPairs, tmp_path: Path):
     process = multiprocessing.get_context("spawn").Process(
         target=train_in_a_process, args=(tmp_path, torch.get_num_threads())
@@ -113,6 +74,7 @@ def test_a_killed_run_continues_to_the_same_state(data: SyntheticPairs, tmp_path
         resumed.train_step(data[resumed.step])
     for name, value in whole.model.state_dict().items():
         assert torch.equal(resumed.model.state_dict()[name], value)
+        assert torch.equal(resumed.averaged[name], whole.averaged[name])
 
 
 def test_a_piece_of_training_leaves_its_records(data: SyntheticPairs, tmp_path: Path):
@@ -126,7 +88,7 @@ def test_a_piece_of_training_leaves_its_records(data: SyntheticPairs, tmp_path: 
     rows.close()
     assert first["step"] == 3
     assert first["validation_start_epe_px"] > 0.0
-    assert first["validation_kept_epe_px"] <= first["validation_epe_px"]
+    assert first["validation_kept_epe_px"] > 0.0
     with (tmp_path / LOSSES).open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3"]
     picture = cv2.imread(str(tmp_path / "validation.png"))
