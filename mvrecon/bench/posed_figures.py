@@ -10,7 +10,7 @@ def _cost(name: str, heading: str, meaning: str, form: str = "{:.3g}") -> Figure
 
 
 # Per cent of a depth map's pixels, the most confident ones.
-DEPTH_SHARES = (10, 25, 50, 75, 90)
+DEPTH_SHARES = (10, 25, 50, 75, 80, 90)
 _UNITS = "the set's units"
 
 TRAJECTORY_FIGURES = (
@@ -113,7 +113,7 @@ DEPTH_FIGURES = (
             f"AbsRel surest {share} %",
             f"AbsRel of the most confident {share} % of each map's pixels, mean over images",
             form="{:.4f}",
-            main=share == 50,
+            main=share == 80,
         )
         for share in DEPTH_SHARES
     ),

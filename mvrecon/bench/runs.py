@@ -17,7 +17,7 @@ from mvrecon.errors import MvreconError
 from mvrecon.evaluate import evaluate_run
 
 # Bumped when the same run and truth would be judged differently.
-VERSION = 1
+VERSION = 2
 KIND, RESULT_ITEM = "evaluation", "evaluation.json"
 POSE_STAGES = ("frames", "flow", "pose")
 DEPTH_STAGES = ("depth", "fusion")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
-CURVE_COVERAGES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+CURVE_COVERAGES = (0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 1.0)
 DELTA_RATIO = 1.25
 # Relative difference of true depths up to which two views see the same surface.
 SAME_SURFACE = 0.02

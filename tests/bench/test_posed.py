@@ -185,7 +185,7 @@ def test_given_runs_from_the_command_line(truth, tmp_path, capsys):
     root = ["--root", str(truth.folder), "-o", str(tmp_path / "out")]
     command = ["bench", "depth", *root, "--runs", str(tmp_path / "runs")]
     assert main(command) == 0
-    assert "AbsRel surest 50 %" in capsys.readouterr().out
+    assert "AbsRel surest 80 %" in capsys.readouterr().out
     results = json.loads((tmp_path / "out/bench.json").read_text())
     poses, row = results["rows"]
     assert poses["benchmark"] == "trajectory"

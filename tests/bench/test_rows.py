@@ -96,7 +96,7 @@ def test_page_marks_the_best_and_needs_no_network():
 
 
 def test_page_draws_precision_against_coverage():
-    figures = {f"abs_rel_surest_{share}": share / 1000 for share in (10, 25, 50, 75, 90)}
+    figures = {f"abs_rel_surest_{share}": share / 1000 for share in (10, 25, 50, 75, 80, 90)}
     depth = Row("depth", "room", "sweep", 5, figures | {"abs_rel_mean_over_images": 0.2})
     html = page_html(Page("Depth", "mvrecon bench depth", [depth], {}))
     assert html.count("<polyline") == 1

@@ -76,7 +76,7 @@ def test_mean_is_over_images_and_skips_what_is_no_number():
     assert mean.coverage == pytest.approx(0.5)
     assert mean.abs_rel == pytest.approx(0.2)
     assert mean.rmse == pytest.approx(1.5)
-    one, two = (dict.fromkeys((0.1, 0.25, 0.5, 0.75, 0.9, 1.0), v) for v in (0.2, 0.4))
+    one, two = (dict.fromkeys((0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 1.0), v) for v in (0.2, 0.4))
     assert mean_curve([one, two])[0.5] == pytest.approx(0.3)
 
 
