@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from mvrecon.engine.hashing import FileHashes
+from mvrecon.engine.keys import make_key
 from mvrecon.synthetic.training.textures import procedural_textures
 from stages.flow.config import MVFLOW_WEIGHTS, FlowConfig
 from stages.flow.model import load_flow_model
@@ -14,6 +17,7 @@ from stages.flow.mvflow_network import Mvflow
 from stages.flow.refine import RefinedFlow
 from stages.flow.stage import STAGE
 from stages.flow.validation import validate, validation_pairs
+from stages.flow.zoo import BUILT_IN
 from tests.stages.flow.scenes import SIZE, occluding_pair
 
 LARGEST_FILE_BYTES = 6_000_000
@@ -33,7 +37,7 @@ def test_the_shipped_network_is_small(shipped: MvflowFlow):
 
 
 def test_shipped_weights_are_better_than_their_start(shipped: MvflowFlow, tmp_path: Path):
-    pairs = validation_pairs(procedural_textures(8, seed=5), 6, (160, 224))
+    pairs = validation_pairs(procedural_textures(4, seed=5), 4, (160, 224))
     numbers = validate(shipped.network, pairs, tmp_path / "picture.png")
     assert numbers["validation_epe_px"] < 0.95 * numbers["validation_start_epe_px"]
     assert numbers["validation_kept_epe_px"] < 0.6 * numbers["validation_epe_px"]
@@ -69,6 +73,19 @@ def test_shipped_weights_are_part_of_the_key_only_where_they_are_used():
     assert STAGE.files(FlowConfig(model="mvflow")) == {"mvflow": MVFLOW_WEIGHTS}
     assert STAGE.files(FlowConfig(model="dis")) == {}
     assert STAGE.files(FlowConfig(model="mvflow", weights=Path("mine.pt"))) == {}
+
+
+def test_new_shipped_weights_make_new_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    weights = tmp_path / "mvflow.pt"
+    monkeypatch.setitem(BUILT_IN, "mvflow", replace(BUILT_IN["mvflow"], shipped=weights))
+
+    def key(content: bytes, model: str) -> str:
+        weights.write_bytes(content)
+        config, hashes = FlowConfig(model=model), FileHashes(tmp_path / "hashes.json")
+        return make_key(STAGE, config, {"frames": "same"}, None, hashes).name
+
+    assert key(b"first", "mvflow") == key(b"first", "mvflow") != key(b"other", "mvflow")
+    assert key(b"first", "dis") == key(b"other", "dis")
 
 
 def test_refinement_is_asked_for_by_configuration():
