@@ -26,10 +26,10 @@ from stages.depth.network import (
     expected_error,
     probability_within,
 )
-from stages.depth.network_parts import upsampled
 from stages.depth.start import MAX_HYPOTHESES, Start, measure_start
 from stages.depth.sweep import SweptDepth, refine_surface
-from stages.depth.views import MATCHED_VIEWS, View
+from stages.depth.upsampling import upsample_by_color
+from stages.depth.views import MATCHED_VIEWS, FloatMap, View
 from stages.flow.memo import ImageMemo
 
 # The network compares features of 4 × 4 pixels; what is finer is found in the images.
@@ -121,10 +121,24 @@ def completed(output: DepthNetOutput, image_hw3: NDArray[np.uint8]) -> SweptDept
         size_wh = coarse_hw.shape[::-1]
         small_hw3 = cv2.resize(image_hw3, size_wh, interpolation=cv2.INTER_AREA)
         filled_hw = complete(coarse_hw, error_hw, small_hw3.astype(np.float32) / np.float32(255))
-        log_b1hw = torch.from_numpy(filled_hw).log()[None, None]
-        inverse_hw = upsampled(log_b1hw, output.upsampling)[0, 0].exp() * output.scale_b[0]
-        confidence_hw = probability_within(output.mixture_b3hw)[0]
-    return SweptDepth(inverse_hw.numpy(), confidence_hw.numpy())
+        confidence_hw = probability_within(output.mixture_b3hw)[0].numpy()
+    inverse_hw = _at_full_size(filled_hw, image_hw3) * np.float32(output.scale_b[0])
+    return SweptDepth(inverse_hw, confidence_hw)
+
+
+def _at_full_size(coarse_hw: FloatMap, image_hw3: NDArray[np.uint8]) -> FloatMap:
+    """A surface at 1/4, upsampled twice along the image's edges.
+
+    The network's own convex upsampling mixes what lies before and behind an edge: points
+    between them are on neither, and a mesh has room for both.
+    """
+    grays = [cv2.cvtColor(image_hw3, cv2.COLOR_RGB2GRAY).astype(np.float32)]
+    for _ in range(2):
+        height, width = grays[-1].shape
+        half_wh = (width // 2, height // 2)
+        grays.append(np.asarray(cv2.resize(grays[-1], half_wh, interpolation=cv2.INTER_AREA)))
+    half_hw = upsample_by_color(coarse_hw, grays[2], grays[1])
+    return upsample_by_color(half_hw, grays[1], grays[0])
 
 
 def load_depthnet(path: Path | None = None) -> DepthNet:
