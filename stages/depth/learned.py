@@ -27,7 +27,7 @@ from stages.depth.network import (
     probability_within,
 )
 from stages.depth.start import MAX_HYPOTHESES, Start, measure_start
-from stages.depth.sweep import SweptDepth, refine_surface
+from stages.depth.sweep import SweptDepth, refine_surface, smooth_surface
 from stages.depth.upsampling import upsample_by_color
 from stages.depth.views import MATCHED_VIEWS, FloatMap, View
 from stages.flow.memo import ImageMemo
@@ -100,8 +100,9 @@ class LearnedDepth:
         refined_hw = refine_surface(
             views[0], views[1 : MATCHED_VIEWS + 1], found.inverse_depth_hw, step
         )
+        smooth_hw = smooth_surface(refined_hw, start.step)
         lowest = np.float32(0.5 * bounds[0])
-        return SweptDepth(np.maximum(refined_hw, lowest), found.confidence_hw)
+        return SweptDepth(np.maximum(smooth_hw, lowest), found.confidence_hw)
 
     def _encode(self, image_hw3: NDArray[np.uint8]) -> Encoded:
         image_b3hw = torch.from_numpy(image_hw3).permute(2, 0, 1)[None].float() / 255.0

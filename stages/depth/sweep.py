@@ -88,7 +88,7 @@ def sweep_depth(
             surface_hw = np.maximum(surface_hw, np.float32(0.5 * bounds[0]))
             surface_hw = refine_surface(fine_view, fine_neighbors, surface_hw, fraction * step)
         step *= 0.5
-    surface_hw = np.maximum(_smooth(surface_hw, coarse.step), np.float32(0.5 * bounds[0]))
+    surface_hw = np.maximum(smooth_surface(surface_hw, coarse.step), np.float32(0.5 * bounds[0]))
     size_wh = (view.camera.width, view.camera.height)
     evidence = evidence_of(coarse, pyramid[-1][0], prior)
     confidence_hw = cv2.resize(confidence_of(evidence), size_wh, interpolation=cv2.INTER_LINEAR)
@@ -208,8 +208,8 @@ def refine_surface(
     return np.asarray(surface_hw + (position_hw + OFFSETS[0]) * step, dtype=np.float32)
 
 
-def _smooth(surface_hw: FloatMap, step: float) -> FloatMap:
-    """Remove ripples below a sweep step; a bilateral filter leaves planes and edges as they are."""
+def smooth_surface(surface_hw: FloatMap, step: float) -> FloatMap:
+    """Remove ripples below a step; a bilateral filter leaves planes and edges as they are."""
     for _ in range(SMOOTHING_ROUNDS):
         surface_hw = np.asarray(
             cv2.bilateralFilter(surface_hw, 9, step, SMOOTHING_SIGMA_PX), np.float32
