@@ -19,6 +19,7 @@ from mvrecon.metrics.flow import (
 )
 
 MIB = 1024**2
+WORDS = ("best", "median", "worst")
 
 Aggregate = Callable[[Sequence[FlowErrors]], float]
 # Name of the figure → region that it speaks of, and how it aggregates.
@@ -79,6 +80,4 @@ def telling_pairs(results: Sequence[PairResult]) -> dict[str, PairResult]:
     ordered = sorted(results, key=lambda result: result.epe_px)
     chosen = {"best": ordered[0], "worst": ordered[-1], "median": ordered[len(ordered) // 2]}
     names = {"best": 1, "worst": 2, "median": 3}
-    return {
-        word: chosen[word] for word in ("best", "median", "worst") if names[word] <= len(ordered)
-    }
+    return {word: chosen[word] for word in WORDS if names[word] <= len(ordered)}

@@ -15,12 +15,12 @@ from mvrecon.bench.charts import line_chart
 from mvrecon.bench.compare import Comparison, change_text
 from mvrecon.bench.figures import Figure
 from mvrecon.bench.flow import PairResult
-from mvrecon.bench.flow_rows import telling_pairs
+from mvrecon.bench.flow_rows import WORDS, telling_pairs
 from mvrecon.bench.posed_figures import DEPTH_SHARES
 from mvrecon.bench.rows import Row, cell, figures_with_values
 from mvrecon.report.document import document
 from mvrecon.report.markup import picture, section
-from mvrecon.report.pictures import read_rgb
+from mvrecon.report.pictures import Picture, read_rgb
 
 STRIP_PX = 1600
 STYLE = """
@@ -47,6 +47,7 @@ class Page:
         comparison: with an earlier run, if asked for.
         settings: variant → all that decides its result.
         reports: of the pipeline's runs, relative to the page.
+        depth_strips: pictures of depth maps with their captions.
     """
 
     title: str
@@ -56,6 +57,7 @@ class Page:
     comparison: Comparison | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     reports: Sequence[str] = ()
+    depth_strips: Sequence[tuple[str, Picture]] = ()
 
 
 def write_page(page: Page, path: Path) -> None:
@@ -79,6 +81,7 @@ def page_html(page: Page) -> str:
         _confidence_section(page.rows),
         _reports_section(page.reports),
         _pictures_section(page.pairs),
+        _depth_section(page.depth_strips),
     ]
     return document(f"{page.title} · mvrecon bench", header, sections, STYLE)
 
@@ -207,10 +210,12 @@ def _pictures_section(pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]) -
         return ""
     parts = []
     for title, by_model in pairs.items():
+        # The same pair of all models together, where they agree on what is hard.
         strips = "".join(
-            _strip(label, word, result)
+            _strip(label, word, chosen[word])
+            for word in WORDS
             for label, results in by_model.items()
-            for word, result in telling_pairs(results).items()
+            if word in (chosen := telling_pairs(results))
         )
         parts.append(f"<h3>{escape(title)}</h3>{strips}")
     note = (
@@ -221,9 +226,25 @@ def _pictures_section(pairs: Mapping[str, Mapping[str, Sequence[PairResult]]]) -
     return section("pictures", "Where the errors are", note, "".join(parts))
 
 
+def _depth_section(strips: Sequence[tuple[str, Picture]]) -> str:
+    if not strips:
+        return ""
+    note = (
+        "Image, true depth, estimate, and relative error from 0 (dark) to 20 % and more (bright); "
+        "what is unknown is grey. Of each variant the key frame of median AbsRel."
+    )
+    return section(
+        "depths", "Depth maps", note, "".join(_figure(strip, text) for text, strip in strips)
+    )
+
+
+def _figure(image_hw3: Picture, caption: str) -> str:
+    return picture(image_hw3, caption, STRIP_PX).replace("<figure>", '<figure class="strip">', 1)
+
+
 def _strip(label: str, word: str, result: PairResult) -> str:
     image_hw3 = read_rgb(result.picture)
     if image_hw3 is None:
         return ""
     caption = f"{label}, {word}: {result.name}, EPE {result.epe_px:.2f} px"
-    return picture(image_hw3, caption, STRIP_PX).replace("<figure>", '<figure class="strip">', 1)
+    return _figure(image_hw3, caption)
