@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -105,6 +106,19 @@ def test_untrained_network_keeps_the_start(untrained: Path) -> None:
     error_hw = np.abs(found.inverse_depth_hw * truth_hw - 1)
     assert np.median(error_hw) < 0.02
     assert ((found.confidence_hw > 0) & (found.confidence_hw < 1)).all()
+
+
+def test_nothing_hangs_between_the_surfaces_at_an_edge(untrained: Path) -> None:
+    views = tiled_views()
+    found = depth_of(LearnedDepth(load_depthnet(untrained), "fp32"), views, bounds_of_scene())
+    truth_hw = render(PLANES, TILED, POSES[0])[1]
+    kernel = np.ones((13, 13), np.uint8)
+    near_hw, far_hw = cv2.erode(truth_hw, kernel), cv2.dilate(truth_hw, kernel)
+    edge_hw = (near_hw > 0) & (far_hw > 1.2 * near_hw)
+    depth_hw = 1 / found.inverse_depth_hw
+    share = (depth_hw / near_hw - 1) / np.maximum(far_hw / near_hw - 1, 1e-6)
+    assert edge_hw.sum() > 200
+    assert ((share > 0.3) & (share < 0.7))[edge_hw].mean() < 0.1
 
 
 def test_the_unit_of_the_world_does_not_matter(untrained: Path) -> None:
