@@ -29,9 +29,21 @@ def load_one_way(
     path: Path, way: Literal["forward", "backward"]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Flow (h, w, 2) and confidence (h, w) of one way of a stored `FlowPair`."""
+    flow_hw2, step_px, confidence_hw = load_steps(path, way)
+    return flow_hw2 * step_px, confidence_hw * np.float32(1 / 255)
+
+
+def load_steps(
+    path: Path, way: Literal["forward", "backward"]
+) -> tuple[NDArray[np.int16], np.float32, NDArray[np.uint8]]:
+    """One way of a `FlowPair` as it is stored, for those who need few of its pixels.
+
+    Returns:
+        Flow (h, w, 2) in steps, the length of a step in pixels, confidence (h, w) in 1/255.
+    """
     with np.load(path) as data:
-        flow_hw2 = data[f"{way}_hw2"] * np.float32(data[f"{way}_largest_px"] / INT16_MAX)
-        return flow_hw2, data[f"{way}_confidence_hw"] * np.float32(1 / 255)
+        step_px = np.float32(data[f"{way}_largest_px"] / INT16_MAX)
+        return data[f"{way}_hw2"], step_px, data[f"{way}_confidence_hw"]
 
 
 @dataclass(frozen=True)

@@ -25,20 +25,24 @@ PHOTOMETRIC_FLOOR = 0.005
 TEXTURE_FLOOR = 0.002
 
 
-def forward_backward_residual(forward_hw2: FloatImage, backward_hw2: FloatImage) -> FloatImage:
+def forward_backward_residual(
+    forward_hw2: FloatImage, backward_hw2: FloatImage, stride: int = 1
+) -> FloatImage:
     """Distance in pixels by which forward and then backward flow miss the start.
 
-    Where the forward flow leaves the image, the flow at the border stands in.
+    Where the forward flow leaves the image, the flow at the border stands in. With a stride,
+    of every so manieth pixel in x and y only.
     """
-    returned_hw2 = warp_by_flow(backward_hw2, forward_hw2)
-    return np.asarray(np.linalg.norm(forward_hw2 + returned_hw2, axis=-1), np.float32)
+    returned_hw2 = warp_by_flow(backward_hw2, forward_hw2, stride)
+    return _length(forward_hw2[::stride, ::stride] + returned_hw2)
 
 
-def warp_by_flow(second: FloatImage, forward_hw2: FloatImage) -> FloatImage:
+def warp_by_flow(second: FloatImage, forward_hw2: FloatImage, stride: int = 1) -> FloatImage:
     """What the second image (or field) shows where each pixel of the first goes; bilinear."""
     height, width = forward_hw2.shape[:2]
-    map_x = forward_hw2[..., 0] + np.arange(width, dtype=np.float32)
-    map_y = forward_hw2[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    some_hw2 = forward_hw2[::stride, ::stride]
+    map_x = some_hw2[..., 0] + np.arange(0, width, stride, dtype=np.float32)
+    map_y = some_hw2[..., 1] + np.arange(0, height, stride, dtype=np.float32)[:, None]
     warped = cv2.remap(second, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, np.float32)
 
@@ -72,7 +76,9 @@ def flow_confidence(
         (h, w) in 0…1; 0 where the flow leaves the second image.
     """
     features_fhw = confidence_features(first_rgb_hw3, second_rgb_hw3, forward_hw2, backward_hw2)
-    logit_hw = np.tensordot(WEIGHTS, features_fhw, 1) + np.float32(INTERCEPT)
+    # One weight after another: a product of matrices would start threads for so little.
+    weighted = (weight * feature for weight, feature in zip(WEIGHTS, features_fhw, strict=True))
+    logit_hw = sum(weighted, np.float32(INTERCEPT))
     probability_hw = _evidence(features_fhw) / (1 + np.exp(-logit_hw))
     return np.asarray(np.where(stays_inside(forward_hw2), probability_hw, 0), np.float32)
 
@@ -95,7 +101,7 @@ def confidence_features(
     features_fhw = np.stack(
         [
             np.log(residual_hw + 0.05),
-            np.log1p(np.linalg.norm(forward_hw2, axis=-1)),
+            np.log1p(_length(forward_hw2)),
             np.log(_local_range(forward_hw2) + 0.05),
             np.log(_photometric_residual(first, second, forward_hw2) + PHOTOMETRIC_FLOOR),
             np.log(np.minimum(_texture(first), ENOUGH_TEXTURE) + TEXTURE_FLOOR),
@@ -119,11 +125,18 @@ def _grey(rgb_hw3: NDArray[np.uint8]) -> FloatImage:
     return np.asarray(cv2.cvtColor(rgb_hw3, cv2.COLOR_RGB2GRAY), np.float32) / np.float32(255)
 
 
+def _length(vectors_hw2: FloatImage) -> FloatImage:
+    return np.asarray(cv2.magnitude(*cv2.split(vectors_hw2)), np.float32)
+
+
 def _local_range(flow_hw2: FloatImage) -> FloatImage:
     """Largest minus smallest flow in a small window, the larger of the components."""
     window = np.ones((UNEVENNESS_SIZE_PX, UNEVENNESS_SIZE_PX), np.uint8)
-    range_hw2 = cv2.dilate(flow_hw2, window) - cv2.erode(flow_hw2, window)
-    return np.asarray(range_hw2.max(axis=-1), np.float32)
+    ranges = [
+        np.asarray(cv2.dilate(part_hw, window) - cv2.erode(part_hw, window), np.float32)
+        for part_hw in cv2.split(flow_hw2)
+    ]
+    return np.maximum(*ranges)
 
 
 def _photometric_residual(

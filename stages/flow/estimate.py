@@ -139,7 +139,9 @@ def summarize(pairs: list[tuple[str, str]], load: Callable[[tuple[str, str]], Fl
         flow = load(pair)
         some = np.s_[::STATISTICS_STRIDE, ::STATISTICS_STRIDE]
         inside = stays_inside(flow.forward_hw2)[some]
-        residual = forward_backward_residual(flow.forward_hw2, flow.backward_hw2)[some][inside]
+        residual = forward_backward_residual(
+            flow.forward_hw2, flow.backward_hw2, STATISTICS_STRIDE
+        )[inside]
         motions_px.append(np.median(np.linalg.norm(flow.forward_hw2[some], axis=-1)))
         confidences.append(flow.forward_confidence_hw.mean())
         if residual.size:

@@ -21,6 +21,16 @@ SEED = 0
 # Of the error bound of inliers: about the median error of a good track.
 ROBUST_SCALE = 0.25
 MAX_ITERATIONS = 40
+# Adjustments stop when an iteration lowers the cost by less than this part of it. Driving
+# straight ahead, a larger one leaves the focal length where it began.
+LOCAL_TOLERANCE = 1e-3
+GLOBAL_TOLERANCE = 1e-5
+FINAL_TOLERANCE = 1e-6
+# All cameras are adjusted whenever the model has grown by this factor.
+GLOBAL_GROWTH = 1.5
+# Tracks, and matches verified once already, hold few outliers.
+MIN_TRIALS = 30
+MAX_TRIALS = 500
 # COLMAP's own bounds of errors, 4 and 12 pixels, for images of any size.
 FILTER_FACTOR = 2.0
 RESECTION_FACTOR = 6.0
@@ -70,7 +80,7 @@ def verify(problem: MappingProblem, database_path: Path, options: MappingOptions
     pycolmap.geometric_verification(
         database_path,
         verifier_options=pycolmap.GeometricVerifierOptions(num_threads=options.threads),
-        two_view_geometry_options=two_view_options(options.max_error_px),
+        two_view_geometry_options=two_view_options(options.max_error_px, MAX_TRIALS),
     )
     with pycolmap.Database.open(database_path) as database:
         return int(database.num_verified_image_pairs())
@@ -83,14 +93,15 @@ def quieten() -> None:
     pycolmap.logging.minloglevel = int(pycolmap.logging.Level.ERROR.value)
 
 
-def two_view_options(max_error_px: float) -> pycolmap.TwoViewGeometryOptions:
+def two_view_options(max_error_px: float, max_trials: int) -> pycolmap.TwoViewGeometryOptions:
     """Options of the two-view geometry, with a seed for each pair."""
     import pycolmap
 
     options = pycolmap.TwoViewGeometryOptions()
     options.ransac.max_error = max_error_px
     options.ransac.random_seed = SEED
-    options.ransac.max_num_trials = 2000
+    options.ransac.min_num_trials = MIN_TRIALS
+    options.ransac.max_num_trials = max_trials
     options.detect_watermark = False
     return options
 
@@ -183,6 +194,7 @@ def _adjust_robustly(model: pycolmap.Reconstruction, options: MappingOptions) ->
     adjustment.ceres.loss_function_scale = ROBUST_SCALE * options.max_error_px
     adjustment.ceres.solver_options.num_threads = 1
     adjustment.ceres.solver_options.max_num_iterations = MAX_ITERATIONS
+    adjustment.ceres.solver_options.function_tolerance = FINAL_TOLERANCE
     scope = pycolmap.BundleAdjustmentConfig()
     for image_id in model.reg_image_ids():
         scope.add_image(image_id)
@@ -230,10 +242,12 @@ def _incremental_options(options: MappingOptions) -> pycolmap.IncrementalPipelin
     pipeline.min_focal_length_ratio, pipeline.max_focal_length_ratio = options.focal_bounds
     pipeline.ba_refine_focal_length = options.refine_focal
     pipeline.constant_cameras = {camera + 1 for camera in options.fixed_cameras}
-    pipeline.ba_global_frames_ratio = 1.3
-    pipeline.ba_global_points_ratio = 1.3
+    pipeline.ba_global_frames_ratio = GLOBAL_GROWTH
+    pipeline.ba_global_points_ratio = GLOBAL_GROWTH
     pipeline.ba_global_max_refinements = 3
+    pipeline.ba_global_function_tolerance = GLOBAL_TOLERANCE
     pipeline.ba_local_max_refinements = 1
+    pipeline.ba_local_function_tolerance = LOCAL_TOLERANCE
     pipeline.mapper.init_min_tri_angle = options.init_min_angle_deg
     pipeline.mapper.init_max_forward_motion = options.init_max_forward_motion
     pipeline.mapper.filter_max_reproj_error = FILTER_FACTOR * options.max_error_px

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.artifacts.flow import PAIRS_ITEM, load_one_way, load_pairs, pair_item
+from mvrecon.artifacts.flow import PAIRS_ITEM, load_pairs, load_steps, pair_item
 from mvrecon.artifacts.frames import image_item
 from mvrecon.artifacts.poses import (
     POINTS_ITEM,
@@ -115,6 +115,7 @@ class _Scene:
                 for name in pair:
                     self._partners.setdefault(name, []).append(pair)
         self._gray = lru_cache(REMEMBERED)(self._read_gray)
+        self._stored_rigidity = lru_cache(REMEMBERED)(self._read_rigidity)
         self._shows_motion = lru_cache(len(self.frames))(self._has_core)
 
     def rigidity(self, name: str) -> Rigidity:
@@ -176,13 +177,14 @@ class _Scene:
         """Pixels of the other undistorted image, and the confidence."""
         other = self.frames[self._row_of_name[_other(pair, frame.name)]]
         way: Literal["forward", "backward"] = "forward" if pair[0] == frame.name else "backward"
-        flow_hw2, flow_confidence_hw = load_one_way(self._flow.path(pair_item(*pair)), way)
-        height, width = flow_hw2.shape[:2]
+        steps_hw2, step_px, stored_hw = load_steps(self._flow.path(pair_item(*pair)), way)
+        height, width = stored_hw.shape
         camera, other_camera = _working_camera(frame.camera), _working_camera(other.camera)
         start_hw2 = _distorting_map(camera, frame.source_camera.scaled(width, height))
-        moved_hw2 = start_hw2 + sample(flow_hw2, start_hw2)
-        inside_hw = np.all((moved_hw2 >= 0) & (moved_hw2 <= [width - 1, height - 1]), axis=2)
-        confidence_hw = np.where(inside_hw, sample(flow_confidence_hw, start_hw2), np.float32(0))
+        moved_hw2 = start_hw2 + sample(steps_hw2, start_hw2) * step_px
+        x_hw, y_hw = cv2.split(moved_hw2)
+        inside_hw = (x_hw >= 0) & (x_hw <= width - 1) & (y_hw >= 0) & (y_hw <= height - 1)
+        confidence_hw = inside_hw * sample(stored_hw, start_hw2) * np.float32(1 / 255)
         other_source = other.source_camera.scaled(width, height)
         return sample(_undistorting_map(other_source, other_camera), moved_hw2), confidence_hw
 
@@ -199,7 +201,7 @@ class _Scene:
         moving_hw = np.ascontiguousarray(self._stored_rigidity(name)[..., 0])
         return bool(_cores(moving_hw, FAINT_CORE).any())
 
-    def _stored_rigidity(self, name: str) -> NDArray[np.float32]:
+    def _read_rigidity(self, name: str) -> NDArray[np.float32]:
         """(h, w, 3): moving, odd, known."""
         return _read_png(self._out.path(_rigidity_item(name))).astype(np.float32) / np.float32(255)
 

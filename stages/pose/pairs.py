@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float32]
 # Frames on each side of a gap that are matched with each other.
 GAP_REACH = 3
 # Pairs tried between a piece of the sequence and all that is outside it.
-PAIRS_PER_PIECE = 12
+PAIRS_PER_PIECE = 8
 # Partners of a matched frame among the matched frames of its own run, and how far they may be.
 SUPPORT_PARTNERS = 3
 SUPPORT_REACH = 12

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 FloatMap = NDArray[np.float32]
 VectorMap = NDArray[np.float32]
+Pixels = NDArray[np.float32 | np.int16 | np.uint8]
 
 # Flow is expected to be so far off: a part of what it moves by parallax, and at least this.
 RELATIVE_ERROR = 0.05
@@ -57,19 +58,23 @@ class Match:
         y_h1 = np.arange(height, dtype=np.float32)[:, None]
         return tuple(row[0] * x_1w + (row[1] * y_h1 + row[2]) for row in self.infinite_33)
 
-    def project(self, inverse_depth_hw: FloatMap) -> VectorMap:
-        """Pixels (h, w, 2) in the other view of all pixels at some inverse depth."""
+    @cached_property
+    def _target_2hw(self) -> tuple[FloatMap, ...]:
+        return tuple(np.asarray(part_hw, np.float32) for part_hw in cv2.split(self.target_hw2))
+
+    def project(self, inverse_depth_hw: FloatMap) -> tuple[FloatMap, FloatMap]:
+        """Pixels, x (h, w) and y (h, w), in the other view of all pixels at some inverse depth."""
         u_hw, v_hw, w_hw = (
             part_hw + epipole * inverse_depth_hw
             for part_hw, epipole in zip(self._at_infinity_3hw, self.epipole_3, strict=True)
         )
         w_hw = np.maximum(w_hw, np.float32(1e-6))
-        return np.stack([u_hw / w_hw, v_hw / w_hw], axis=2)
+        return u_hw / w_hw, v_hw / w_hw
 
     def inverse_depth(self, largest: float) -> FloatMap:
         """Inverse depth in 0…largest of the epipolar point that is nearest to the target."""
         u_hw, v_hw, w_hw = self._at_infinity_3hw
-        x_hw, y_hw = self.target_hw2[..., 0], self.target_hw2[..., 1]
+        x_hw, y_hw = self._target_2hw
         e_x, e_y, e_z = self.epipole_3
         slope_x_hw, slope_y_hw = e_x - x_hw * e_z, e_y - y_hw * e_z
         pull_hw = slope_x_hw * (x_hw * w_hw - u_hw) + slope_y_hw * (y_hw * w_hw - v_hw)
@@ -78,7 +83,9 @@ class Match:
 
     def distance_px(self, inverse_depth_hw: FloatMap) -> FloatMap:
         """Distance of the target from a point at some inverse depth."""
-        return _norm(self.project(inverse_depth_hw) - self.target_hw2)
+        x_hw, y_hw = self.project(inverse_depth_hw)
+        target_x_hw, target_y_hw = self._target_2hw
+        return np.asarray(cv2.magnitude(x_hw - target_x_hw, y_hw - target_y_hw), np.float32)
 
 
 @dataclass(frozen=True)
@@ -157,11 +164,9 @@ def sparse_inverse_depth(
     return np.asarray(value_of_label[labels_hw])
 
 
-def sample(image: NDArray[np.float32], at_hw2: VectorMap) -> NDArray[np.float32]:
-    """Bilinear values at pixels, repeating the border."""
-    x_hw, y_hw = np.ascontiguousarray(at_hw2[..., 0]), np.ascontiguousarray(at_hw2[..., 1])
-    sampled = cv2.remap(image, x_hw, y_hw, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(sampled, np.float32)
+def sample(image: Pixels, at_hw2: VectorMap) -> NDArray[np.float32]:
+    """Bilinear values at pixels, repeating the border; of integers rounded ones."""
+    return _sample_at(image, *cv2.split(at_hw2))
 
 
 def _noise_px(match: Match) -> float:
@@ -201,7 +206,7 @@ def _refutes(gray_hw: FloatMap, match: Match, rigid: Sequence[FloatMap]) -> NDAr
     at_flow_hw = _unlikeness(gray_hw, sample(match.gray_hw, match.target_hw2))
     at_rigid_hw = np.full_like(at_flow_hw, np.inf)
     for inverse_depth_hw in rigid:
-        there_hw = sample(match.gray_hw, match.project(inverse_depth_hw))
+        there_hw = _sample_at(match.gray_hw, *match.project(inverse_depth_hw))
         np.minimum(at_rigid_hw, _unlikeness(gray_hw, there_hw), out=at_rigid_hw)
     return np.asarray(at_rigid_hw > WORSE_FACTOR * at_flow_hw + WORSE_LEVELS)
 
@@ -228,5 +233,8 @@ def _coarse(values_hw: FloatMap, largest: float) -> FloatMap:
     return np.asarray(cv2.resize(_median(small_hw, largest), (width, height)), np.float32)
 
 
-def _norm(vector_hw2: VectorMap) -> FloatMap:
-    return np.asarray(np.sqrt(vector_hw2[..., 0] ** 2 + vector_hw2[..., 1] ** 2))
+def _sample_at(
+    image: Pixels, x_hw: cv2.typing.MatLike, y_hw: cv2.typing.MatLike
+) -> NDArray[np.float32]:
+    sampled = cv2.remap(image, x_hw, y_hw, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(sampled, np.float32)

@@ -12,6 +12,9 @@ from stages.pose.database import write_images
 from stages.pose.mapping import quieten, two_view_options
 from stages.pose.problem import FeatureMatches, MappingProblem, MatchRows, Pair
 
+# Unverified matches hold many outliers.
+MAX_TRIALS = 2000
+
 
 @dataclass(frozen=True)
 class SiftOptions:
@@ -80,7 +83,7 @@ def match_sift(
             num_threads=options.threads, use_gpu=False
         ),
         pairing_options=pycolmap.ImportedPairingOptions(match_list_path=pairs_path),
-        verification_options=two_view_options(options.max_error_px),
+        verification_options=two_view_options(options.max_error_px, MAX_TRIALS),
         device=pycolmap.Device.cpu,
     )
     return _read_matches(path, len(names), set(used), pairs, options.min_inliers)

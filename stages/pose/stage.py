@@ -15,7 +15,7 @@ def run(context: StageContext[PoseConfig]) -> Summary:
 
 STAGE = Stage(
     name="pose",
-    version=5,
+    version=6,
     config=PoseConfig,
     needs=("frames", "flow"),
     run=run,

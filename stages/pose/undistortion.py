@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ FloatArray = NDArray[np.float64]
 NEGLIGIBLE_SHIFT_PX = 0.1
 BORDER_SAMPLES = 64
 MAX_ZOOM = 3.0
+# Images mostly share a camera.
+REMEMBERED_MAPS = 2
 
 
 def pinhole_without_blanks(camera: Camera) -> Camera:
@@ -52,17 +55,22 @@ def undistort_image(
     image_hwc: NDArray[np.uint8], camera: Camera, pinhole: Camera
 ) -> NDArray[np.uint8]:
     """The image that `pinhole` would have taken."""
-    grid_n2 = _pixels(np.arange(pinhole.width), np.arange(pinhole.height))
-    source_n2 = camera.project(_rays(pinhole, grid_n2)).astype(np.float32)
-    source_hw2 = source_n2.reshape(pinhole.height, pinhole.width, 2)
     undistorted = cv2.remap(
         image_hwc,
-        source_hw2,
+        _distorting_map(camera, pinhole),
         np.empty(0, np.float32),
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(undistorted, np.uint8)
+
+
+@lru_cache(maxsize=REMEMBERED_MAPS)
+def _distorting_map(camera: Camera, pinhole: Camera) -> NDArray[np.float32]:
+    """Pixel (h, w, 2) of the distorted image for each pixel of the undistorted one."""
+    grid_n2 = _pixels(np.arange(pinhole.width), np.arange(pinhole.height))
+    source_n2 = camera.project(_rays(pinhole, grid_n2)).astype(np.float32)
+    return source_n2.reshape(pinhole.height, pinhole.width, 2)
 
 
 def undistort_model(model: ColmapModel, pinholes: dict[int, Camera]) -> ColmapModel:
