@@ -17,15 +17,18 @@ NAMES_TOLD = 5
 def summarize_depths(names: Sequence[str], items: StageOutput) -> Summary:
     """Numbers over the depth maps of the named key frames, and a warning for the poor ones.
 
-    Numbers are medians over maps; depths and confidences are those of each map's median.
+    Numbers are medians over maps; depths and confidences are those of each map's median. What was
+    completed counts as neither depth nor coverage; its share is told if anything was.
     """
-    medians, confidences, coverages = [], [], []
+    medians, confidences, coverages, completed = [], [], [], []
     for name in names:
         depth_map = DepthMap.load(items.path(depth_item(name)))
         has_depth = depth_map.depth_hw > 0
         confident = has_depth & (depth_map.confidence_hw > CONFIDENT)
         coverages.append(float(confident.mean()))
         confidences.append(float(depth_map.confidence_hw.mean()))
+        if depth_map.completed_hw is not None:
+            completed.append(float((depth_map.completed_hw > 0).mean()))
         if has_depth.any():
             medians.append(float(np.median(depth_map.depth_hw[has_depth])))
     poor = [
@@ -45,6 +48,7 @@ def summarize_depths(names: Sequence[str], items: StageOutput) -> Summary:
             "median_confidence": _rounded_median(confidences),
             "confident_coverage": _rounded_median(coverages),
             "poor_maps": len(poor),
+            **({"completed": _rounded_median(completed)} if completed else {}),
         },
         warnings=warnings,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,15 @@ def error_strip(
         _tile(flow_to_rgb(flow_hw2, largest_px), cv2.INTER_AREA),
         _tile(error_rgb(error_hw, valid_hw), how),
     ]
+    return _joined(tiles)
+
+
+def side_by_side(pictures: Sequence[Picture], how: int) -> Picture:
+    """Pictures of one size in a row, shrunk; `how` is OpenCV's interpolation."""
+    return _joined([_tile(one, how) for one in pictures])
+
+
+def _joined(tiles: Sequence[Picture]) -> Picture:
     gap = np.full((tiles[0].shape[0], GAP_PX, 3), 255, np.uint8)
     parts = [part for tile in tiles for part in (tile, gap)]
     return np.concatenate(parts[:-1], axis=1)

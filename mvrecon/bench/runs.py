@@ -94,7 +94,7 @@ def run_and_judge(
     Returns:
         Figures and costs; a run that failed is told in the note.
     """
-    run_dir = output / "runs" / bench_set.title.replace("/", "-")
+    run_dir = run_dir_of(output, bench_set)
     command = [sys.executable, "-m", "mvrecon", "run", str(bench_set.raw_input), "-o", str(run_dir)]
     command += ["--until", until, *variant.options]
     if variant.true_poses:
@@ -102,6 +102,11 @@ def run_and_judge(
     if failure := _run(command):
         return Judged(note=failure)
     return judge(output, run_dir, bench_set, parts, ALL_STAGES[: ALL_STAGES.index(until) + 1])
+
+
+def run_dir_of(output: Path, bench_set: BenchSet) -> Path:
+    """Where all variants run on a set."""
+    return output / "runs" / bench_set.title.replace("/", "-")
 
 
 def judge(

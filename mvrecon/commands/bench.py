@@ -115,7 +115,8 @@ def _bench(options: argparse.Namespace) -> int:
     if options.bench in FLOW_TITLES:
         page = _bench_flow(options)
     elif options.bench in POSED_TITLES:
-        page = Page(POSED_TITLES[options.bench], _command(options), measure_posed(options), {})
+        rows, strips = measure_posed(options)
+        page = Page(POSED_TITLES[options.bench], _command(options), rows, {}, depth_strips=strips)
     else:
         page = _bench_all(options)
     reports = sorted(options.output.glob("runs/*/report.html"))
@@ -156,7 +157,8 @@ def _bench_all(options: argparse.Namespace) -> Page:
     except NothingChosenError as error:
         nothing.append(error)
     try:
-        page = replace(page, rows=[*page.rows, *measure_posed(options)])
+        rows, strips = measure_posed(options)
+        page = replace(page, rows=[*page.rows, *rows], depth_strips=strips)
     except NothingChosenError as error:
         nothing.append(error)
     if len(nothing) == 2:

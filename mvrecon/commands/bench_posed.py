@@ -22,6 +22,7 @@ from mvrecon.options import Parser, overrides
 from stages.pipeline import PIPELINE
 
 if TYPE_CHECKING:
+    from mvrecon.bench.pictures import Picture
     from mvrecon.bench.posed_sets import BenchSet
     from mvrecon.bench.rows import Row
     from mvrecon.bench.runs import Judged, RunVariant
@@ -70,8 +71,10 @@ def add_posed_options(parser: Parser, poses: str) -> None:
     )
 
 
-def measure_posed(options: argparse.Namespace) -> list[Row]:
-    """Every variant on every set.
+def measure_posed(
+    options: argparse.Namespace,
+) -> tuple[list[Row], list[tuple[str, Picture]]]:
+    """Every variant on every set: figures, and pictures of depth maps with their captions.
 
     Raises:
         UsageError: an option is wrong, or there are no sets or runs to judge.
@@ -94,6 +97,7 @@ def measure_posed(options: argparse.Namespace) -> list[Row]:
             )
     chosen = [sets[title] for title in only(options, sets)]
     judged: list[tuple[BenchSet, str, Judged]] = []
+    strips: list[tuple[str, Picture]] = []
     if options.runs:
         judged = _judge_given(options, chosen, parts)
     else:
@@ -102,12 +106,26 @@ def measure_posed(options: argparse.Namespace) -> list[Row]:
             print(f"{bench_set.title}: {variant.label}", file=sys.stderr, flush=True)
             result = run_and_judge(options.output, bench_set, variant, until, parts)
             judged.append((bench_set, variant.label, result))
+            if result.figures and "depth" in parts:
+                strips += _strips(options.output, bench_set, variant.label)
     return [
         posed_row(benchmark, bench_set.title, label, result)
         for benchmark in benchmarks
         for bench_set, label, result in judged
         if bench_set.has_depth or benchmark not in NEED_TRUE_DEPTH
-    ]
+    ], strips
+
+
+def _strips(output: Path, bench_set: BenchSet, label: str) -> list[tuple[str, Picture]]:
+    """Of the run that was just made: the next variant takes its directory."""
+    from mvrecon.bench.depth_pictures import median_depth_strip
+    from mvrecon.bench.runs import run_dir_of
+
+    strip = median_depth_strip(run_dir_of(output, bench_set), bench_set.truth.root)
+    if strip is None:
+        return []
+    name, abs_rel, picture_hw3 = strip
+    return [(f"{bench_set.title}, {label}: {name}, AbsRel {abs_rel:.4f}", picture_hw3)]
 
 
 def run_variants(options: argparse.Namespace) -> list[RunVariant]:

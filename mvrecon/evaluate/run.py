@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.artifacts.depth import DepthMap
-from mvrecon.datasets.posed import PosedSet, load_posed_set
+from mvrecon.datasets.posed import load_posed_set
 from mvrecon.errors import InputError, NotEnoughDataError, UsageError
+from mvrecon.evaluate.depth import evaluate_depth, load_depth
 from mvrecon.evaluate.evaluation import (
     DepthEvaluation,
     Evaluation,
@@ -24,24 +24,12 @@ from mvrecon.evaluate.reference import (
     SEED,
     ReferenceSurface,
     build_reference,
-    nearest,
     spread,
 )
 from mvrecon.evaluate.run_files import MatchedFrame, match_frames, read_key_frames
 from mvrecon.formats.mesh import Mesh, read_mesh_ply
 from mvrecon.geometry.alignment import Similarity
-from mvrecon.geometry.camera import Camera
-from mvrecon.geometry.raycasting import TriangleScene, pixel_rays
-from mvrecon.metrics.depth import (
-    JudgedDepth,
-    abs_rel_by_confidence,
-    depth_errors,
-    finite_mean,
-    mean_curve,
-    mean_over_images,
-    median_scale,
-    temporal_flicker,
-)
+from mvrecon.geometry.raycasting import TriangleScene
 from mvrecon.metrics.image import image_errors, mean_image_errors
 from mvrecon.metrics.surface import sample_surface, surface_errors
 from mvrecon.metrics.trajectory import MIN_POSES, align_centres, align_poses, trajectory_errors
@@ -102,7 +90,7 @@ def evaluate_run(
     reference = build_reference(posed_set) if "surface" in parts else None
     depth = None
     if "depth" in parts:
-        depth = _evaluate_depth(run_dir, matched, posed_set, alignment.scale)
+        depth = evaluate_depth(run_dir, matched, posed_set, alignment.scale)
     image = _evaluate_images(run_dir, matched, mesh) if mesh and "image" in parts else None
     posed = sum(frame.world_from_cam is not None for frame in frames)
     return Evaluation(
@@ -134,78 +122,6 @@ def _notes(
     if "image" in parts and mesh is not None and image is None:
         notes.append("no image figures: the run has no key frame with a picture and a depth map")
     return tuple(notes)
-
-
-def _evaluate_depth(
-    run_dir: Path, frames: Sequence[MatchedFrame], posed_set: PosedSet, scale: float
-) -> DepthEvaluation | None:
-    """Compare along the same directions from the true camera centre, at the map's size."""
-    truth_of = _TrueDepth(posed_set)
-    by_trajectory, by_median, curves, flicker = [], [], [], []
-    before: JudgedDepth | None = None
-    for frame in frames:
-        path = run_dir / "depth" / f"{frame.name}.npz"
-        if not path.is_file() or not truth_of.knows(frame):
-            continue
-        estimate, camera = _load_depth(path)
-        truth_hw = truth_of.along(frame, camera)
-        scaled_hw = estimate.depth_hw * np.float32(scale)
-        by_trajectory.append(depth_errors(scaled_hw, truth_hw))
-        factor = np.float32(median_scale(estimate.depth_hw, truth_hw))
-        by_median.append(depth_errors(np.nan_to_num(estimate.depth_hw * factor), truth_hw))
-        curves.append(abs_rel_by_confidence(scaled_hw, estimate.confidence_hw, truth_hw))
-        judged = JudgedDepth(scaled_hw, truth_hw, estimate.k_33, frame.truth.world_from_cam)
-        if before is not None:
-            flicker.append(temporal_flicker(before, judged))
-        before = judged
-    if not by_trajectory:
-        return None
-    return DepthEvaluation(
-        images=len(by_trajectory),
-        trajectory_scale=mean_over_images(by_trajectory),
-        median_scale=mean_over_images(by_median),
-        abs_rel_by_coverage=mean_curve(curves),
-        flicker=finite_mean(np.array(flicker)),
-    )
-
-
-class _TrueDepth:
-    """True depth along the pixels of any pinhole camera at a true pose."""
-
-    def __init__(self, posed_set: PosedSet) -> None:
-        self._set = posed_set
-        self._scene: TriangleScene | None = None
-        if posed_set.mesh_file:
-            mesh = read_mesh_ply(posed_set.root / posed_set.mesh_file)
-            self._scene = TriangleScene(mesh.points.xyz_n3, mesh.faces_m3)
-
-    def knows(self, frame: MatchedFrame) -> bool:
-        """Whether there is a true depth for the frame."""
-        return self._scene is not None or bool(frame.truth.depth_file)
-
-    def along(self, frame: MatchedFrame, camera: Camera) -> FloatArray:
-        """True depth (h, w) along the pixels of `camera`, 0 = unknown."""
-        if self._scene is not None:
-            hits = self._scene.cast(*pixel_rays(camera, frame.truth.world_from_cam))
-            depth_n = np.where(hits.met_n, hits.distance_n, 0)
-        else:
-            directions_n3 = pixel_rays(camera, np.eye(4))[1].astype(np.float64)
-            depth_n = nearest(
-                self._set.read_depth(frame.truth), frame.truth.camera.project(directions_n3)
-            )
-        return depth_n.reshape(camera.height, camera.width).astype(np.float32)
-
-
-def _load_depth(path: Path) -> tuple[DepthMap, Camera]:
-    try:
-        estimate = DepthMap.load(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path} is not a depth map ({error})", "Run the fusion stage again"
-        ) from error
-    height, width = estimate.depth_hw.shape
-    k = estimate.k_33
-    return estimate, Camera(width, height, k[0, 0], k[1, 1], k[0, 2], k[1, 2])
 
 
 def _evaluate_surface(
@@ -245,7 +161,7 @@ def _evaluate_images(
         if picture is None:
             raise InputError(f"cannot read image {pictures[0]}", "Run the pose stage again")
         height, width = picture.shape[:2]
-        camera = _load_depth(depth_path)[1].scaled(width, height)
+        camera = load_depth(depth_path)[1].scaled(width, height)
         rendered_hw3, depth_hw = renderer.render(camera, frame.world_from_cam)
         truth_hw3 = picture[..., ::-1].astype(np.float32) / np.float32(255)
         estimate_hw3 = rendered_hw3.astype(np.float32) / np.float32(255)

@@ -13,6 +13,9 @@ from mvrecon.learning.precision import Precision, UsedPrecision, used_precision
 # Bumped whenever the same inputs would give another result.
 VERSION = 2
 FUSION_WEIGHTS = Path(__file__).parent / "weights" / "fusion.pt"
+PRIOR_WEIGHTS = Path(__file__).parent / "weights" / "completion.pt"
+
+Completion = Literal["none", "inpainting", "prior"]
 
 
 class FusionConfig(StageConfig):
@@ -32,6 +35,11 @@ class FusionConfig(StageConfig):
         "auto",
         description="number format of the learned models: fp32, bf16, or auto, which takes bf16 "
         "on processors with matrix units for it",
+    )
+    completion: Completion = Field(
+        "none",
+        description="guess of what no view measured: none, inpainting or prior (learned); "
+        "kept apart from what was measured (see surface.completed)",
     )
     neighbors: int = Field(
         8, ge=1, le=32, description="views whose depth is brought into each view, at most"

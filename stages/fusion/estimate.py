@@ -22,7 +22,11 @@ def fuse_depths(context: StageContext[FusionConfig]) -> Summary:
     row_of = {depth_item(frame.name): row for row, frame in enumerate(scene.frames)}
 
     def copy(item: str) -> None:
-        context.out.write(item, partial(shutil.copyfile, context.inputs["depth"].path(item)))
+        if context.config.completion == "none":
+            context.out.write(item, partial(shutil.copyfile, context.inputs["depth"].path(item)))
+        else:
+            row = row_of[item]
+            context.out.write(item, scene.finished(row, scene.depth(row)).save)
 
     def agree(item: str) -> None:
         context.out.write(item, scene.consensus(row_of[item]).save)

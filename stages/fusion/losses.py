@@ -53,10 +53,10 @@ def single_loss(output: FusionOutput, truth: Truth) -> tuple[Tensor, Tensor]:
     coarse_error = output.coarse_bhw - truth.log_inverse_bhw[sampled]
     likelihood = log_likelihood(output.mixture_b2hw, error.detach())
     loss = (
-        mean_where(_robust(error), known)
+        mean_where(robust(error), known)
         + RELATIVE_WEIGHT * mean_where(_relative(error), known)
-        + COARSE_WEIGHT * mean_where(_robust(coarse_error), known[sampled])
-        + GRADIENT_WEIGHT * _gradient_loss(error, known)
+        + COARSE_WEIGHT * mean_where(robust(coarse_error), known[sampled])
+        + GRADIENT_WEIGHT * gradient_loss(error, known)
         + NORMAL_WEIGHT * _normal_loss(output.log_inverse_bhw, truth)
         - LIKELIHOOD_WEIGHT * mean_where(likelihood, known)
     )
@@ -69,7 +69,7 @@ def temporal_loss(
     """Change of a static point's error from one view to the next (mean of absolute values)."""
     grid, same = _seen_before(truth, previous_truth)
     before = F.grid_sample(previous_error[:, None], grid, "nearest", "zeros", align_corners=False)
-    return TEMPORAL_WEIGHT * mean_where(_robust(error - before[:, 0]), same)
+    return TEMPORAL_WEIGHT * mean_where(robust(error - before[:, 0]), same)
 
 
 def mean_where(values: Tensor, chosen: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ def mean_where(values: Tensor, chosen: Tensor) -> Tensor:
     return (values * weights).sum() / weights.sum().clamp(min=1.0)
 
 
-def _robust(error: Tensor) -> Tensor:
+def robust(error: Tensor) -> Tensor:
     """Generalised Charbonnier: what is hopelessly wrong pulls less than what is nearly right."""
     return (error.square() + SOFTENING**2).pow(POWER / 2) - float(SOFTENING**POWER)
 
@@ -88,7 +88,7 @@ def _relative(error: Tensor) -> Tensor:
     return torch.expm1(-error).abs().clamp(max=LARGEST_RELATIVE)
 
 
-def _gradient_loss(error: Tensor, known: Tensor) -> Tensor:
+def gradient_loss(error: Tensor, known: Tensor) -> Tensor:
     """Differences of the error over several distances (Eigen & Fergus, ICCV 2015)."""
     total = error.new_zeros(())
     for stride in GRADIENT_STRIDES:

@@ -9,12 +9,13 @@ the neighbours that see it best.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.engine.hashing import hash_file
 from mvrecon.engine.stage import StageContext
 from mvrecon.engine.store import SCRATCH
-from stages.fusion.config import FUSION_WEIGHTS, VERSION, FusionConfig
+from stages.fusion.config import FUSION_WEIGHTS, PRIOR_WEIGHTS, VERSION, FusionConfig
 from stages.fusion.cues import Cues
 from stages.fusion.learned import fuse_view, load_network, merge
 from stages.fusion.network import FusionNetwork
@@ -35,7 +36,7 @@ def fuse_by_network(context: StageContext[FusionConfig], scene: Scene) -> None:
         fusion.find_cues(rows)
         fusion.fuse_photos()
     elif context.config.model == "forward":
-        digests = digests_along(scene, rows, fusion.precision + hash_file(weights) + str(VERSION))
+        digests = digests_along(scene, rows, _start(context.config, weights))
         take_over(context, [fusion.stored_items(row, "forward") for row in rows], digests)
         start, _ = fusion.resume(rows, "forward", last=True)
         fusion.find_cues(rows[start:])
@@ -44,6 +45,13 @@ def fuse_by_network(context: StageContext[FusionConfig], scene: Scene) -> None:
         fusion.find_cues(rows)
         fusion.pass_over(rows, "forward", last=False)
         fusion.pass_over(rows[::-1], "backward", last=True)
+
+
+def _start(config: FusionConfig, weights: Path) -> str:
+    """What decides the results of a sequence besides its views."""
+    files = [weights, PRIOR_WEIGHTS] if config.completion == "prior" else [weights]
+    parts = (config.used_precision, config.completion, str(VERSION), *map(hash_file, files))
+    return " ".join(parts)
 
 
 class RecurrentFusion:
@@ -119,7 +127,7 @@ class RecurrentFusion:
         if last and way == "backward":
             result = merge(DepthMap.load(out.path(before)), result)
         if last:
-            result = self.scene.unmasked(row, result)
+            result = self.scene.finished(row, result)
         out.write(self._result_item(row, way, last), result.save)
 
     def _result_item(self, row: int, way: str, last: bool) -> str:
@@ -159,7 +167,7 @@ class RecurrentFusion:
                 if not fused:
                     fused = [Memory.load(out.path(item_of[row])).result]
                 result = merge(fused[0], fused[1]) if len(fused) > 1 else fused[0]
-            out.write(item, self.scene.unmasked(row, result).save)
+            out.write(item, self.scene.finished(row, result).save)
 
         self.context.make_items(list(alone_of), alone, unit="view")
         self.context.make_items(list(final_of), together, unit="map")

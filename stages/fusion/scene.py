@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -25,6 +27,9 @@ from stages.fusion.config import FusionConfig
 from stages.fusion.consensus import fuse
 from stages.fusion.cues import MATCHED_VIEWS, Cues, ImagedDepth, RgbImage, find_cues
 
+if TYPE_CHECKING:
+    from stages.fusion.completion import Fill
+
 
 class Scene:
     """Depth maps and images of all posed key frames, read when needed.
@@ -44,6 +49,7 @@ class Scene:
         self.neighbors = lru_cache(maxsize=None)(self._choose_neighbors)
         self.depth = lru_cache(remembered)(self._read_depth)
         self._image = lru_cache(MATCHED_VIEWS + context.workers + 1)(self._read_image)
+        self._fill = _fill_of(self.config)
 
     def name(self, row: int) -> str:
         """Name of a key frame."""
@@ -56,7 +62,7 @@ class Scene:
     def consensus(self, row: int) -> DepthMap:
         """The geometric fusion of a view."""
         others = [self.depth(other) for other in self.neighbors(row)]
-        return self.unmasked(row, fuse(self.depth(row), others, self.config.tolerance))
+        return self.finished(row, fuse(self.depth(row), others, self.config.tolerance))
 
     def cues(self, row: int) -> Cues:
         """What the learned fusion is told of a view."""
@@ -79,13 +85,19 @@ class Scene:
             *(self._pose.path(item) for item in (*images, *masks)),
         ]
 
-    def unmasked(self, row: int, fused: DepthMap) -> DepthMap:
-        """A result without the pixels of moving things.
+    def finished(self, row: int, fused: DepthMap) -> DepthMap:
+        """A result without the pixels of moving things, completed if that is wanted.
 
         Neighbours may know what lies behind one, but the picture does not show it.
         """
-        shape = fused.depth_hw.shape
-        return fused.without(load_moving_mask(self._pose, self.name(row), shape))
+        moving_hw = load_moving_mask(self._pose, self.name(row), fused.depth_hw.shape)
+        measured = fused.without(moving_hw)
+        if self._fill is None:
+            return measured
+        from stages.fusion.completion import Incomplete, completed_depth
+
+        incomplete = Incomplete.of(self._image(row), measured, moving_hw)
+        return replace(measured, completed_hw=completed_depth(incomplete, self._fill))
 
     def _choose_neighbors(self, row: int) -> list[int]:
         """Rows of the views whose depth is brought into a view, the best first."""
@@ -105,3 +117,12 @@ class Scene:
         if image_hw3.shape[1::-1] != size_wh:
             image_hw3 = cv2.resize(image_hw3, size_wh, interpolation=cv2.INTER_AREA)
         return np.ascontiguousarray(image_hw3[..., ::-1], np.uint8)
+
+
+def _fill_of(config: FusionConfig) -> Fill | None:
+    if config.completion == "none":
+        return None
+    # torch takes its time to load, and only this needs it.
+    from stages.fusion.completion import load_fill
+
+    return load_fill(config.completion)

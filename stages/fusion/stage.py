@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mvrecon.engine.stage import Stage, StageContext, Summary
-from stages.fusion.config import FUSION_WEIGHTS, VERSION, FusionConfig
+from stages.fusion.config import FUSION_WEIGHTS, PRIOR_WEIGHTS, VERSION, FusionConfig
 
 
 def run(context: StageContext[FusionConfig]) -> Summary:
@@ -18,9 +18,12 @@ def run(context: StageContext[FusionConfig]) -> Summary:
 
 def shipped_files(config: FusionConfig) -> Mapping[str, Path]:
     """The shipped weights, where they are used: another content makes another key."""
+    files = {}
     if config.learned and config.weights is None:
-        return {"fusion": FUSION_WEIGHTS}
-    return {}
+        files["fusion"] = FUSION_WEIGHTS
+    if config.completion == "prior":
+        files["completion"] = PRIOR_WEIGHTS
+    return files
 
 
 STAGE = Stage(

@@ -85,8 +85,9 @@ class Memory:
 
     def save(self, path: Path) -> None:
         """Write as .npz, exactly."""
+        result = {name: value for name, value in vars(self.result).items() if value is not None}
         with path.open("wb") as file:
-            np.savez(file, **vars(self.result), state_chw=self.state_chw.numpy())
+            np.savez(file, **result, state_chw=self.state_chw.numpy())
 
     @classmethod
     def load(cls, path: Path) -> Memory:

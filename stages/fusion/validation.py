@@ -98,15 +98,15 @@ class Validation:
 
         def colours(depth_hw: NDArray[np.float32]) -> NDArray[np.uint8]:
             inverse_hw = np.where(depth_hw > 0, 1 / np.maximum(depth_hw, 1e-9), 0)
-            return _map((inverse_hw - low) / (high - low), cv2.COLORMAP_TURBO)
+            return coloured((inverse_hw - low) / (high - low), cv2.COLORMAP_TURBO)
 
         def errors(depth_hw: NDArray[np.float32]) -> NDArray[np.uint8]:
             relative_hw = np.abs(depth_hw / np.maximum(frame.truth_hw, 1e-9) - 1)
             relative_hw[frame.truth_hw <= 0] = 0
-            return _map(relative_hw / LARGEST_SHOWN_ERROR, cv2.COLORMAP_INFERNO)
+            return coloured(relative_hw / LARGEST_SHOWN_ERROR, cv2.COLORMAP_INFERNO)
 
         image_hw3 = frame.imaged.rgb_hw3[..., ::-1]
-        gray_hw3 = _map(forward[row].confidence_hw, cv2.COLORMAP_BONE)
+        gray_hw3 = coloured(forward[row].confidence_hw, cv2.COLORMAP_BONE)
         upper = [image_hw3, colours(frame.truth_hw), *(colours(m.depth_hw) for m in maps)]
         lower = [np.zeros_like(image_hw3), gray_hw3, *(errors(m.depth_hw) for m in maps)]
         cv2.imwrite(str(self.picture), np.vstack([np.hstack(upper), np.hstack(lower)]))
@@ -119,5 +119,6 @@ def consensus_map(frame: ClipFrame) -> DepthMap:
     return DepthMap(depth_hw, np.zeros_like(depth_hw), depth.k_33, depth.world_from_cam)
 
 
-def _map(values_hw: NDArray[np.floating], colours: int) -> NDArray[np.uint8]:
+def coloured(values_hw: NDArray[np.floating], colours: int) -> NDArray[np.uint8]:
+    """Values of 0…1 in one of OpenCV's colour maps, BGR (h, w, 3)."""
     return np.asarray(cv2.applyColorMap((255 * values_hw.clip(0, 1)).astype(np.uint8), colours))

@@ -43,6 +43,11 @@ class SurfaceConfig(StageConfig):
         description="sum of their confidences that a surface needs; higher leaves more holes "
         "and fewer hallucinations",
     )
+    completed: bool = Field(
+        False,
+        description="also build what the fusion stage guessed where no view measured "
+        "(fusion.completion); left out by default, and never of high confidence",
+    )
     carving: float = Field(
         0.3, ge=0, le=1, description="weight of seen free space relative to seen surface"
     )

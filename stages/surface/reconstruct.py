@@ -34,6 +34,8 @@ from stages.surface.volume import Volume
 NOISE_DEVIATIONS = 3.0
 LOW_CONFIDENCE = 0.5
 COARSENED = 3.0
+# Of guessed depth: so low that several views must guess the same.
+COMPLETED_CONFIDENCE = 0.25
 # Masks are stored coarsely and stretched to the picture.
 MASK_SIZE_PX = 256
 
@@ -81,6 +83,12 @@ def run_surface(context: StageContext[SurfaceConfig]) -> Summary:
     pose, fusion = context.inputs["pose"], context.inputs["fusion"]
     stored = set(fusion.names("depth/"))
 
+    def load_depth(name: str) -> DepthMap:
+        depth_map = DepthMap.load(fusion.path(depth_item(name)))
+        if not context.config.completed:
+            return depth_map
+        return depth_map.with_completed(COMPLETED_CONFIDENCE)
+
     def load_image(name: str) -> NDArray[np.uint8]:
         path = pose.path(image_item(name))
         image_hw3 = cv2.imread(str(path), cv2.IMREAD_COLOR)
@@ -92,7 +100,7 @@ def run_surface(context: StageContext[SurfaceConfig]) -> Summary:
         frames=[
             frame for frame in load_poses(pose.path(POSES_ITEM)) if depth_item(frame.name) in stored
         ],
-        load_depth=lambda name: DepthMap.load(fusion.path(depth_item(name))),
+        load_depth=load_depth,
         load_image=load_image,
         load_moving=lambda name: load_moving_mask(pose, name, (MASK_SIZE_PX, MASK_SIZE_PX)),
         workers=context.workers,

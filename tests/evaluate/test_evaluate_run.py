@@ -1,9 +1,11 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from mvrecon.artifacts.depth import DepthMap
 from mvrecon.errors import InputError, NotEnoughDataError, UsageError
 from mvrecon.evaluate import evaluate_run
 from tests.evaluate.fake_run import Truth, write_run
@@ -149,3 +151,17 @@ def test_too_few_poses_are_not_enough(truth, tmp_path):
 def test_a_threshold_that_is_no_distance_is_wrong_usage(perfect, truth, threshold):
     with pytest.raises(UsageError, match="positive"):
         evaluate_run(perfect, truth.with_mesh, threshold)
+
+
+def test_guessed_depth_counts_as_nothing(truth, tmp_path):
+    """Half of each map was only guessed, and wrongly: it is missing, and in no error."""
+    run = write_run(tmp_path / "run", truth)
+    for path in (run / "depth").iterdir():
+        whole = DepthMap.load(path)
+        hidden_hw = np.zeros(whole.depth_hw.shape, bool)
+        hidden_hw[:, : hidden_hw.shape[1] // 2] = True
+        guessed_hw = np.where(hidden_hw, 3 * whole.depth_hw, np.float32(0))
+        replace(whole.without(hidden_hw), completed_hw=guessed_hw).save(path)
+    depth = evaluate_run(run, truth.with_mesh, parts=("depth",)).depth
+    assert 0.3 < depth.trajectory_scale.coverage < 0.7
+    assert depth.trajectory_scale.abs_rel < 1e-4

@@ -79,13 +79,14 @@ def fuse(
     kind: str = "sequence",
     frames: int = 5,
     workers: int = 2,
+    completion: str = "none",
 ) -> Artifact:
     """Run the stage on a made clip."""
     run_dir.mkdir(exist_ok=True)
     raw_input = run_dir / "input.txt"
     raw_input.write_text(f"{kind} {frames}")
     configs = {name: StageConfig() for name in ("frames", "pose", "depth")}
-    fusion = FusionConfig(model=model, weights=weights)
+    fusion = FusionConfig(model=model, weights=weights, completion=completion)
     runner = Runner(PIPELINE, run_dir, raw_input, {**configs, "fusion": fusion}, workers)
     return runner.run("fusion")["fusion"]
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -83,3 +85,22 @@ def test_a_missing_image_is_an_input_error(context):
 def test_options_out_of_range_are_refused(field):
     with pytest.raises(ValidationError, match=field):
         SurfaceConfig(**{field: -1})
+
+
+@pytest.mark.parametrize("completed", [False, True])
+def test_what_was_guessed_is_left_out_unless_asked_for(context, completed):
+    """The sphere was measured, the wall behind it only guessed."""
+    context.config = SurfaceConfig(voxel_size=0.06, completed=completed)
+    folder = context.inputs["fusion"].root
+    for frame in make_frames()[:-1]:
+        depth_hw = exact_depth(frame)
+        wall_hw = make_image(frame)[..., 1] > 100
+        measured = depth_map(frame, np.where(wall_hw, 0, depth_hw))
+        guessed_hw = np.where(wall_hw, depth_hw, 0).astype(np.float32)
+        replace(measured, completed_hw=guessed_hw).save(folder / depth_item(frame.name))
+    STAGE.run(context)
+    points = read_mesh_ply(context.out.path("mesh.ply")).points
+    on_wall_n = points.xyz_n3[:, 2] > 1.7
+    assert on_wall_n.any() == completed
+    if completed:
+        assert points.confidence_n[on_wall_n].mean() < points.confidence_n[~on_wall_n].mean()
