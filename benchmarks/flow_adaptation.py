@@ -28,7 +28,7 @@ TABLE = Path(__file__).with_suffix(".md")
 SEEN_SHARE = 0.6
 # Frames between the images of a pair, about those of neighbours in the pipeline and beyond.
 STEPS = (2, 4, 8)
-PAIRS = 12
+PAIRS = 8
 SHOWN = (
     "epe_visible_over_pixels_px",
     "over_1px_over_pixels",
@@ -51,7 +51,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--set", type=Path, required=True, help="posed set with exact depth")
     parser.add_argument("--work", type=Path, required=True, help="where weights and results go")
-    parser.add_argument("--steps", type=int, default=300, help="of training")
+    parser.add_argument("--steps", type=int, default=120, help="of training")
     parser.add_argument("--minutes", type=float, default=60.0, help="of training in this call")
     options = parser.parse_args()
     images = [image.file for image in load_posed_set(options.set).images]
