@@ -68,6 +68,9 @@ all threads and children. *Ratios*: CPU seconds for each image that was given, o
 each image. *ATE*: RMSE after Sim(3) alignment, of the path through the true cameras that are
 compared, in the order of their names.
 
+With two threads pycolmap's matches, and so its poses, differ from run to run in spite of the seed:
+of two runs on phone_fox50 one ended at 3.145 %, the other, which the table holds, at 0.033 %.
+
 """
 
 

@@ -63,37 +63,11 @@ def transform_points(transform_44: FloatArray, points_n3: FloatArray) -> FloatAr
     return points_n3 @ transform_44[:3, :3].T + transform_44[:3, 3]
 
 
-def rotation_angle_rad(rotation_33: FloatArray) -> float:
-    """Angle of a rotation, in 0…π; accurate for small angles too."""
-    sine = 0.5 * np.linalg.norm(
-        [
-            rotation_33[2, 1] - rotation_33[1, 2],
-            rotation_33[0, 2] - rotation_33[2, 0],
-            rotation_33[1, 0] - rotation_33[0, 1],
-        ]
-    )
-    return float(np.arctan2(sine, 0.5 * (np.trace(rotation_33) - 1.0)))
-
-
-def rotation_between(from_3: FloatArray, to_3: FloatArray) -> FloatArray:
-    """The smallest rotation (3, 3) that turns one direction into another."""
-    a_3, b_3 = from_3 / np.linalg.norm(from_3), to_3 / np.linalg.norm(to_3)
-    cosine = float(a_3 @ b_3)
-    if cosine < -1.0 + 1e-12:
-        # Opposite directions: half a turn about any axis across them.
-        axis_3 = np.cross(a_3, np.eye(3)[np.argmin(np.abs(a_3))])
-        axis_3 /= np.linalg.norm(axis_3)
-        return 2.0 * np.outer(axis_3, axis_3) - np.eye(3)
-    cross_3 = np.cross(a_3, b_3)
-    skew_33 = np.array(
-        [
-            [0.0, -cross_3[2], cross_3[1]],
-            [cross_3[2], 0.0, -cross_3[0]],
-            [-cross_3[1], cross_3[0], 0.0],
-        ]
-    )
-    rotation_33: FloatArray = np.eye(3) + skew_33 + skew_33 @ skew_33 / (1.0 + cosine)
-    return rotation_33
+def rotation_angle_rad(rotation_33: FloatArray) -> FloatArray:
+    """Angle of a rotation (3, 3) or of each of a stack (…, 3, 3), in 0…π; exact near 0 too."""
+    difference_3 = rotation_33[..., [2, 0, 1], [1, 2, 0]] - rotation_33[..., [1, 2, 0], [2, 0, 1]]
+    twice_cosine = np.trace(rotation_33, axis1=-2, axis2=-1) - 1.0
+    return np.asarray(np.arctan2(np.linalg.norm(difference_3, axis=-1), twice_cosine))
 
 
 def interpolate_rigid(first_44: FloatArray, second_44: FloatArray, share: float) -> FloatArray:

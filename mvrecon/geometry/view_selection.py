@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.poses import PosedFrame, SparsePoints
+from mvrecon.geometry.triangulation import triangulation_angle_rad
 
 BEST_ANGLE_RAD = np.deg2rad(8.0)
 NARROW_SIGMA_RAD = np.deg2rad(4.0)
@@ -82,15 +83,15 @@ def _overlap_scores(
     seen = np.unique(points.seen_by(frame))
     seen = seen[:: max(1, -(-len(seen) // MAX_POINTS))]
     xyz_n3 = points.xyz_n3[seen]
-    rays_n3 = _unit(frames[frame].world_from_cam[:3, 3] - xyz_n3)
+    own_centre_3 = frames[frame].world_from_cam[:3, 3]
     scores = np.zeros(len(candidates))
     for row, candidate in enumerate(candidates):
         other = frames[candidate]
         cam_n3 = xyz_n3 @ other.cam_from_world[:3, :3].T + other.cam_from_world[:3, 3]
         observed = np.isin(seen, points.seen_by(candidate))
         weights = np.where(observed, 1.0, UNOBSERVED_WEIGHT) * _inside(cam_n3, other)
-        cosines = np.sum(rays_n3 * _unit(other.world_from_cam[:3, 3] - xyz_n3), axis=1)
-        angles_rad = np.arccos(np.clip(cosines, -1.0, 1.0))
+        centre_3 = other.world_from_cam[:3, 3]
+        angles_rad = triangulation_angle_rad(own_centre_3, centre_3, xyz_n3)
         sigmas_rad = np.where(angles_rad < BEST_ANGLE_RAD, NARROW_SIGMA_RAD, WIDE_SIGMA_RAD)
         scores[row] = np.sum(
             weights * np.exp(-0.5 * ((angles_rad - BEST_ANGLE_RAD) / sigmas_rad) ** 2)
@@ -104,8 +105,3 @@ def _inside(cam_n3: NDArray[np.float64], frame: PosedFrame) -> NDArray[np.bool_]
     y = frame.camera.fy * cam_n3[:, 1] / depths + frame.camera.cy
     in_image = (x >= 0) & (x < frame.camera.width) & (y >= 0) & (y < frame.camera.height)
     return np.asarray((cam_n3[:, 2] > 0) & in_image)
-
-
-def _unit(vectors_n3: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths = np.linalg.norm(vectors_n3, axis=1, keepdims=True)
-    return np.asarray(vectors_n3 / np.maximum(lengths, 1e-12))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.geometry.alignment import Similarity, align_similarity
-from mvrecon.geometry.rigid import inverse_rigid
+from mvrecon.geometry.rigid import inverse_rigid, rotation_angle_rad
 
 FloatArray = NDArray[np.float64]
 
@@ -133,9 +133,4 @@ def trajectory_errors(
 
 def rotation_angles_deg(transforms_n44: FloatArray) -> FloatArray:
     """Angle (n,) of the rotation of each transform, degrees; exact near 0 too."""
-    difference_n3 = (
-        transforms_n44[:, [2, 0, 1], [1, 2, 0]] - transforms_n44[:, [1, 2, 0], [2, 0, 1]]
-    )
-    twice_sine_n = np.linalg.norm(difference_n3, axis=1)
-    twice_cosine_n = np.trace(transforms_n44[:, :3, :3], axis1=1, axis2=2) - 1
-    return np.asarray(np.degrees(np.arctan2(twice_sine_n, twice_cosine_n)))
+    return np.asarray(np.degrees(rotation_angle_rad(transforms_n44[:, :3, :3])))

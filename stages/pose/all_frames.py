@@ -10,7 +10,7 @@ from pathlib import Path
 from mvrecon.artifacts.frames import FrameRecord, FrameTable, image_item
 from mvrecon.artifacts.poses import PosedFrame
 from mvrecon.engine.stage import StageContext
-from mvrecon.formats.colmap import NO_POINT, ColmapModel
+from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
 from mvrecon.formats.trajectory import trajectory_text
 from mvrecon.geometry.rigid import inverse_rigid
 from stages.pose.config import PoseConfig

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.frames import FrameRecord
 from mvrecon.errors import NotEnoughDataError
-from mvrecon.formats.colmap import NO_POINT, ColmapModel
+from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
 from stages.pose.motion import Motion, pair_motion
 from stages.pose.problem import FeatureMatches, Pair
 

@@ -33,7 +33,8 @@ from stages.pose.problem import (
 )
 from stages.pose.retrieval import describe_images
 from stages.pose.sift import SiftOptions, match_sift
-from stages.pose.tracks import TrackOptions, Tracks, build_tracks
+from stages.pose.tracking import TrackOptions, build_tracks
+from stages.pose.tracks import Tracks
 
 # Neighbours that share fewer tracks than this part of those wanted are a gap.
 GAP_PART = 0.12

@@ -11,7 +11,8 @@ import numpy as np
 from mvrecon.artifacts.frames import CameraPrior, FrameTable
 from mvrecon.engine.stage import StageContext
 from mvrecon.errors import InputError
-from mvrecon.formats.colmap import ColmapModel, read_model
+from mvrecon.formats.colmap import read_model
+from mvrecon.formats.colmap_model import ColmapModel
 from mvrecon.formats.given_poses import read_given_poses
 from stages.pose.config import PoseConfig
 from stages.pose.features import (

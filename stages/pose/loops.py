@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mvrecon.formats.colmap import NO_POINT, ColmapImage, ColmapModel
+from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
 from mvrecon.geometry.rigid import transform_points
 from stages.pose.problem import FeatureMatches, Pair
 

@@ -23,7 +23,8 @@ from mvrecon.artifacts.poses import (
     poses_to_json,
 )
 from mvrecon.engine.stage import StageContext, StageOutput, Summary
-from mvrecon.formats.colmap import ColmapModel, write_model
+from mvrecon.formats.colmap import write_model
+from mvrecon.formats.colmap_model import ColmapModel
 from mvrecon.formats.transforms import TransformsFrame, transforms_text
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid

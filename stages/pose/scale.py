@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.frames import FrameTable
 from mvrecon.errors import NotEnoughDataError, UsageError
-from mvrecon.formats.colmap import NO_POINT, ColmapImage, ColmapModel
+from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
 from mvrecon.geometry.alignment import Similarity
 from mvrecon.geometry.rigid import inverse_rigid, transform_points
 from stages.pose.ground import height_above_ground

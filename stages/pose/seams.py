@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.formats.colmap import NO_POINT, ColmapModel
+from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
 
 # Points seen on both sides of a cut to another scene are chance matches. Measured: at most
 # 5 % of the points of a frame at cuts, at least 40 % elsewhere, bridged gaps included.

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mvrecon.artifacts.frames import FrameTable
 from mvrecon.engine.stage import StageContext
-from mvrecon.formats.colmap import ColmapModel, read_model
+from mvrecon.formats.colmap import read_model
+from mvrecon.formats.colmap_model import ColmapModel
 from stages.pose.config import PoseConfig
 from stages.pose.database import copy_without
 from stages.pose.diagnosis import no_model_error, refuse_still_camera

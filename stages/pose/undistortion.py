@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.formats.colmap import NO_POINT, ColmapModel
+from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
 from mvrecon.geometry.camera import Camera
 
 FloatArray = NDArray[np.float64]

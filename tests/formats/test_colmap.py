@@ -5,15 +5,9 @@ import pytest
 
 from mvrecon.engine.isolate import run_isolated
 from mvrecon.errors import InputError
-from mvrecon.formats.colmap import (
-    NO_POINT,
-    ColmapImage,
-    ColmapModel,
-    camera_from_parameters,
-    read_model,
-    write_model,
-    write_model_text,
-)
+from mvrecon.formats.colmap import read_model, write_model
+from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel, camera_from_parameters
+from mvrecon.formats.colmap_text import write_model_text
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import rigid, rotation_from_quaternion
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from mvrecon.errors import InputError
-from mvrecon.formats.colmap import ColmapImage, ColmapModel, write_model
+from mvrecon.formats.colmap import write_model
+from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
 from mvrecon.formats.given_poses import read_given_poses
 from mvrecon.formats.trajectory import trajectory_text
 from mvrecon.formats.transforms import TransformsFrame, transforms_text

@@ -6,7 +6,6 @@ from mvrecon.geometry.rigid import (
     quaternion_from_rotation,
     rigid,
     rotation_angle_rad,
-    rotation_between,
     rotation_from_quaternion,
     transform_points,
 )
@@ -57,13 +56,3 @@ def test_angle(angle):
     cosine, sine = np.cos(angle), np.sin(angle)
     rotation = np.array([[1, 0, 0], [0, cosine, -sine], [0, sine, cosine]])
     assert rotation_angle_rad(rotation) == pytest.approx(angle, abs=1e-12)
-
-
-@pytest.mark.parametrize("target", [[0.0, 1.0, 2.0], [-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
-def test_rotation_between_directions(target):
-    start = np.array([3.0, 0.0, 0.0])
-    rotation = rotation_between(start, np.array(target))
-    np.testing.assert_allclose(
-        rotation @ start / 3.0, np.array(target) / np.linalg.norm(target), atol=1e-12
-    )
-    assert np.linalg.det(rotation) == pytest.approx(1.0)

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mvrecon.formats.colmap import NO_POINT, ColmapImage, ColmapModel
+from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
 from stages.pose.diagnosis import count_reasons, lost_reasons
 from stages.pose.loops import plausible_loops
 from stages.pose.problem import FeatureMatches

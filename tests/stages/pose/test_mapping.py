@@ -10,7 +10,8 @@ import pytest
 from mvrecon.artifacts.frames import CameraPrior
 from mvrecon.engine.isolate import run_isolated
 from mvrecon.errors import StageCrashError
-from mvrecon.formats.colmap import ColmapImage, ColmapModel, read_model
+from mvrecon.formats.colmap import read_model
+from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
 from mvrecon.geometry.alignment import align_similarity
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, rigid

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mvrecon.formats.colmap import NO_POINT, ColmapImage, ColmapModel
+from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid
 from stages.pose.seams import split_at_seams
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path

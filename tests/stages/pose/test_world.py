@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mvrecon.formats.colmap import ColmapImage, ColmapModel
+from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
 from mvrecon.geometry.alignment import Similarity
 from mvrecon.geometry.rigid import inverse_rigid, rigid, rotation_from_quaternion
 from stages.pose.undistortion import (
