@@ -3,10 +3,10 @@
 One weight-shared recurrent update works at 1/8 and 1/4 of the image size on local
 correlations around the current flow (RAFT, Teed & Deng, ECCV 2020; coarse to fine as in
 RAPIDFlow, Morimitsu et al., ICRA 2024). At 1/8 it is also offered, for each cell, the best
-match among all cells of the other image (GMFlow, Xu et al., CVPR 2022), and each step may
-take flow over from neighbours. What the initial flow has of detail is kept where it needs no
-correction. Uncertainty is a mixture of two Laplace distributions (SEA-RAFT, Wang et al.,
-ECCV 2024).
+match among all cells of the other image (GMFlow, Xu et al., CVPR 2022) and the flow of
+similar cells that are sure of theirs (`mvflow_spread`), and each step may take flow over
+from neighbours. What the initial flow has of detail is kept where it needs no correction.
+Uncertainty is a mixture of two Laplace distributions (SEA-RAFT, Wang et al., ECCV 2024).
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from stages.flow.mvflow_correlation import (
     warp,
 )
 from stages.flow.mvflow_encoder import Encoded, Encoder
-from stages.flow.mvflow_update import CANDIDATES, Update, Upsampler, take_over
+from stages.flow.mvflow_spread import Spread
+from stages.flow.mvflow_update import CANDIDATES, CUES, Update, Upsampler, take_over
 
 CORRELATION_SCALE = 4.0
 # Pixels of the image per pixel of the level, finest first.
 STRIDES = (4, 8)
+FINE, COARSE = 0, 1
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class Mvflow(nn.Module):
         channels, hidden = self.settings.features, self.settings.hidden
         self.encoder = Encoder(self.settings.widths, channels)
         self.start_state = nn.Conv2d(channels, hidden, 1)
+        self.spread = Spread(channels, hidden + CUES - 2)
         self.update = Update(channels, hidden, len(STRIDES))
         self.upsampler = Upsampler(channels, hidden)
         self.log_sharpness = nn.Parameter(torch.tensor(3.0))
@@ -174,7 +177,7 @@ class Mvflow(nn.Module):
         matches = best_matches(first.features[1], second_features[1], paired)
         state = torch.tanh(self.start_state(first.context[1]))
         steps: list[Step] = []
-        for level, updates in zip((1, 0), self.settings.updates, strict=True):
+        for level, updates in zip((COARSE, FINE), self.settings.updates, strict=True):
             start = at_centres(start_b2hw, STRIDES[level]) / STRIDES[level]
             flow, match = start, matches
             if steps:
@@ -215,10 +218,15 @@ class Mvflow(nn.Module):
             place.match.trust_b2hw,
             stays_inside(flow)[:, None].float(),
         ]
+        spread = flow
+        if place.level == COARSE:
+            sure = torch.cat([state, *cues], 1)
+            spread = self.spread(place.context, sure.to(state.dtype), flow)
+        cues.append((spread - flow).clamp(-8.0, 8.0) / 2.0)
         seen = (CORRELATION_SCALE * correlation, torch.cat(cues, 1))
         state, change = self.update(place.level, state, place.context, *seen)
         logits, free, gate, local, share = change.split([CANDIDATES, 2, 1, 1, 1], 1)
-        after = take_over(flow, [place.match.flow_b2hw, place.start], logits)
+        after = take_over(flow, [place.match.flow_b2hw, place.start, spread], logits)
         after = after + torch.sigmoid(gate) * free + torch.tanh(local) * shift
         stride = STRIDES[place.level]
         return state, Step(stride, flow, after, logits_bhwk, place.start, 1.0 + share)

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from stages.flow.mvflow_correlation import RADIUS
 
-CUES = 16
+CUES = 18
 # Flow may be taken over from neighbours so many pixels of the level away.
 REACHES = (1, 4)
-OFFERED = 2
+OFFERED = 3
 CANDIDATES = 9 * len(REACHES) + OFFERED
 OWN = 4
 OWN_LOGIT = 5.0

@@ -118,7 +118,7 @@ def _composite(
 
     Only the front layer and the one behind it are coloured: edges blend the two.
     """
-    alpha_blhw = _coverage(layers, *xy)
+    alpha_blhw = coverage(layers, *xy)
     order_l11 = torch.arange(alpha_blhw.shape[1], device=alpha_blhw.device)[:, None, None]
     owner_bhw = ((alpha_blhw > 0.5) * order_l11).amax(1)
     present_blhw = (alpha_blhw > 0.02) * order_l11
@@ -156,8 +156,11 @@ def _colours(
     return torch.lerp(layers.tint_bl3[pair, layer], colours_n3, contrast_n1)
 
 
-def _coverage(layers: Layers, x_blhw: Tensor, y_blhw: Tensor) -> Tensor:
-    """Opacity (b, l, h, w): star-shaped outlines given by their radius over the angle."""
+def coverage(layers: Layers, x_blhw: Tensor, y_blhw: Tensor) -> Tensor:
+    """Opacity (b, l, h, w): star-shaped outlines given by their radius over the angle.
+
+    Some have a hole, some are cut into bars or lattices.
+    """
     x = x_blhw - layers.centre_bl2[..., 0, None, None]
     y = y_blhw - layers.centre_bl2[..., 1, None, None]
     squeeze = layers.squeeze_bl22[:, :, None, None]
@@ -179,4 +182,17 @@ def _coverage(layers: Layers, x_blhw: Tensor, y_blhw: Tensor) -> Tensor:
     outer = torch.sigmoid((edge - distance) / EDGE_SOFTNESS_PX)
     hole = layers.hole_bl[..., None, None]
     inner = torch.sigmoid((edge * hole - distance) / EDGE_SOFTNESS_PX)
-    return torch.where(hole > 0, outer * (1.0 - inner), outer)
+    shape = torch.where(hole > 0, outer * (1.0 - inner), outer)
+    return shape * _bars(layers, x, y)
+
+
+def _bars(layers: Layers, x_blhw: Tensor, y_blhw: Tensor) -> Tensor:
+    """What of a shape (b, l, h, w) its bars leave; all of it where there are none."""
+    none, kept = torch.ones_like(x_blhw), torch.zeros_like(x_blhw)
+    half_share = layers.bar_share_bl[..., None, None] / 2
+    for axis, place in enumerate((x_blhw, y_blhw)):
+        period_px = layers.bar_period_px_bl2[..., axis, None, None]
+        away = (torch.remainder(place / period_px.clamp(min=1.0), 1.0) - 0.5).abs()
+        bar = torch.sigmoid((half_share - away) * period_px / EDGE_SOFTNESS_PX)
+        kept = torch.where(period_px > 0, torch.maximum(kept, bar), kept)
+    return torch.where(layers.bar_period_px_bl2[..., 0, None, None] > 0, kept, none)

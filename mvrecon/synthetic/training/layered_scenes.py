@@ -15,7 +15,10 @@ HARMONICS = 3
 LARGEST_BEND_PX = 7.0
 # Shapes that move nearly with the background, as most of the world does under a moving camera.
 FOLLOWING_SHARE = 0.3
-PLAIN_SHARE = 0.15
+# Shapes and backgrounds that show hardly any texture.
+PLAIN_SHARE, PLAIN_BEHIND_SHARE = 0.3, 0.08
+# Shapes that are bars or lattices, as legs, rails and fences are.
+BARRED_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Layers:
     phases_blk: Tensor
     corners_bl: Tensor
     hole_bl: Tensor
+    bar_period_px_bl2: Tensor
+    bar_share_bl: Tensor
     texture_bl: Tensor
     texture_affine_bl23: Tensor
     contrast_bl: Tensor
@@ -87,6 +92,8 @@ def draw_layers(
         phases_blk=draws.uniform(0, 2 * math.pi, *shape, HARMONICS),
         corners_bl=torch.where(draws.coin(0.5, *shape), draws.integers(3, 7, *shape), 0),
         hole_bl=torch.where(draws.coin(0.2, *shape), draws.uniform(0.3, 0.7, *shape), 0.0),
+        bar_period_px_bl2=_bar_periods(draws, radius_bl),
+        bar_share_bl=draws.log_uniform(0.1, 0.4, *shape),
         texture_bl=draws.integers(0, len(textures), *shape),
         texture_affine_bl23=torch.cat([texture_turn, texture_shift], -1),
         contrast_bl=_contrasts(draws, shape),
@@ -100,11 +107,23 @@ def draw_layers(
     )
 
 
+def _bar_periods(draws: Draws, radius_bl: Tensor) -> Tensor:
+    """Distances (b, l, 2) of the bars across and along each shape, px; 0: none."""
+    shape = radius_bl.shape
+    barred = draws.coin(BARRED_SHARE, *shape)
+    barred[:, 0] = False
+    along = draws.coin(0.5, *shape)
+    periods = radius_bl[..., None] * draws.log_uniform(0.2, 1.2, *shape, 2)
+    return torch.where(torch.stack([barred, barred & along], -1), periods, 0.0)
+
+
 def _contrasts(draws: Draws, shape: tuple[int, int]) -> Tensor:
     """How much texture each layer shows; some hardly any."""
     plain = draws.log_uniform(0.01, 0.15, *shape)
     textured = draws.log_uniform(0.25, 3.0, *shape).clamp(max=1.0)
-    return torch.where(draws.coin(PLAIN_SHARE, *shape), plain, textured)
+    is_plain = draws.coin(PLAIN_SHARE, *shape)
+    is_plain[:, :1] = draws.coin(PLAIN_BEHIND_SHARE, shape[0], 1)
+    return torch.where(is_plain, plain, textured)
 
 
 def _draw_homographies(

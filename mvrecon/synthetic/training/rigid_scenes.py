@@ -18,7 +18,8 @@ from mvrecon.synthetic.training.solids import (
 
 # How cameras move: freely, ahead as a car does, or sideways as from one eye to the other.
 DRIVING_SHARE, SIDEWAYS_SHARE = 0.25, 0.25
-PLAIN_SHARE = 0.15
+# Solids, and rooms about them, that show hardly any texture.
+PLAIN_SHARE, PLAIN_ROOM_SHARE = 0.3, 0.08
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ def draw_scenes(
     before = _pose(turn, place)
     after = _pose(own_turn, own_shift + place) @ _pose(turn, torch.zeros_like(place))
     light = draws.normal(count, 3)
+    plain = draws.coin(PLAIN_SHARE, count, SOLIDS)
+    plain[:, :1] = draws.coin(PLAIN_ROOM_SHARE, count, 1)
     return RigidScenes(
         k_b33=k_b33,
         world_from_cam_b244=torch.stack([torch.eye(4).to(camera).expand_as(camera), camera], 1),
@@ -114,7 +117,7 @@ def draw_scenes(
         size_bp3=size,
         texture_bp=draws.integers(0, textures, count, SOLIDS),
         contrast_bp=torch.where(
-            draws.coin(PLAIN_SHARE, count, SOLIDS),
+            plain,
             draws.log_uniform(0.01, 0.15, count, SOLIDS),
             draws.log_uniform(0.2, 4.0, count, SOLIDS).clamp(max=1.0),
         ),

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from mvrecon.synthetic.training.batch import Draws, FlowPairs
-from mvrecon.synthetic.training.layered import layered_pairs
-from mvrecon.synthetic.training.layered_scenes import LayeredSettings
+from mvrecon.synthetic.training.layered import coverage, layered_pairs
+from mvrecon.synthetic.training.layered_scenes import LayeredSettings, draw_layers
 from mvrecon.synthetic.training.sampling import pixel_grid, sample
 from mvrecon.synthetic.training.textures import procedural_textures
 
@@ -76,3 +78,22 @@ def test_a_mirrored_pair_is_still_exact():
         target = (mirrored.flow_b2hw + GRID).permute(0, 2, 3, 1)
         error = (sample(mirrored.second_b3hw, target) - mirrored.first_b3hw).abs().mean(1)
         assert error[mirrored.visible_bhw].median() < 0.01
+
+
+def test_some_shapes_are_cut_into_bars():
+    draws = Draws(5, 3, CPU)
+    settings = LayeredSettings(layers=24)
+    layers = draw_layers(procedural_textures(4), draws, SIZE, 4, settings)
+    barred = layers.bar_period_px_bl2[..., 0] > 0
+    assert 0.1 < barred[:, 1:].float().mean() < 0.4
+    assert not barred[:, 0].any()
+    grid = GRID[:, None, None].expand(2, 4, 24, *SIZE)
+    cut = coverage(layers, *grid)
+    whole = coverage(replace(layers, bar_period_px_bl2=torch.zeros(4, 24, 2)), *grid)
+    assert (cut <= whole).all()
+    torch.testing.assert_close(cut[~barred], whole[~barred])
+    large = barred & (whole.mean((2, 3)) > 0.02)
+    kept = cut.sum((2, 3))[large] / whole.sum((2, 3))[large]
+    assert large.any()
+    assert kept.max() < 0.9
+    assert kept.min() > 0.05
