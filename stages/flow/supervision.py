@@ -94,8 +94,10 @@ class SyntheticPairs(Dataset[SyntheticSample]):
         if index not in self._kept:
             self._kept = {k: v for k, v in self._kept.items() if k // APART == index // APART}
             draws = Draws(self.settings.seed, index, self.textures_nhw3.device)
+            batch = self.settings.batch
+            rigid = (batch + index % 2) // 2
             self._kept[index] = scene_pairs(
-                self.textures_nhw3, draws, self.settings.size_hw, self.settings.batch
+                self.textures_nhw3, draws, self.settings.size_hw, batch - rigid, rigid
             )
         return self._kept[index]
 

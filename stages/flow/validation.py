@@ -51,13 +51,12 @@ def validation_pairs(
     `validation_clips` too.
     """
     draws = Draws(SEED, size_hw[1], textures_nhw3.device)
-    pairs = augment(scene_pairs(textures_nhw3, draws, size_hw, count), draws)
+    layered, rigid = count - count // 2, count // 2
+    pairs = augment(scene_pairs(textures_nhw3, draws, size_hw, layered, rigid), draws)
     first_b3hw, second_b3hw = pairs.forward.first_b3hw, pairs.forward.second_b3hw
     starts = dis_starts(first_b3hw, second_b3hw), dis_starts(second_b3hw, first_b3hw)
-    rigid = count // 2
-    return ValidationPairs(
-        pairs.forward, *starts, ("layered",) * (count - rigid) + ("rigid",) * rigid
-    )
+    kinds = ("layered",) * layered + ("rigid",) * rigid
+    return ValidationPairs(pairs.forward, *starts, kinds)
 
 
 def validate(network: Mvflow, pairs: ValidationPairs, picture: Path) -> dict[str, float]:

@@ -16,13 +16,14 @@ LARGEST_MOTION = 0.1
 
 
 def scene_pairs(
-    textures_nhw3: Tensor, draws: Draws, size_hw: tuple[int, int], count: int
+    textures_nhw3: Tensor, draws: Draws, size_hw: tuple[int, int], layered: int, rigid: int
 ) -> FlowPairs:
-    """Half the pairs from layered and half from rigid scenes."""
-    rigid = count // 2
+    """So many pairs of layered scenes, then so many of rigid ones."""
     largest_px = LARGEST_MOTION * size_hw[1]
-    layered = LayeredSettings(largest_motion_px=largest_px)
-    parts = [layered_pairs(textures_nhw3, draws, size_hw, count - rigid, layered)]
+    parts = []
+    if layered:
+        ranges = LayeredSettings(largest_motion_px=largest_px)
+        parts.append(layered_pairs(textures_nhw3, draws, size_hw, layered, ranges))
     if rigid:
         settings = RigidSettings(largest_motion_px=largest_px)
         parts.append(rigid_pairs(textures_nhw3, draws, size_hw, rigid, settings))

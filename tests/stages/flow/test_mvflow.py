@@ -24,7 +24,7 @@ from stages.flow.mvflow_network import (
     mixture_terms,
     probability_within,
 )
-from stages.flow.mvflow_update import CANDIDATES, OWN, take_over
+from stages.flow.mvflow_update import CANDIDATES, OFFERED, OWN, take_over
 from tests.stages.flow.scenes import SIZE, texture
 
 SMALL = MvflowSettings(widths=(16, 24, 32, 16), features=16, hidden=16, updates=(2, 1))
@@ -95,13 +95,13 @@ def test_matching_a_pair_both_ways_at_once_is_matching_each_way():
 
 def test_flow_is_taken_over_from_where_the_logits_say():
     flow = torch.randn(1, 2, 9, 11)
-    offered = [torch.randn(1, 2, 9, 11), torch.randn(1, 2, 9, 11)]
+    offered = [torch.randn(1, 2, 9, 11) for _ in range(OFFERED)]
     logits = torch.full((1, CANDIDATES, 9, 11), -60.0)
     logits[:, OWN] = 0.0
     assert torch.equal(take_over(flow, offered, logits), flow)
     logits[:, OWN, :, 5:], logits[:, CANDIDATES - 1, :, 5:] = -60.0, 0.0
     taken = take_over(flow, offered, logits)
-    assert torch.equal(taken[..., 5:], offered[1][..., 5:])
+    assert torch.equal(taken[..., 5:], offered[-1][..., 5:])
     assert torch.equal(taken[..., :5], flow[..., :5])
 
 

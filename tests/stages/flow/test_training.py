@@ -9,12 +9,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from mvrecon.atomic import TEMPORARY_PREFIX
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.learning.training import CHECKPOINT, LOSSES, Trainer, TrainingSettings, train
+from mvrecon.synthetic.training.batch import Draws, FlowPairs
 from mvrecon.synthetic.training.clips_scenes import KINDS
+from mvrecon.synthetic.training.scenes import scene_pairs
 from mvrecon.synthetic.training.textures import procedural_textures
+from stages.flow import supervision
 from stages.flow.adaptation import ClipPairs, unsupervised
 from stages.flow.mvflow_network import Mvflow
 from stages.flow.supervision import SyntheticPairs
@@ -156,3 +160,20 @@ def test_sizes_batches_and_steps_are_chosen_and_checked(tmp_path: Path):
 def test_a_missing_device_is_an_error(tmp_path: Path):
     with pytest.raises(UsageError, match="no CUDA"):
         next(train_flow(TrainFlowOptions(tmp_path, device="cuda")))
+
+
+def test_single_pairs_come_from_both_kinds_of_scene(monkeypatch: pytest.MonkeyPatch):
+    asked = []
+
+    def note(
+        textures: Tensor, draws: Draws, size: tuple[int, int], layered: int, rigid: int
+    ) -> FlowPairs:
+        asked.append((layered, rigid))
+        return scene_pairs(textures, draws, size, 1, 0)
+
+    monkeypatch.setattr(supervision, "scene_pairs", note)
+    settings = TrainingSettings(batch=1, size_hw=(64, 96))
+    pairs = SyntheticPairs(procedural_textures(2), settings, feature_steps=100)
+    for step in range(4):
+        pairs[step]
+    assert asked == [(1, 0), (0, 1), (1, 0), (0, 1)]

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 def test_colours_change_apart_and_motion_stays():
-    pairs = scene_pairs(procedural_textures(4), Draws(1, 0, CPU), (64, 96), 8)
+    pairs = scene_pairs(procedural_textures(4), Draws(1, 0, CPU), (64, 96), 4, 4)
     both = augment(pairs, Draws(1, 1, CPU))
     batch, changed = pairs.forward, both.forward
     assert torch.equal(changed.flow_b2hw, batch.flow_b2hw)
