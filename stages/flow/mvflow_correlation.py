@@ -127,9 +127,14 @@ def best_matches(first_bchw: Tensor, second_bchw: Tensor, paired: bool = False) 
     """
     height, width = first_bchw.shape[-2:]
     first, second = (part.detach().flatten(2).transpose(1, 2) for part in (first_bchw, second_bchw))
-    similarity, index = _nearest(first, second)
-    back = torch.cat(index.chunk(2)[::-1]) if paired else _nearest(second, first)[1]
-    found = back.gather(1, index)
+    if paired:
+        half = len(first) // 2
+        there, back = _nearest_both_ways(first[:half], second[:half])
+        similarity, index = (torch.cat(parts) for parts in zip(there, back, strict=True))
+        back_index = torch.cat([back[1], there[1]])
+    else:
+        (similarity, index), (_, back_index) = _nearest_both_ways(first, second)
+    found = back_index.gather(1, index)
     here = torch.arange(height * width, device=index.device)
     displacement = torch.stack(
         [index % width - here % width, index // width - here // width], dim=1
@@ -143,10 +148,30 @@ def best_matches(first_bchw: Tensor, second_bchw: Tensor, paired: bool = False) 
     return Matches(displacement.float().view(shape), trust.view(shape))
 
 
-def _nearest(queries_bnc: Tensor, keys_bnc: Tensor) -> tuple[Tensor, Tensor]:
-    """Similarity and index (b, n) of the key nearest to each query, with bounded memory."""
-    keys_bcn = keys_bnc.transpose(1, 2)
-    rows = max(ROWS_TIMES_KEYS // keys_bnc.shape[1], 1)
-    parts = [torch.bmm(part, keys_bcn).max(-1) for part in torch.split(queries_bnc, rows, 1)]
-    similarity = torch.cat([part.values for part in parts], 1)
-    return similarity, torch.cat([part.indices for part in parts], 1)
+Nearest = tuple[Tensor, Tensor]
+
+
+def _nearest_both_ways(first_bnc: Tensor, second_bnc: Tensor) -> tuple[Nearest, Nearest]:
+    """Similarity and index (b, n) of what in the other image is nearest to each cell.
+
+    Every product is made once and serves both ways, with bounded memory.
+    """
+    second_bcn = second_bnc.transpose(1, 2)
+    rows = max(ROWS_TIMES_KEYS // second_bnc.shape[1], 1)
+    there, best, index = [], None, None
+    for start, part in zip(
+        range(0, first_bnc.shape[1], rows), torch.split(first_bnc, rows, 1), strict=True
+    ):
+        products = torch.bmm(part, second_bcn)
+        there.append(products.max(2))
+        found = products.max(1)
+        if best is None or index is None:
+            best, index = found.values, found.indices
+            continue
+        better = found.values > best
+        best = torch.where(better, found.values, best)
+        index = torch.where(better, found.indices + start, index)
+    assert best is not None and index is not None
+    values = torch.cat([part.values for part in there], 1)
+    indices = torch.cat([part.indices for part in there], 1)
+    return (values, indices), (best, index)

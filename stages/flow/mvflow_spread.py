@@ -60,8 +60,8 @@ class Spread(nn.Module):
 
 
 def _cells(image_bchw: Tensor, dtype: torch.dtype) -> Tensor:
-    """One head of attention (b, 1, h·w, c)."""
-    return image_bchw.flatten(2).transpose(1, 2)[:, None].to(dtype)
+    """One head of attention (b, 1, h·w, c), laid out as the fast kernels want it."""
+    return image_bchw.to(dtype).permute(0, 2, 3, 1).flatten(1, 2)[:, None].contiguous()
 
 
 def _places(flow_b2hw: Tensor) -> Tensor:
