@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from mvrecon.bench.pictures import UNKNOWN_RGB, Picture, side_by_side
-from mvrecon.evaluate.depth import aligned_depths
+from mvrecon.evaluate.depth import middle_depth
 from mvrecon.metrics.depth import JudgedDepth, depth_errors
 from mvrecon.report.pictures import depth_limits, depth_rgb, read_rgb
 
@@ -16,30 +16,22 @@ from mvrecon.report.pictures import depth_limits, depth_rgb, read_rgb
 WORST = 0.2
 
 
-def median_depth_strip(run_dir: Path, dataset: Path) -> tuple[str, float, Picture] | None:
-    """The key frame of median AbsRel: its name, its AbsRel and a strip of pictures.
+def middle_depth_strip(run_dir: Path, dataset: Path) -> tuple[str, float, Picture] | None:
+    """The key frame in the middle of a run: its name, its AbsRel and a strip of pictures.
 
     Returns:
-        None if no depth map of the run has a truth.
+        None if there is no such depth map, or no truth for it.
 
     Raises:
         InputError: files are missing or unreadable, or the set is not of this run.
         ValueError: the trajectory cannot be aligned.
     """
-    errors = [
-        (depth_errors(judged.estimate_hw, judged.truth_hw).abs_rel, frame.name)
-        for frame, _, judged in aligned_depths(run_dir, dataset)
-    ]
-    errors = sorted(one for one in errors if np.isfinite(one[0]))
-    if not errors:
-        return None
-    abs_rel, chosen = errors[len(errors) // 2]
-    judged = next(
-        judged for frame, _, judged in aligned_depths(run_dir, dataset) if frame.name == chosen
-    )
-    images = sorted((run_dir / "images").glob(f"{chosen}.*"))
-    image_hw3 = read_rgb(images[0]) if images else None
-    return chosen, abs_rel, depth_strip(judged, image_hw3)
+    for frame, _, judged in middle_depth(run_dir, dataset):
+        images = sorted((run_dir / "images").glob(f"{frame.name}.*"))
+        image_hw3 = read_rgb(images[0]) if images else None
+        abs_rel = depth_errors(judged.estimate_hw, judged.truth_hw).abs_rel
+        return frame.name, abs_rel, depth_strip(judged, image_hw3)
+    return None
 
 
 def depth_strip(judged: JudgedDepth, image_hw3: Picture | None) -> Picture:

@@ -231,7 +231,7 @@ def _depth_section(strips: Sequence[tuple[str, Picture]]) -> str:
         return ""
     note = (
         "Image, true depth, estimate, and relative error from 0 (dark) to 20 % and more (bright); "
-        "what is unknown is grey. Of each variant the key frame of median AbsRel."
+        "what is unknown is grey. Of each variant the key frame in the middle."
     )
     return section(
         "depths", "Depth maps", note, "".join(_figure(strip, text) for text, strip in strips)

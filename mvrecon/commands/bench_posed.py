@@ -118,10 +118,10 @@ def measure_posed(
 
 def _strips(output: Path, bench_set: BenchSet, label: str) -> list[tuple[str, Picture]]:
     """Of the run that was just made: the next variant takes its directory."""
-    from mvrecon.bench.depth_pictures import median_depth_strip
+    from mvrecon.bench.depth_pictures import middle_depth_strip
     from mvrecon.bench.runs import run_dir_of
 
-    strip = median_depth_strip(run_dir_of(output, bench_set), bench_set.truth.root)
+    strip = middle_depth_strip(run_dir_of(output, bench_set), bench_set.truth.root)
     if strip is None:
         return []
     name, abs_rel, picture_hw3 = strip

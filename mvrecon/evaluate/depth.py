@@ -81,10 +81,10 @@ def judged_depths(
         yield frame, estimate, JudgedDepth(scaled_hw, truth_hw, estimate.k_33, pose)
 
 
-def aligned_depths(
+def middle_depth(
     run_dir: Path, dataset: Path
 ) -> Iterator[tuple[MatchedFrame, DepthMap, JudgedDepth]]:
-    """The same of a whole run against a posed set, scaled by the alignment of its trajectory.
+    """The same of the key frame in the middle, scaled by the alignment of the trajectory.
 
     Raises:
         InputError: files are missing or unreadable, or the set is not of this run.
@@ -96,7 +96,8 @@ def aligned_depths(
         np.stack([frame.world_from_cam for frame in matched]),
         np.stack([frame.truth.world_from_cam for frame in matched]),
     )
-    return judged_depths(run_dir, matched, posed_set, alignment.scale)
+    middle = matched[len(matched) // 2]
+    return judged_depths(run_dir, [middle], posed_set, alignment.scale)
 
 
 class TrueDepth:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.learning.weights import export_weights, load_weights
-from stages.fusion.config import PRIOR_WEIGHTS, Completion
+from stages.fusion.config import PRIOR_WEIGHTS, FusionConfig
 from stages.fusion.cues import RgbImage
 from stages.fusion.network import QUARTER
 from stages.fusion.prior_network import (
@@ -75,17 +75,17 @@ def completed_depth(view: Incomplete, fill: Fill) -> FloatMap:
     return np.where(view.measured_hw, np.float32(0), fill(view)).astype(np.float32)
 
 
-def load_fill(completion: Completion, weights: Path = PRIOR_WEIGHTS) -> Fill | None:
-    """The fill that an option names, None for none.
+def load_fill(config: FusionConfig) -> Fill | None:
+    """The fill that the options name, None for none.
 
     Raises:
         UsageError: the prior's weights cannot be used.
     """
-    if completion == "none":
+    if config.completion == "none":
         return None
-    if completion == "inpainting":
+    if config.completion == "inpainting":
         return inpainting_fill
-    return PriorFill(load_prior(weights))
+    return PriorFill(load_prior(config.prior_weights or PRIOR_WEIGHTS))
 
 
 def inpainting_fill(view: Incomplete) -> FloatMap:

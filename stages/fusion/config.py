@@ -11,7 +11,7 @@ from mvrecon.engine.config import FILE_CONTENT, StageConfig
 from mvrecon.learning.precision import Precision, UsedPrecision, used_precision
 
 # Bumped whenever the same inputs would give another result.
-VERSION = 2
+VERSION = 3
 FUSION_WEIGHTS = Path(__file__).parent / "weights" / "fusion.pt"
 PRIOR_WEIGHTS = Path(__file__).parent / "weights" / "completion.pt"
 
@@ -40,6 +40,11 @@ class FusionConfig(StageConfig):
         "none",
         description="guess of what no view measured: none, inpainting or prior (learned); "
         "kept apart from what was measured (see surface.completed)",
+    )
+    prior_weights: Path | None = Field(
+        None,
+        json_schema_extra=FILE_CONTENT,
+        description="weights of the prior; the shipped ones by default",
     )
     neighbors: int = Field(
         8, ge=1, le=32, description="views whose depth is brought into each view, at most"

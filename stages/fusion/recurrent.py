@@ -21,7 +21,7 @@ from stages.fusion.learned import fuse_view, load_network, merge
 from stages.fusion.network import FusionNetwork
 from stages.fusion.prefix import digests_along, take_over
 from stages.fusion.scene import Scene
-from stages.fusion.step import FusionView, Memory, prepare
+from stages.fusion.step import FusionView, Memory, prepare, trusted_by_views
 
 # Views between two stored memories.
 CHECKPOINT_EVERY = 16
@@ -49,7 +49,9 @@ def fuse_by_network(context: StageContext[FusionConfig], scene: Scene) -> None:
 
 def _start(config: FusionConfig, weights: Path) -> str:
     """What decides the results of a sequence besides its views."""
-    files = [weights, PRIOR_WEIGHTS] if config.completion == "prior" else [weights]
+    files = [weights]
+    if config.completion == "prior":
+        files.append(config.prior_weights or PRIOR_WEIGHTS)
     parts = (config.used_precision, config.completion, str(VERSION), *map(hash_file, files))
     return " ".join(parts)
 
@@ -104,7 +106,7 @@ class RecurrentFusion:
             if view is not None:
                 memory = fuse_view(self.network, view, memory, self.precision)
             result = self.scene.depth(row) if view is None or memory is None else memory.result
-            self._store(row, result, way, last)
+            self._store(row, result, view, way, last)
             if (place + 1) % CHECKPOINT_EVERY == 0 and memory is not None:
                 out.write(self._memory_item(row, way), memory.save)
 
@@ -121,11 +123,15 @@ class RecurrentFusion:
                 return place + 1, Memory.load(out.path(item))
         return 0, None
 
-    def _store(self, row: int, result: DepthMap, way: str, last: bool) -> None:
+    def _store(
+        self, row: int, result: DepthMap, view: FusionView | None, way: str, last: bool
+    ) -> None:
         out = self.context.out
         before = self._result_item(row, "forward", last=False)
         if last and way == "backward":
             result = merge(DepthMap.load(out.path(before)), result)
+        if last and view is not None:
+            result = trusted_by_views(result, view)
         if last:
             result = self.scene.finished(row, result)
         out.write(self._result_item(row, way, last), result.save)
@@ -167,6 +173,7 @@ class RecurrentFusion:
                 if not fused:
                     fused = [Memory.load(out.path(item_of[row])).result]
                 result = merge(fused[0], fused[1]) if len(fused) > 1 else fused[0]
+                result = trusted_by_views(result, view)
             out.write(item, self.scene.finished(row, result).save)
 
         self.context.make_items(list(alone_of), alone, unit="view")

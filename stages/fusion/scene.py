@@ -125,4 +125,4 @@ def _fill_of(config: FusionConfig) -> Fill | None:
     # torch takes its time to load, and only this needs it.
     from stages.fusion.completion import load_fill
 
-    return load_fill(config.completion)
+    return load_fill(config)

@@ -21,7 +21,7 @@ def shipped_files(config: FusionConfig) -> Mapping[str, Path]:
     files = {}
     if config.learned and config.weights is None:
         files["fusion"] = FUSION_WEIGHTS
-    if config.completion == "prior":
+    if config.completion == "prior" and config.prior_weights is None:
         files["completion"] = PRIOR_WEIGHTS
     return files
 

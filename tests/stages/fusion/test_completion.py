@@ -36,6 +36,7 @@ from stages.fusion.completion_validation import (
     plane_fill,
     smooth_fill,
 )
+from stages.fusion.config import FusionConfig
 from stages.fusion.learned import export_network
 from stages.fusion.network import FusionNetwork
 from stages.fusion.prior_network import DepthPrior, Gaussian, PriorSettings, divergence
@@ -203,7 +204,23 @@ def test_users_errors_are_told(tmp_path: Path, folder: Path) -> None:
         list(train_completion(TrainCompletionOptions(tmp_path, runs=(tmp_path,))))
     with pytest.raises(NotEnoughDataError):
         list(train_completion(TrainCompletionOptions(tmp_path)))
-    assert load_fill("none") is None
+
+
+def test_the_shipped_weights_complete_what_the_image_shows() -> None:
+    """A near disc on a far wall, half of the disc's depth hidden."""
+    v_hw, u_hw = np.mgrid[0:128, 0:160]
+    disc_hw = (u_hw - 80) ** 2 + (v_hw - 64) ** 2 < 40**2
+    depth_hw = np.where(disc_hw, 2.0, 3.0).astype(np.float32)
+    noise_hw3 = np.random.default_rng(0).integers(0, 40, (128, 160, 3))
+    rgb_hw3 = (np.where(disc_hw, 180, 40)[..., None] + noise_hw3).astype(np.uint8)
+    measured_hw = ~((u_hw > 80) & (u_hw < 130) & (np.abs(v_hw - 64) < 30))
+    view = Incomplete(rgb_hw3, depth_hw, measured_hw, np.zeros_like(measured_hw))
+    fill = load_fill(FusionConfig(completion="prior"))
+    errors = [
+        np.abs(one(view) / depth_hw - 1)[~measured_hw].mean() for one in (fill, inpainting_fill)
+    ]
+    assert errors[0] < 0.15
+    assert errors[0] < errors[1]
 
 
 def test_the_weights_survive_the_disk(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from stages.fusion.cues import ImagedDepth, find_cues
 from stages.fusion.learned import export_network, fuse_in_turn, fuse_view, load_network, merge
 from stages.fusion.network import FusionNetwork, log_likelihood, probability_within, smoothed
 from stages.fusion.scene import Scene
-from stages.fusion.step import Memory, prepare
+from stages.fusion.step import Memory, prepare, trusted_by_views
 from stages.fusion.training_data import read_frames
 from tests.conftest import REPOSITORY
 from tests.stages.fusion.clips import make_clip, write_clips
@@ -187,6 +187,16 @@ def test_the_state_arrives_where_its_points_are(frames) -> None:
     warped, known = _warped_state(view, Memory(result, state))
     assert known.mean() > 0.6
     torch.testing.assert_close(warped[known > 0], state[None][known > 0], atol=0.02, rtol=0)
+
+
+def test_a_result_is_trusted_less_where_the_views_disagree(frames) -> None:
+    view = prepare(frames[2].imaged, frames[2].cues)
+    height, width = view.size_hw
+    result = DepthMap(*(np.ones((height, width), np.float32),) * 2, view.k_33, np.eye(4))
+    trusted = trusted_by_views(result, view)
+    assert np.array_equal(trusted.depth_hw, result.depth_hw)
+    assert np.array_equal(trusted.confidence_hw, view.evidence[0, -1, :height, :width].numpy())
+    assert trusted.confidence_hw.max() < 1
 
 
 def test_two_maps_are_merged_by_confidence() -> None:
