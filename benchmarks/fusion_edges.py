@@ -89,9 +89,11 @@ def edges(truth_hw: NDArray[np.float32]) -> Mask:
 
 def fused_results(run_dir: Path) -> Iterator[tuple[str, Path]]:
     """Name of the method and folder of the depth maps of each result in a run's store."""
-    for manifest in sorted((run_dir / "store" / "fusion").glob("*/manifest.json")):
-        options = json.loads(manifest.read_text())["key_parts"]["config"]
-        yield options["model"], manifest.parent / "depth"
+    found = {}
+    for path in sorted((run_dir / "store" / "fusion").glob("*/manifest.json")):
+        manifest = json.loads(path.read_text())
+        found[manifest["digest"]] = manifest["key_parts"]["config"]["model"], path.parent / "depth"
+    yield from sorted(found.values())
 
 
 def regions(run_dir: Path, dataset: Path) -> Iterator[tuple[str, Mapping[str, Pixels]]]:
