@@ -81,7 +81,7 @@ def edges(truth_hw: NDArray[np.float32]) -> Mask:
     """Pixels within a few of a jump of the true depth."""
     kernel = np.ones((3, 3), np.uint8)
     known_hw = truth_hw > 0
-    near_hw = cv2.erode(np.where(known_hw, truth_hw, np.float32(np.inf)), kernel)
+    near_hw = cv2.erode(np.where(known_hw, truth_hw, np.float32(1e9)), kernel)
     far_hw = cv2.dilate(np.where(known_hw, truth_hw, np.float32(0)), kernel)
     jump_hw = known_hw & (far_hw > (1 + JUMP) * near_hw)
     return cv2.dilate(jump_hw.astype(np.uint8), np.ones((2 * REACH_PX + 1,) * 2, np.uint8)) > 0
