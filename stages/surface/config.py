@@ -43,6 +43,13 @@ class SurfaceConfig(StageConfig):
         description="sum of their confidences that a surface needs; higher leaves more holes "
         "and fewer hallucinations",
     )
+    trim: float = Field(
+        0.0,
+        ge=0,
+        le=0.05,
+        description="width of the rim of things in front that is ignored, as depth fattens them; "
+        "0 = none [diagonals of the depth map]",
+    )
     completed: bool = Field(
         False,
         description="also build what the fusion stage guessed where no view measured "

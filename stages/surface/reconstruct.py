@@ -170,7 +170,7 @@ def _fuse(inputs: SurfaceInputs, config: SurfaceConfig, scale: Scale, wanted: fl
     with ThreadPoolExecutor(inputs.workers) as pool:
         for frame in inputs.track(inputs.frames, "view", len(inputs.frames)):
             depth_map = inputs.load_depth(frame.name)
-            view = make_view(depth_map, config.min_confidence, scale.reference_depth)
+            view = make_view(depth_map, config.min_confidence, scale.reference_depth, config.trim)
             volume.integrate(view, config.carving, pool)
     return volume
 

@@ -17,6 +17,7 @@ DepthLoader = Callable[[str], DepthMap]
 GRADIENT_STEP_PX = 2
 MIN_COSINE = 0.1  # steeper than 84°: a smeared depth edge, not a surface
 WEIGHT_RANGE = (0.05, 4.0)
+DEPTH_JUMP = 0.05  # relative difference of depth at which something is in front
 NOISE_PAIRS = 24
 NOISE_STRIDE_PX = 6
 SAME_SURFACE = 0.05  # relative depth difference above which two pixels see different things
@@ -52,15 +53,18 @@ def confident_depth(depth_map: DepthMap, min_confidence: float) -> Array:
     return np.where(keep_hw, depth_hw, 0.0).astype(np.float32)
 
 
-def make_view(depth_map: DepthMap, min_confidence: float, reference_depth: float) -> SurfaceView:
+def make_view(
+    depth_map: DepthMap, min_confidence: float, reference_depth: float, trim: float = 0.0
+) -> SurfaceView:
     """Prepare a depth map.
 
     Args:
         depth_map: from the fusion stage.
         min_confidence: pixels below it are ignored.
         reference_depth: distance at which the distance term of the weight is one.
+        trim: width of the rim of what is in front that is ignored, in diagonals of the map.
     """
-    depth_hw = confident_depth(depth_map, min_confidence)
+    depth_hw = without_rims(confident_depth(depth_map, min_confidence), trim)
     valid_hw = depth_hw > 0
     filled_depth_hw = np.where(valid_hw, depth_hw, cv2.dilate(depth_hw, np.ones((3, 3))))
     cosine_hw, slant_hw = incidence(depth_hw, depth_map.k_33)
@@ -81,6 +85,21 @@ def make_view(depth_map: DepthMap, min_confidence: float, reference_depth: float
         pixel_from_world=depth_map.k_33 @ cam_from_world[:3],
         cam_from_world=cam_from_world,
     )
+
+
+def without_rims(depth_hw: Array, trim: float) -> Array:
+    """Depth without the rims of what is in front, which is fattened as a rule.
+
+    Args:
+        depth_hw: 0 = none.
+        trim: width of the rim in diagonals of the map.
+    """
+    reach_px = round(trim * float(np.hypot(*depth_hw.shape)))
+    if reach_px == 0:
+        return depth_hw
+    farthest_hw = cv2.dilate(depth_hw, np.ones((2 * reach_px + 1,) * 2, np.uint8))
+    rim_hw = farthest_hw > (1.0 + DEPTH_JUMP) * depth_hw
+    return np.where(rim_hw, np.float32(0), depth_hw)
 
 
 def incidence(depth_hw: Array, k_33: NDArray[np.float64]) -> tuple[Array, Array]:
