@@ -133,7 +133,9 @@ def _benchmark_section(name: str, rows: Sequence[Row]) -> str:
         f"<details><summary>What the columns mean</summary><dl class='meanings'>{meanings}</dl>"
         "</details>"
     )
-    return section(name, TITLES[name], "The best of each data set is marked.", body)
+    is_compared = len({row.data_set for row in rows}) < len(rows)
+    note = "The best of each data set is marked." if is_compared else ""
+    return section(name, TITLES[name], note, body)
 
 
 def _table(rows: Sequence[Row], figures: Sequence[Figure]) -> str:
