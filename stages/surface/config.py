@@ -44,7 +44,7 @@ class SurfaceConfig(StageConfig):
         "and fewer hallucinations",
     )
     trim: float = Field(
-        0.0,
+        0.005,
         ge=0,
         le=0.05,
         description="width of the rim of things in front that is ignored, as depth fattens them; "
