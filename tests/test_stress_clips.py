@@ -39,6 +39,30 @@ class Elsewhere(Relief):
         return 4.0 + 0.5 * np.sin(1.3 * x + 1) * np.cos(0.8 * y) + 0.2 * x
 
 
+class Sparse(Relief):
+    """A surface without texture but for some things on it; `rest` is what is between them."""
+
+    smallness = 0.82
+
+    def rest(self, x, y):
+        return np.full_like(x, 140.0)
+
+    def texture(self, x, y):
+        thing = np.sin(2.1 * x + 0.5) * np.cos(1.7 * y + 0.2) > self.smallness
+        return np.where(thing, super().texture(x, y), self.rest(x, y))
+
+
+class Patterned(Sparse):
+    """Between a few small things, a pattern that repeats every twelve pixels."""
+
+    smallness = 0.95
+
+    def rest(self, x, y):
+        u, v = 2 * np.pi * x / 0.3, 2 * np.pi * y / 0.3
+        pattern = 35 * np.sin(u) * np.cos(v) + 30 * np.sin(2 * u + 1) * np.sin(v + 0.5)
+        return 128 + pattern + 25 * np.cos(2 * v + 0.3) * np.cos(u)
+
+
 def pose_clip(folder: Path, images: Sequence[np.ndarray]) -> tuple[Artifact, list[dict[str, str]]]:
     """Frames, flow and pose of a video at ten frames a second; the rows of frames.csv."""
     colour = [np.repeat(image[..., None], 3, axis=2) for image in images]
@@ -107,3 +131,12 @@ def test_a_cut_to_another_scene_is_no_part_of_the_model(tmp_path):
     assert lost
     assert all("no overlap" in row["reason"] for row in lost)
     assert error_of_path(load_poses(pose.path(POSES_ITEM)), PATH) < 0.02
+
+
+@pytest.mark.parametrize("scene", [Sparse(), Patterned()])
+def test_plain_and_patterned_walls_stay_one_unfolded_model(tmp_path, scene):
+    """From one frame to the next the pattern moves by more than half of its period."""
+    path = sideways_path(28, 0.2)
+    pose, rows = pose_clip(tmp_path, [scene.image(pose) for pose in path])
+    assert all(row["posed"] == "1" for row in rows if row["name"])
+    assert error_of_path(load_poses(pose.path(POSES_ITEM)), path) < 0.01

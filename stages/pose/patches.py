@@ -58,14 +58,13 @@ def patch_correlation(
     second_xy_n2: FloatArray,
 ) -> FloatArray:
     """Normalised cross-correlation (n,) in −1…1 of the patches round corresponding pixels."""
-    first_np = _patches(first_hw, first_xy_n2)
-    second_np = _patches(second_hw, second_xy_n2)
-    norm_n = np.linalg.norm(first_np, axis=1) * np.linalg.norm(second_np, axis=1)
-    return np.asarray((first_np * second_np).sum(axis=1) / np.maximum(norm_n, 1e-6))
+    first_np = normalized_patches(first_hw, first_xy_n2)
+    second_np = normalized_patches(second_hw, second_xy_n2)
+    return np.asarray((first_np * second_np).sum(axis=1))
 
 
-def _patches(image_hw: NDArray[np.uint8], xy_n2: FloatArray) -> FloatArray:
-    """Patches (n, p) about pixels (n, 2), mean removed."""
+def normalized_patches(image_hw: NDArray[np.uint8], xy_n2: FloatArray) -> FloatArray:
+    """Patches (n, p) about pixels (n, 2), of mean 0 and length 1; flat ones are 0."""
     steps = np.arange(-PATCH_RADIUS_PX, PATCH_RADIUS_PX + 1, dtype=np.float32)
     dx_p, dy_p = (grid.ravel() for grid in np.meshgrid(steps, steps))
     # cv2.remap takes at most 32767 rows or columns.
@@ -80,4 +79,6 @@ def _patches(image_hw: NDArray[np.uint8], xy_n2: FloatArray) -> FloatArray:
         for chunk_n2 in np.array_split(xy_n2, len(xy_n2) // 30000 + 1)
     ]
     patches_np = np.concatenate(chunks).astype(np.float32)
-    return np.asarray(patches_np - patches_np.mean(axis=1, keepdims=True))
+    patches_np -= patches_np.mean(axis=1, keepdims=True)
+    norm_n1 = np.linalg.norm(patches_np, axis=1, keepdims=True)
+    return np.asarray(patches_np / np.maximum(norm_n1, 1e-3))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,14 @@ from numpy.typing import NDArray
 from mvrecon.artifacts.flow import FlowPair
 from mvrecon.geometry.sampling import inside, rescale_pixels, sample_bilinear
 from stages.pose.corners import Grid, corners_by_cell
+from stages.pose.lookalikes import (
+    MIN_SURE,
+    distance_to_look_alike,
+    expected_motion,
+    has_jumped,
+)
 from stages.pose.patches import align_patches
-from stages.pose.tracks import FloatArray, IntArray, Tracks
+from stages.pose.tracks import FloatArray, IntArray, LiveTracks, Tracks
 
 # A patch older than this looks too different to anchor a track.
 MAX_ANCHOR_AGE = 12
@@ -40,27 +46,6 @@ class TrackOptions:
     max_forward_backward_px: float = 1.0
     max_disagreement_px: float = 2.0
     min_length: int = 3
-
-
-@dataclass
-class _Live:
-    """Tracks that may still go on, one row each."""
-
-    track_n: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
-    frame_n: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
-    xy_n2: FloatArray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
-    anchor_n: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
-    anchor_xy_n2: FloatArray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
-
-    def keep(self, kept: NDArray[np.bool_] | IntArray) -> None:
-        for name, values in vars(self).items():
-            setattr(self, name, values[kept])
-
-    def add(self, track_n: IntArray, frame: int, xy_n2: FloatArray) -> None:
-        frame_n = np.full(len(track_n), frame, np.int64)
-        new = _Live(track_n, frame_n, xy_n2, frame_n, xy_n2)
-        for name, values in vars(self).items():
-            setattr(self, name, np.concatenate([values, getattr(new, name)]))
 
 
 def follow_flow(
@@ -105,7 +90,7 @@ class TrackBuilder:
         self._size = size
         self._options = options
         self._grid = Grid.of(*size, options.per_frame)
-        self._live = _Live()
+        self._live = LiveTracks()
         self._grays: dict[int, NDArray[np.uint8]] = {}
         self._seen: dict[int, tuple[IntArray, FloatArray]] = {}
         self._next_track = 0
@@ -161,13 +146,52 @@ class TrackBuilder:
             frame, live.frame_n[rows][again], live.xy_n2[rows][again], guess_n2[again], max_shift_px
         )
         xy_n2[np.flatnonzero(again)[~good_again_n]] = guess_n2[again][~good_again_n]
-        inside_n = inside(xy_n2, *self._size)
-        rows, xy_n2, again = rows[inside_n], xy_n2[inside_n], again[inside_n]
+        kept_n = self._undo_jumps(rows, frame, xy_n2, refined_n, max_shift_px)
+        kept_n &= inside(xy_n2, *self._size)
+        rows, xy_n2, again = rows[kept_n], xy_n2[kept_n], again[kept_n]
         live.xy_n2[rows] = xy_n2
         live.frame_n[rows] = frame
         stale_n = again | (frame - live.anchor_n[rows] >= MAX_ANCHOR_AGE)
         live.anchor_n[rows[stale_n]] = frame
         live.anchor_xy_n2[rows[stale_n]] = xy_n2[stale_n]
+
+    def _undo_jumps(
+        self,
+        rows: IntArray,
+        frame: int,
+        xy_n2: FloatArray,
+        refined_n: NDArray[np.bool_],
+        max_shift_px: float,
+    ) -> NDArray[np.bool_]:
+        """Take back jumps to look-alikes, in place; which tracks (n,) may go on."""
+        live = self._live
+        start_n2, look_alike_px_n = live.xy_n2[rows], live.look_alike_px_n[rows]
+        kept_n = np.ones(len(rows), bool)
+        doubtful = np.flatnonzero(np.isfinite(look_alike_px_n))
+        if len(doubtful) == 0:
+            return kept_n
+        source = int(live.frame_n[rows[0]])
+        if source == frame - 1:
+            sure_n = refined_n & np.isinf(look_alike_px_n)
+            sure_n2, sure_motion_n2 = start_n2[sure_n], (xy_n2 - start_n2)[sure_n]
+        else:
+            # Flow over several frames jumps more often than tracks that are chained.
+            sure_n2, there_n2, _ = self._chained(source, frame)
+            sure_motion_n2 = there_n2 - sure_n2
+        if len(sure_n2) < MIN_SURE:
+            return kept_n
+        motion_n2 = xy_n2 - start_n2
+        expected_n2 = expected_motion(start_n2[doubtful], sure_n2, sure_motion_n2)
+        jumped_n = has_jumped(motion_n2[doubtful], expected_n2, look_alike_px_n[doubtful])
+        jumped = doubtful[jumped_n]
+        xy_n2[jumped], kept_n[jumped] = self._refine(
+            frame,
+            live.anchor_n[rows[jumped]],
+            live.anchor_xy_n2[rows[jumped]],
+            start_n2[jumped] + expected_n2[jumped_n],
+            max_shift_px,
+        )
+        return kept_n
 
     def _refine(
         self,
@@ -189,6 +213,20 @@ class TrackBuilder:
             )
         return xy_n2, good_n
 
+    def _chained(self, source: int, frame: int) -> tuple[FloatArray, FloatArray, IntArray]:
+        """Pixels (n, 2) in an earlier and in this frame of the live tracks in both; their rows."""
+        if source not in self._seen:
+            nothing = np.zeros((0, 2), np.float32)
+            return nothing, nothing, np.zeros(0, np.int64)
+        live = self._live
+        seen_track_n, seen_xy_n2 = self._seen[source]
+        here = np.flatnonzero(live.frame_n == frame)
+        _, seen_rows, here_rows = np.intersect1d(
+            seen_track_n, live.track_n[here], assume_unique=True, return_indices=True
+        )
+        rows = here[here_rows]
+        return seen_xy_n2[seen_rows], live.xy_n2[rows], rows
+
     def _agrees(self, source: int, frame: int, pair: FlowPair) -> bool:
         """Whether the direct flow from a frame further back is right; wrong tracks are dropped.
 
@@ -198,14 +236,10 @@ class TrackBuilder:
         if source not in self._seen:
             return True
         live = self._live
-        seen_track_n, seen_xy_n2 = self._seen[source]
-        here = np.flatnonzero(live.frame_n == frame)
-        _, seen_rows, here_rows = np.intersect1d(
-            seen_track_n, live.track_n[here], assume_unique=True, return_indices=True
-        )
-        direct_n2, good_n = follow_flow(pair, seen_xy_n2[seen_rows], self._size, self._options)
+        then_n2, now_n2, rows = self._chained(source, frame)
+        direct_n2, good_n = follow_flow(pair, then_n2, self._size, self._options)
         flow_px = self._size[0] / pair.forward_hw2.shape[1]
-        apart_n = np.linalg.norm(direct_n2 - live.xy_n2[here[here_rows]], axis=1)
+        apart_n = np.linalg.norm(direct_n2 - now_n2, axis=1)
         wrong_n = good_n & (apart_n > self._options.max_disagreement_px * flow_px)
         record = self._record[frame - source]
         contradicts = wrong_n.sum() > max(MAX_CONTRADICTED * good_n.sum(), MIN_CONTRADICTED)
@@ -213,7 +247,7 @@ class TrackBuilder:
         if contradicts and record[True] >= record[False]:
             return False
         kept = np.ones(len(live.track_n), bool)
-        kept[here[here_rows[wrong_n]]] = False
+        kept[rows[wrong_n]] = False
         live.keep(kept)
         return True
 
@@ -236,7 +270,8 @@ class TrackBuilder:
         count = int(free_n.sum())
         track_n = np.arange(self._next_track, self._next_track + count)
         self._next_track += count
-        self._live.add(track_n, frame, xy_n2[free_n])
+        look_alike_px_n = distance_to_look_alike(self._grays[frame], xy_n2[free_n], xy_n2)
+        self._live.add(track_n, frame, xy_n2[free_n], look_alike_px_n)
 
     def _forget(self, frame: int) -> None:
         oldest = frame - MAX_ANCHOR_AGE
