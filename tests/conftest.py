@@ -9,6 +9,10 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 
+# Threads that spin while they wait starve each other where cores are few or busy: seconds
+# become minutes. Read when torch is first imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
