@@ -17,9 +17,9 @@ class FlowConfig(StageConfig):
     """Options of the flow stage."""
 
     model: str = Field(
-        "dis",
-        description="method: dis (OpenCV, no weights), mvflow (learned, weights are shipped), "
-        "raft-small, raft-large, …: `mvrecon models` lists them",
+        "mvflow",
+        description="method: mvflow (learned, weights are shipped), dis (OpenCV, no weights, "
+        "quicker), raft-small, raft-large, …: `mvrecon models` lists them",
     )
     weights: Path | None = Field(
         None,
