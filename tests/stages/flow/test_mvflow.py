@@ -24,7 +24,7 @@ from stages.flow.mvflow_network import (
     mixture_terms,
     probability_within,
 )
-from stages.flow.mvflow_update import CANDIDATES, OFFERED, OWN, take_over
+from stages.flow.mvflow_update import CANDIDATES, OFFERED, OWN, Upsampler, take_over
 from tests.stages.flow.scenes import SIZE, texture
 
 SMALL = MvflowSettings(widths=(16, 24, 32, 16), features=16, hidden=16, updates=(2, 1))
@@ -103,6 +103,15 @@ def test_flow_is_taken_over_from_where_the_logits_say():
     taken = take_over(flow, offered, logits)
     assert torch.equal(taken[..., 5:], offered[-1][..., 5:])
     assert torch.equal(taken[..., :5], flow[..., :5])
+
+
+def test_upsampling_keeps_long_flow_exact_in_16_bits():
+    flow = torch.tensor([77.3, -41.7]).view(1, 2, 1, 1)
+    coarse, nothing = (flow / 4).expand(1, 2, 6, 9), torch.zeros(1, 2, 6, 9)
+    features = torch.rand(1, 8, 6, 9)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        found, _ = Upsampler(8, 8)(features, features, coarse, nothing, torch.zeros(1, 2, 24, 36))
+    torch.testing.assert_close(found, flow.expand(1, 2, 24, 36), atol=1e-4, rtol=0)
 
 
 def test_warp_looks_up_where_the_flow_points():
