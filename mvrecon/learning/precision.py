@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -41,3 +42,12 @@ def autocast(precision: UsedPrecision) -> torch.autocast:
     import torch
 
     return torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16")
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[None]:
+    """Matrix products in the format of what they are given, also under `autocast`."""
+    import torch
+
+    if not torch.amp.is_autocast_available(device.type):
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)

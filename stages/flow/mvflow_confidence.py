@@ -43,8 +43,10 @@ def confidence(output: MvflowOutput, backward_b2hw: Tensor, calibration: Calibra
         backward_b2hw: flow of the same pairs the other way.
         calibration: fitted coefficients.
     """
-    features_3bhw = _features(output, backward_b2hw)
-    logit_bhw = torch.tensordot(torch.tensor(calibration), features_3bhw, 1)
+    one_bhw, own_bhw, miss_bhw = _features(output, backward_b2hw)
+    logit_bhw = (
+        calibration.offset * one_bhw + calibration.own * own_bhw + calibration.miss * miss_bhw
+    )
     return torch.where(stays_inside(output.flow_b2hw), torch.sigmoid(logit_bhw), 0.0)
 
 
@@ -68,7 +70,8 @@ def fit_calibration(network: Mvflow, pairs: ValidationPairs) -> Calibration:
 def _features(output: MvflowOutput, backward_b2hw: Tensor) -> Tensor:
     """One, the logit of the network's probability, and the logarithm of the miss (3, b, h, w)."""
     own = probability_within(output.mixture_b3hw, RIGHT_PX).logit(1e-6)
-    miss = (output.flow_b2hw + warp(backward_b2hw, output.flow_b2hw)).norm(dim=1)
+    miss_b2hw = output.flow_b2hw + warp(backward_b2hw, output.flow_b2hw)
+    miss = torch.hypot(*miss_b2hw.unbind(1))
     own = own.clamp(-LARGEST_LOGIT, LARGEST_LOGIT)
     return torch.stack([torch.ones_like(own), own, (miss + 0.05).log()])
 

@@ -12,7 +12,7 @@ from torch import Tensor
 BLOCK = 8
 RADIUS = BLOCK // 2
 # So many products are held at once when all cells are compared with all.
-ROWS_TIMES_KEYS = 2_000_000
+PRODUCTS_AT_ONCE = 250_000
 
 
 def warp(image_bchw: Tensor, flow_b2hw: Tensor) -> Tensor:
@@ -35,30 +35,31 @@ def local_correlation(first_bchw: Tensor, warped_bchw: Tensor) -> Tensor:
     Returns:
         (b, (2·RADIUS + 1)², h, w), channels last in memory.
     """
-    batch, _, height, width = first_bchw.shape
+    height, width = first_bchw.shape[-2:]
     pad_h, pad_w = -height % BLOCK, -width % BLOCK
-    first = _blocks(F.pad(first_bchw, (0, pad_w, 0, pad_h)))
     margins = (RADIUS, RADIUS + pad_w, RADIUS, RADIUS + pad_h)
-    second = _blocks(F.pad(warped_bchw, margins))
-    # A block and its margin are the four blocks, half a block apart, that meet in it.
-    second = torch.cat([second[:, :-1], second[:, 1:]], 3)
-    second = torch.cat([second[:, :, :-1], second[:, :, 1:]], 4)
-    rows, columns = first.shape[1:3]
-    count, channels = batch * rows * columns, first.shape[-1]
-    products_nps = torch.bmm(
-        first.reshape(count, -1, channels), second.view(count, -1, channels).transpose(1, 2)
-    )
-    windows: Tensor = _OwnWindow.apply(products_nps)  # type: ignore[no-untyped-call]
-    image = windows.view(batch, rows, columns, BLOCK, BLOCK, -1).permute(0, 1, 3, 2, 4, 5)
-    image = image.reshape(batch, rows * BLOCK, columns * BLOCK, -1)
+    first = _rows_of_blocks(F.pad(first_bchw, (0, pad_w, 0, pad_h)), BLOCK)
+    warped_bchw = warped_bchw.contiguous(memory_format=torch.channels_last)
+    second = _rows_of_blocks(F.pad(warped_bchw, margins), BLOCK + 2 * RADIUS)
+    # One row after another, so that what lies between input and result stays in the cache.
+    rows = [_windows(*parts) for parts in zip(first, second, strict=True)]
+    image = torch.cat(rows, 1).flatten(2, 3)
     return image[:, :height, :width].permute(0, 3, 1, 2)
 
 
-def _blocks(image_bchw: Tensor) -> Tensor:
-    """Split into (b, rows, columns, 8, 8, c)."""
-    batch, channels, height, width = image_bchw.shape
-    shape = (batch, channels, height // BLOCK, BLOCK, width // BLOCK, BLOCK)
-    return image_bchw.reshape(shape).permute(0, 2, 4, 3, 5, 1)
+def _rows_of_blocks(image_bchw: Tensor, side: int) -> tuple[Tensor, ...]:
+    """Rows of square blocks, each (b, columns, side, side, c), one every 8 pixels."""
+    blocks = image_bchw.unfold(2, side, BLOCK).unfold(3, side, BLOCK)
+    return blocks.permute(2, 0, 3, 4, 5, 1).unbind()
+
+
+def _windows(first: Tensor, second: Tensor) -> Tensor:
+    """Products (b, 8, columns, 8, window) of a row of blocks with what lies around each pixel."""
+    batch, columns, *_, channels = first.shape
+    first, second = (part.reshape(batch * columns, -1, channels) for part in (first, second))
+    products_nps = torch.bmm(first, second.transpose(1, 2))
+    windows: Tensor = _OwnWindow.apply(products_nps)  # type: ignore[no-untyped-call]
+    return windows.view(batch, columns, BLOCK, BLOCK, -1).transpose(1, 2)
 
 
 class _OwnWindow(torch.autograd.Function):
@@ -127,13 +128,8 @@ def best_matches(first_bchw: Tensor, second_bchw: Tensor, paired: bool = False) 
     """
     height, width = first_bchw.shape[-2:]
     first, second = (part.detach().flatten(2).transpose(1, 2) for part in (first_bchw, second_bchw))
-    if paired:
-        half = len(first) // 2
-        there, back = _nearest_both_ways(first[:half], second[:half])
-        similarity, index = (torch.cat(parts) for parts in zip(there, back, strict=True))
-        back_index = torch.cat([back[1], there[1]])
-    else:
-        (similarity, index), (_, back_index) = _nearest_both_ways(first, second)
+    similarity, index = _nearest(first, second)
+    back_index = torch.cat(index.chunk(2)[::-1]) if paired else _nearest(second, first)[1]
     found = back_index.gather(1, index)
     here = torch.arange(height * width, device=index.device)
     displacement = torch.stack(
@@ -148,30 +144,26 @@ def best_matches(first_bchw: Tensor, second_bchw: Tensor, paired: bool = False) 
     return Matches(displacement.float().view(shape), trust.view(shape))
 
 
-Nearest = tuple[Tensor, Tensor]
+def _nearest(cells_bnc: Tensor, others_bmc: Tensor) -> tuple[Tensor, Tensor]:
+    """Similarity and index (b, n) of what is nearest to each cell in the other image.
 
-
-def _nearest_both_ways(first_bnc: Tensor, second_bnc: Tensor) -> tuple[Nearest, Nearest]:
-    """Similarity and index (b, n) of what in the other image is nearest to each cell.
-
-    Every product is made once and serves both ways, with bounded memory.
+    A few of the others are compared with all cells at a time, so that the products stay in
+    the cache. Pooling finds maxima and where they are far faster than `Tensor.max` does.
     """
-    second_bcn = second_bnc.transpose(1, 2)
-    rows = max(ROWS_TIMES_KEYS // second_bnc.shape[1], 1)
-    there, best, index = [], None, None
-    for start, part in zip(
-        range(0, first_bnc.shape[1], rows), torch.split(first_bnc, rows, 1), strict=True
-    ):
-        products = torch.bmm(part, second_bcn)
-        there.append(products.max(2))
-        found = products.max(1)
+    cells_bcn = cells_bnc.transpose(1, 2)
+    count = cells_bnc.shape[1]
+    best: Tensor | None = None
+    index: Tensor | None = None
+    some = max(PRODUCTS_AT_ONCE // count, 1)
+    some += -some % 16  # matrix units work on so many rows
+    for start, part in enumerate(torch.split(others_bmc, some, 1)):
+        products = torch.bmm(part, cells_bcn)[:, :, None].permute(0, 3, 1, 2)
+        largest, where = F.max_pool2d(products, (part.shape[1], 1), return_indices=True)
+        largest, where = largest.flatten(1), where.flatten(1) + start * some
         if best is None or index is None:
-            best, index = found.values, found.indices
+            best, index = largest, where
             continue
-        better = found.values > best
-        best = torch.where(better, found.values, best)
-        index = torch.where(better, found.indices + start, index)
+        index = torch.where(largest > best, where, index)
+        best = torch.maximum(largest, best)
     assert best is not None and index is not None
-    values = torch.cat([part.values for part in there], 1)
-    indices = torch.cat([part.indices for part in there], 1)
-    return (values, indices), (best, index)
+    return best, index

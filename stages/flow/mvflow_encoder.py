@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from mvrecon.learning.layers import ResidualBlock
 
+SATURATED = 10.0
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -59,7 +61,8 @@ class Encoder(nn.Module):
         for head, seen in zip(self.heads, merged[:2], strict=True):
             features, rest = head(seen).chunk(2, dim=1)
             matched.append(_descriptors(features.float()).to(features.dtype))
-            context.append(torch.tanh(rest))
+            # Processors are slow with the tiny numbers that tanh meets far out, where it is ±1.
+            context.append(torch.tanh(rest.clamp(-SATURATED, SATURATED)))
         return Encoded(tuple(matched), tuple(context))
 
 

@@ -29,7 +29,6 @@ from stages.flow.mvflow_encoder import Encoded, Encoder
 from stages.flow.mvflow_spread import Spread
 from stages.flow.mvflow_update import CANDIDATES, CUES, Update, Upsampler, take_over
 
-CORRELATION_SCALE = 4.0
 # Pixels of the image per pixel of the level, finest first.
 STRIDES = (4, 8)
 FINE, COARSE = 0, 1
@@ -223,8 +222,9 @@ class Mvflow(nn.Module):
             sure = torch.cat([state, *cues], 1)
             spread = self.spread(place.context, sure.to(state.dtype), flow)
         cues.append((spread - flow).clamp(-8.0, 8.0) / 2.0)
-        seen = (CORRELATION_SCALE * correlation, torch.cat(cues, 1))
-        state, change = self.update(place.level, state, place.context, *seen)
+        state, change = self.update(
+            place.level, state, place.context, correlation, torch.cat(cues, 1)
+        )
         logits, free, gate, local, share = change.split([CANDIDATES, 2, 1, 1, 1], 1)
         after = take_over(flow, [place.match.flow_b2hw, place.start, spread], logits)
         after = after + torch.sigmoid(gate) * free + torch.tanh(local) * shift
