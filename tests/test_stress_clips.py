@@ -68,7 +68,7 @@ def pose_clip(folder: Path, images: Sequence[np.ndarray]) -> tuple[Artifact, lis
     colour = [np.repeat(image[..., None], 3, axis=2) for image in images]
     video = write_video(folder / "clip.mp4", colour, crf=8)
     classes = {stage.name: stage.config for stage in PIPELINE}
-    configs = build_configs(classes, [{"flow": {"model": "dis"}}])
+    configs = build_configs(classes, [])
     pose = Runner(PIPELINE, folder / "run", video, configs, workers=1).run("pose")["pose"]
     return pose, list(csv.DictReader((folder / "run" / "frames.csv").open()))
 

@@ -15,6 +15,7 @@ from mvrecon.artifacts.frames import FrameTable, image_item
 from mvrecon.engine.stage import StageContext
 from mvrecon.engine.threads import single_opencv_thread
 from stages.pose.config import PoseConfig
+from stages.pose.following import TrackOptions
 from stages.pose.pairs import (
     all_pairs,
     believed_bridges,
@@ -33,7 +34,7 @@ from stages.pose.problem import (
 )
 from stages.pose.retrieval import describe_images
 from stages.pose.sift import SiftOptions, match_sift
-from stages.pose.tracking import TrackOptions, build_tracks
+from stages.pose.tracking import build_tracks
 from stages.pose.tracks import Tracks
 
 # Neighbours that share fewer tracks than this part of those wanted are a gap.

@@ -15,7 +15,7 @@ def run(context: StageContext[PoseConfig]) -> Summary:
 
 STAGE = Stage(
     name="pose",
-    version=6,
+    version=7,
     config=PoseConfig,
     needs=("frames", "flow"),
     run=run,

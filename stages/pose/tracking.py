@@ -4,78 +4,37 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.flow import FlowPair
-from mvrecon.geometry.sampling import inside, rescale_pixels, sample_bilinear
+from mvrecon.geometry.sampling import inside
+from stages.pose.alignment import (
+    TEMPLATE_SIDE_PX,
+    align_templates,
+    cut_templates,
+    local_warps,
+)
 from stages.pose.corners import Grid, corners_by_cell
+from stages.pose.following import TrackOptions, follow_flow
 from stages.pose.lookalikes import (
     MIN_SURE,
     distance_to_look_alike,
     expected_motion,
     has_jumped,
 )
-from stages.pose.patches import align_patches
 from stages.pose.tracks import FloatArray, IntArray, LiveTracks, Tracks
 
 # A patch older than this looks too different to anchor a track.
 MAX_ANCHOR_AGE = 12
 MAX_TRACKS_PER_CELL = 2
+# Where fewer than this part of the tracks cannot be aligned with an earlier patch, these stop:
+# flow alone is two to three times as far off. Otherwise, in blurred frames, they are all there is.
+MAX_UNSURE = 0.5
 # Long flow that contradicts more than this part of the tracks, and so many, disagrees.
 MAX_CONTRADICTED = 0.5
 MIN_CONTRADICTED = 10
-
-
-@dataclass(frozen=True)
-class TrackOptions:
-    """How tracks are made; the lengths in pixels are those of the flow's size.
-
-    Attributes:
-        per_frame: tracks wanted in a frame.
-        min_confidence: of the flow at a point.
-        max_forward_backward_px: distance after going there and back.
-        max_disagreement_px: between the chain and the direct flow of a longer pair.
-        min_length: observations of a track that is kept.
-    """
-
-    per_frame: int = 500
-    min_confidence: float = 0.3
-    max_forward_backward_px: float = 1.0
-    max_disagreement_px: float = 2.0
-    min_length: int = 3
-
-
-def follow_flow(
-    pair: FlowPair, xy_n2: FloatArray, size: tuple[int, int], options: TrackOptions
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Where points of the first image go.
-
-    Args:
-        pair: flow at a size that may differ from the image's.
-        xy_n2: pixels of the first image.
-        size: width and height of the images.
-        options: thresholds.
-
-    Returns:
-        Pixels (n, 2) of the second image, and which of them can be trusted: inside,
-        confident both ways, and back where they started.
-    """
-    height, width = pair.forward_hw2.shape[:2]
-    scale_2 = np.array([width / size[0], height / size[1]])
-    start_n2 = rescale_pixels(xy_n2, scale_2)
-    end_n2 = start_n2 + sample_bilinear(pair.forward_hw2, start_n2)
-    back_n2 = end_n2 + sample_bilinear(pair.backward_hw2, end_n2)
-    good_n = inside(end_n2, width, height)
-    good_n &= np.linalg.norm(back_n2 - start_n2, axis=1) <= options.max_forward_backward_px
-    for confidence_hw, at_n2 in (
-        (pair.forward_confidence_hw, start_n2),
-        (pair.backward_confidence_hw, end_n2),
-    ):
-        good_n &= sample_bilinear(confidence_hw, at_n2) >= options.min_confidence
-    return rescale_pixels(end_n2, 1.0 / scale_2).astype(np.float32), good_n
 
 
 class TrackBuilder:
@@ -138,22 +97,31 @@ class TrackBuilder:
         rows, guess_n2 = rows[good_n], guess_n2[good_n]
         flow_px = self._size[0] / pair.forward_hw2.shape[1]
         max_shift_px = 1.5 * max(flow_px, 1.0)
-        xy_n2, refined_n = self._refine(
-            frame, live.anchor_n[rows], live.anchor_xy_n2[rows], guess_n2, max_shift_px
+        step_n22 = local_warps(pair.forward_hw2, live.xy_n2[rows] / flow_px)
+        warp_n22 = step_n22 @ live.warp_n22[rows]
+        gray_hw = self._grays[frame]
+        templates_nss = self._templates(live.anchor_n[rows], live.anchor_xy_n2[rows], warp_n22)
+        xy_n2, refined_n = align_templates(templates_nss, gray_hw, guess_n2, max_shift_px)
+        again = np.flatnonzero(~refined_n)
+        templates_nss = self._templates(
+            live.frame_n[rows[again]], live.xy_n2[rows[again]], step_n22[again]
         )
-        again = ~refined_n
-        xy_n2[again], good_again_n = self._refine(
-            frame, live.frame_n[rows][again], live.xy_n2[rows][again], guess_n2[again], max_shift_px
+        xy_n2[again], good_again_n = align_templates(
+            templates_nss, gray_hw, guess_n2[again], max_shift_px
         )
-        xy_n2[np.flatnonzero(again)[~good_again_n]] = guess_n2[again][~good_again_n]
-        kept_n = self._undo_jumps(rows, frame, xy_n2, refined_n, max_shift_px)
+        unsure = again[~good_again_n]
+        xy_n2[unsure] = guess_n2[unsure]
+        kept_n = np.ones(len(rows), bool)
+        kept_n[unsure] = len(unsure) >= MAX_UNSURE * len(rows)
+        jumped, kept_n[jumped] = self._undo_jumps(rows, frame, xy_n2, refined_n, max_shift_px)
         kept_n &= inside(xy_n2, *self._size)
-        rows, xy_n2, again = rows[kept_n], xy_n2[kept_n], again[kept_n]
+        stale_n = ~refined_n | (frame - live.anchor_n[rows] >= MAX_ANCHOR_AGE)
+        rows, xy_n2, stale_n = rows[kept_n], xy_n2[kept_n], stale_n[kept_n]
         live.xy_n2[rows] = xy_n2
         live.frame_n[rows] = frame
-        stale_n = again | (frame - live.anchor_n[rows] >= MAX_ANCHOR_AGE)
         live.anchor_n[rows[stale_n]] = frame
         live.anchor_xy_n2[rows[stale_n]] = xy_n2[stale_n]
+        live.warp_n22[rows] = np.where(stale_n[:, None, None], np.eye(2), warp_n22[kept_n])
 
     def _undo_jumps(
         self,
@@ -162,14 +130,18 @@ class TrackBuilder:
         xy_n2: FloatArray,
         refined_n: NDArray[np.bool_],
         max_shift_px: float,
-    ) -> NDArray[np.bool_]:
-        """Take back jumps to look-alikes, in place; which tracks (n,) may go on."""
+    ) -> tuple[IntArray, NDArray[np.bool_]]:
+        """Take back jumps to look-alikes, in place.
+
+        Returns:
+            Which of the rows had jumped, and which of these may go on.
+        """
         live = self._live
         start_n2, look_alike_px_n = live.xy_n2[rows], live.look_alike_px_n[rows]
-        kept_n = np.ones(len(rows), bool)
+        none = np.zeros(0, np.int64), np.zeros(0, bool)
         doubtful = np.flatnonzero(np.isfinite(look_alike_px_n))
         if len(doubtful) == 0:
-            return kept_n
+            return none
         source = int(live.frame_n[rows[0]])
         if source == frame - 1:
             sure_n = refined_n & np.isinf(look_alike_px_n)
@@ -179,39 +151,35 @@ class TrackBuilder:
             sure_n2, there_n2, _ = self._chained(source, frame)
             sure_motion_n2 = there_n2 - sure_n2
         if len(sure_n2) < MIN_SURE:
-            return kept_n
+            return none
         motion_n2 = xy_n2 - start_n2
         expected_n2 = expected_motion(start_n2[doubtful], sure_n2, sure_motion_n2)
         jumped_n = has_jumped(motion_n2[doubtful], expected_n2, look_alike_px_n[doubtful])
         jumped = doubtful[jumped_n]
-        xy_n2[jumped], kept_n[jumped] = self._refine(
-            frame,
+        templates_nss = self._templates(
             live.anchor_n[rows[jumped]],
             live.anchor_xy_n2[rows[jumped]],
+            live.warp_n22[rows[jumped]],
+        )
+        xy_n2[jumped], found_n = align_templates(
+            templates_nss,
+            self._grays[frame],
             start_n2[jumped] + expected_n2[jumped_n],
             max_shift_px,
         )
-        return kept_n
+        return jumped, found_n
 
-    def _refine(
-        self,
-        frame: int,
-        anchor_n: IntArray,
-        anchor_xy_n2: FloatArray,
-        guess_n2: FloatArray,
-        max_shift_px: float,
-    ) -> tuple[FloatArray, NDArray[np.bool_]]:
-        xy_n2, good_n = guess_n2.copy(), np.zeros(len(guess_n2), bool)
+    def _templates(
+        self, anchor_n: IntArray, anchor_xy_n2: FloatArray, warp_n22: FloatArray
+    ) -> FloatArray:
+        """Patches (n, s, s) of the frames where the tracks are anchored, as they look now."""
+        templates_nss = np.zeros((len(anchor_n), TEMPLATE_SIDE_PX, TEMPLATE_SIDE_PX), np.float32)
         for anchor in np.unique(anchor_n):
             rows = np.flatnonzero(anchor_n == anchor)
-            xy_n2[rows], good_n[rows] = align_patches(
-                self._grays[int(anchor)],
-                self._grays[frame],
-                anchor_xy_n2[rows],
-                guess_n2[rows],
-                max_shift_px,
+            templates_nss[rows] = cut_templates(
+                self._grays[int(anchor)], anchor_xy_n2[rows], warp_n22[rows]
             )
-        return xy_n2, good_n
+        return templates_nss
 
     def _chained(self, source: int, frame: int) -> tuple[FloatArray, FloatArray, IntArray]:
         """Pixels (n, 2) in an earlier and in this frame of the live tracks in both; their rows."""

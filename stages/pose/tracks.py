@@ -59,6 +59,7 @@ class LiveTracks:
         track_n: index of the track.
         frame_n, xy_n2: where it was last seen.
         anchor_n, anchor_xy_n2: where its patch was taken from.
+        warp_n22: linear part of the patch's way from there to where it was last seen.
         look_alike_px_n: distance to the nearest point that looks like it, when it was new.
     """
 
@@ -67,6 +68,7 @@ class LiveTracks:
     xy_n2: FloatArray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     anchor_n: IntArray = field(default_factory=lambda: np.zeros(0, np.int64))
     anchor_xy_n2: FloatArray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    warp_n22: FloatArray = field(default_factory=lambda: np.zeros((0, 2, 2), np.float32))
     look_alike_px_n: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def keep(self, kept: NDArray[np.bool_] | IntArray) -> None:
@@ -79,6 +81,7 @@ class LiveTracks:
     ) -> None:
         """New ones, which begin in a frame."""
         frame_n = np.full(len(track_n), frame, np.int64)
-        new = LiveTracks(track_n, frame_n, xy_n2, frame_n, xy_n2, look_alike_px_n)
+        warp_n22 = np.tile(np.eye(2, dtype=np.float32), (len(track_n), 1, 1))
+        new = LiveTracks(track_n, frame_n, xy_n2, frame_n, xy_n2, warp_n22, look_alike_px_n)
         for name, values in vars(self).items():
             setattr(self, name, np.concatenate([values, getattr(new, name)]))

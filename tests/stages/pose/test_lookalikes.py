@@ -1,7 +1,8 @@
 import numpy as np
 
+from stages.pose.following import TrackOptions
 from stages.pose.lookalikes import distance_to_look_alike, expected_motion, has_jumped
-from stages.pose.tracking import TrackOptions, build_tracks
+from stages.pose.tracking import build_tracks
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path
 
 PERIOD_M = 0.45

@@ -6,8 +6,9 @@ import pytest
 
 from mvrecon.artifacts.flow import FlowPair
 from stages.pose.corners import Grid, corners_by_cell
+from stages.pose.following import TrackOptions, follow_flow
 from stages.pose.problem import FeatureMatches, combine, match_tracks
-from stages.pose.tracking import TrackOptions, build_tracks, follow_flow
+from stages.pose.tracking import build_tracks
 from stages.pose.tracks import Tracks
 from tests.stages.pose.scene import Relief, sideways_path
 
