@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
 from mvrecon.learning.precision import UsedPrecision, autocast
 from mvrecon.learning.weights import export_weights, load_weights
@@ -20,7 +21,7 @@ from stages.flow.model import FlowEstimate
 from stages.flow.mvflow_confidence import Calibration, confidence
 from stages.flow.mvflow_encoder import Encoded
 from stages.flow.mvflow_network import Mvflow, MvflowSettings
-from stages.flow.working_size import LARGEST_SIDE_PX, at_working_size
+from stages.flow.working_size import LARGEST_SIDE_PX, at_working_size, flow_at_size
 
 STRIDE = 32
 SMALLEST_SIDE_PX = 64
@@ -58,34 +59,25 @@ class MvflowFlow:
         images = first_rgb_hw3, second_rgb_hw3
         start = self._start.estimate(*(at_working_size(i, self.largest_side_px) for i in images))
         working_hw = start.forward_hw2.shape[:2]
-        start_b2hw = torch.from_numpy(np.stack([start.forward_hw2, start.backward_hw2]))
-        start_b2hw = F.pad(start_b2hw.permute(0, 3, 1, 2), _padding(*working_hw), mode="replicate")
+        starts = [torch.from_numpy(flow).permute(2, 0, 1) for flow in start[:2]]
         with torch.inference_mode(), autocast(self.precision):
             encoded = [self._encodings(first_rgb_hw3), self._encodings(second_rgb_hw3)]
-            output = self.network.flow(
-                _joined(encoded), _joined(encoded[::-1]).features, start_b2hw, paired=True
-            )
+            start_b2hw = _padded(torch.stack(starts))
+            output = self.network.flow(*_both_ways(*encoded), start_b2hw, paired=True)
             confidence_bhw = confidence(output, output.flow_b2hw.flip(0), self.calibration)
-            both = torch.cat([output.flow_b2hw, confidence_bhw[:, None]], 1)
             left, _, top, _ = _padding(*working_hw)
-            both = both[:, :, top : top + working_hw[0], left : left + working_hw[1]]
+            inside = np.s_[..., top : top + working_hw[0], left : left + working_hw[1]]
+            flow_b2hw, confidence_b1hw = output.flow_b2hw[inside], confidence_bhw[:, None][inside]
             if working_hw != (height, width):
-                both = F.interpolate(both, (height, width), mode="bilinear", align_corners=False)
-                scale = torch.tensor([width / working_hw[1], height / working_hw[0], 1.0])
-                both = both * scale[:, None, None]
-        forward, backward = both.permute(0, 2, 3, 1).numpy()
-        return FlowEstimate(
-            np.ascontiguousarray(forward[..., :2]),
-            np.ascontiguousarray(backward[..., :2]),
-            np.ascontiguousarray(forward[..., 2]),
-            np.ascontiguousarray(backward[..., 2]),
-        )
+                flow_b2hw = flow_at_size(flow_b2hw, height, width)
+                confidence_b1hw = F.interpolate(confidence_b1hw, (height, width), mode="bilinear")
+            flow_bhw2 = flow_b2hw.permute(0, 2, 3, 1).contiguous()
+        return FlowEstimate(*flow_bhw2.numpy(), *confidence_b1hw.contiguous().numpy()[:, 0])
 
     def _encode(self, rgb_hw3: Image) -> Encoded:
         image_hw3 = torch.from_numpy(at_working_size(rgb_hw3, self.largest_side_px))
-        image_b3hw = image_hw3.permute(2, 0, 1)[None] / 255.0
-        padding = _padding(*image_b3hw.shape[-2:])
-        return self.network.encode(F.pad(image_b3hw, padding, mode="replicate"))
+        image_b3hw = image_hw3.permute(2, 0, 1)[None].contiguous() / 255.0
+        return self.network.encode(_padded(image_b3hw))
 
 
 def load_mvflow(path: Path | None = None) -> tuple[Mvflow, Calibration]:
@@ -107,11 +99,20 @@ def export_mvflow(network: Mvflow, calibration: Calibration, path: Path) -> None
     export_weights(network, network.settings, path, calibration=list(calibration))
 
 
-def _joined(images: list[Encoded]) -> Encoded:
-    return Encoded(
-        tuple(torch.cat(parts) for parts in zip(*(i.features for i in images), strict=True)),
-        tuple(torch.cat(parts) for parts in zip(*(i.context for i in images), strict=True)),
-    )
+def _both_ways(first: Encoded, second: Encoded) -> tuple[Encoded, tuple[Tensor, ...]]:
+    """Both images in one batch, and the features of the other image for each."""
+
+    def joined(one: tuple[Tensor, ...], other: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(torch.cat(parts) for parts in zip(one, other, strict=True))
+
+    both = Encoded(joined(first.features, second.features), joined(first.context, second.context))
+    return both, joined(second.features, first.features)
+
+
+def _padded(image_bchw: Tensor) -> Tensor:
+    """To a size that the network takes."""
+    padding = _padding(*image_bchw.shape[-2:])
+    return F.pad(image_bchw, padding, mode="replicate") if any(padding) else image_bchw
 
 
 def _padding(height: int, width: int) -> tuple[int, int, int, int]:

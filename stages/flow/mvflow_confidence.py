@@ -43,10 +43,8 @@ def confidence(output: MvflowOutput, backward_b2hw: Tensor, calibration: Calibra
         backward_b2hw: flow of the same pairs the other way.
         calibration: fitted coefficients.
     """
-    one_bhw, own_bhw, miss_bhw = _features(output, backward_b2hw)
-    logit_bhw = (
-        calibration.offset * one_bhw + calibration.own * own_bhw + calibration.miss * miss_bhw
-    )
+    _, own_bhw, miss_bhw = _features(output, backward_b2hw)
+    logit_bhw = calibration.offset + calibration.own * own_bhw + calibration.miss * miss_bhw
     return torch.where(stays_inside(output.flow_b2hw), torch.sigmoid(logit_bhw), 0.0)
 
 

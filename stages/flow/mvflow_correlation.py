@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from mvrecon.learning.precision import full_precision
+
 # A block of pixels is handled at once; its margin on each side is half a block.
 BLOCK = 8
 RADIUS = BLOCK // 2
@@ -91,19 +93,33 @@ def _window_view(products_nps: Tensor) -> Tensor:
     )
 
 
-def best_shift(logits_bhwk: Tensor) -> tuple[Tensor, Tensor]:
+def window_logits(correlation_bkhw: Tensor, sharpness: Tensor) -> Tensor:
+    """Logits (b, h, w, shifts) of the shifts of the window."""
+    return sharpness * correlation_bkhw.permute(0, 2, 3, 1).float()
+
+
+def best_shift(correlation_bkhw: Tensor, sharpness: Tensor) -> tuple[Tensor, Tensor]:
     """The expected shift (b, 2, h, w), and the probabilities of the likeliest and of none.
 
     Args:
-        logits_bhwk: of each shift of the window.
+        correlation_bkhw: with each shift of the window.
+        sharpness: of the matching.
     """
+    # A few rows at a time, so that what lies between stays in the cache.
+    rows = torch.split(correlation_bkhw, BLOCK, 2)
+    parts = [_best_shift(window_logits(part, sharpness)) for part in rows]
+    shift, peak = (torch.cat(part, 2) for part in zip(*parts, strict=True))
+    return shift, peak.detach()
+
+
+def _best_shift(logits_bhwk: Tensor) -> tuple[Tensor, Tensor]:
     probability = logits_bhwk.softmax(-1)
     offsets = torch.arange(-RADIUS, RADIUS + 1, device=probability.device, dtype=torch.float32)
     y, x = torch.meshgrid(offsets, offsets, indexing="ij")
-    shift = (probability @ torch.stack([x, y], -1).view(-1, 2)).permute(0, 3, 1, 2)
+    with full_precision(probability.device):
+        shift = (probability @ torch.stack([x, y], -1).view(-1, 2)).permute(0, 3, 1, 2)
     centre = probability.shape[-1] // 2
-    peak = torch.stack([probability.amax(-1), probability[..., centre]], 1)
-    return shift, peak.detach()
+    return shift, torch.stack([probability.amax(-1), probability[..., centre]], 1)
 
 
 class Matches(NamedTuple):

@@ -24,6 +24,7 @@ from stages.flow.mvflow_correlation import (
     best_shift,
     local_correlation,
     warp,
+    window_logits,
 )
 from stages.flow.mvflow_encoder import Encoded, Encoder
 from stages.flow.mvflow_spread import Spread
@@ -83,7 +84,8 @@ class Step:
     Attributes:
         stride: pixels of the image per pixel of this level.
         before_b2hw, flow_b2hw: flow before and after it, in pixels of this level.
-        logits_bhwk: of the shifts that `local_correlation` looked at.
+        correlation_bkhw: with the shifts that `local_correlation` looked at.
+        sharpness: of the matching.
         start_b2hw: the initial flow at this level.
         share_b1hw: how much of the initial flow's detail the next level keeps.
     """
@@ -91,9 +93,15 @@ class Step:
     stride: int
     before_b2hw: Tensor
     flow_b2hw: Tensor
-    logits_bhwk: Tensor
+    correlation_bkhw: Tensor
+    sharpness: Tensor
     start_b2hw: Tensor
     share_b1hw: Tensor
+
+    @property
+    def logits_bhwk(self) -> Tensor:
+        """Of the shifts; training alone needs them."""
+        return window_logits(self.correlation_bkhw, self.sharpness)
 
 
 class _Place(NamedTuple):
@@ -202,8 +210,8 @@ class Mvflow(nn.Module):
 
     def _step(self, place: _Place, state: Tensor, flow: Tensor) -> tuple[Tensor, Step]:
         correlation = local_correlation(place.first, warp(place.second, flow))
-        logits_bhwk = self.log_sharpness.exp() * correlation.permute(0, 2, 3, 1).float()
-        shift, peak = best_shift(logits_bhwk)
+        sharpness = self.log_sharpness.exp()
+        shift, peak = best_shift(correlation, sharpness)
         jump = place.match.flow_b2hw - flow
         centre = correlation.shape[1] // 2
         cues = [
@@ -229,7 +237,7 @@ class Mvflow(nn.Module):
         after = take_over(flow, [place.match.flow_b2hw, place.start, spread], logits)
         after = after + torch.sigmoid(gate) * free + torch.tanh(local) * shift
         stride = STRIDES[place.level]
-        return state, Step(stride, flow, after, logits_bhwk, place.start, 1.0 + share)
+        return state, Step(stride, flow, after, correlation, sharpness, place.start, 1.0 + share)
 
 
 def at_centres(image_bchw: Tensor, stride: int) -> Tensor:

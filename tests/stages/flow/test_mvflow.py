@@ -65,8 +65,7 @@ def test_best_shift_finds_the_displacement():
     torch.manual_seed(2)
     second = torch.nn.functional.normalize(torch.randn(1, 32, 24, 24), dim=1)
     first = torch.roll(second, (-2, 1), (2, 3))
-    logits_bhwk = 50.0 * local_correlation(first, second).permute(0, 2, 3, 1)
-    shift, peak = best_shift(logits_bhwk)
+    shift, peak = best_shift(local_correlation(first, second), torch.tensor(50.0))
     inner = shift[0, :, 6:-6, 6:-6]
     torch.testing.assert_close(inner[0], torch.full_like(inner[0], -1.0), atol=0.05, rtol=0)
     torch.testing.assert_close(inner[1], torch.full_like(inner[1], 2.0), atol=0.05, rtol=0)
