@@ -20,6 +20,9 @@ PRESETS: dict[DisPreset, int] = {
     "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
+# mvflow needs no smoother flow to start from: with the preset's five it errs as much.
+START_PRESET: DisPreset = "medium"
+START_REFINEMENTS = 2
 # OpenCV refuses images that are hardly larger than its patches; these are padded.
 SMALLEST_SIDE_PX = 16
 
@@ -29,17 +32,19 @@ class DisFlow:
 
     Args:
         preset: OpenCV's trade-off of time and accuracy.
+        refinements: iterations of the variational refinement on each level; the preset's if None.
     """
 
-    def __init__(self, preset: DisPreset) -> None:
+    def __init__(self, preset: DisPreset, refinements: int | None = None) -> None:
         self.preset = preset
+        self.refinements = refinements
 
     def estimate(
         self, first_rgb_hw3: NDArray[np.uint8], second_rgb_hw3: NDArray[np.uint8]
     ) -> FlowEstimate:
         """Flow both ways."""
         # A new object for each call: OpenCV's keeps buffers that threads must not share.
-        method = cv2.DISOpticalFlow.create(PRESETS[self.preset])
+        method = dis_search(self.preset, self.refinements)
         first, second = _grey(first_rgb_hw3), _grey(second_rgb_hw3)
         height, width = first_rgb_hw3.shape[:2]
         forward, backward = (
@@ -47,6 +52,14 @@ class DisFlow:
             for a, b in ((first, second), (second, first))
         )
         return FlowEstimate(forward, backward)
+
+
+def dis_search(preset: DisPreset, refinements: int | None = None) -> cv2.DISOpticalFlow:
+    """OpenCV's method with the settings of `DisFlow`."""
+    method = cv2.DISOpticalFlow.create(PRESETS[preset])
+    if refinements is not None:
+        method.setVariationalRefinementIterations(refinements)
+    return method
 
 
 def _calculate(

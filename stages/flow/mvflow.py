@@ -15,7 +15,7 @@ from torch import Tensor
 from mvrecon.learning.precision import UsedPrecision, autocast
 from mvrecon.learning.weights import export_weights, load_weights
 from stages.flow.config import MVFLOW_WEIGHTS
-from stages.flow.dis import DisFlow
+from stages.flow.dis import START_PRESET, START_REFINEMENTS, DisFlow
 from stages.flow.memo import ImageMemo
 from stages.flow.model import FlowEstimate
 from stages.flow.mvflow_confidence import Calibration, confidence
@@ -50,7 +50,7 @@ class MvflowFlow:
         self.calibration = calibration or Calibration()
         self.largest_side_px = largest_side_px
         self.precision = precision
-        self._start = DisFlow("medium")
+        self._start = DisFlow(START_PRESET, START_REFINEMENTS)
         self._encodings = ImageMemo(self._encode)
 
     def estimate(self, first_rgb_hw3: Image, second_rgb_hw3: Image) -> FlowEstimate:

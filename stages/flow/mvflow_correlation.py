@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -144,8 +145,13 @@ def best_matches(first_bchw: Tensor, second_bchw: Tensor, paired: bool = False) 
     """
     height, width = first_bchw.shape[-2:]
     first, second = (part.detach().flatten(2).transpose(1, 2) for part in (first_bchw, second_bchw))
-    similarity, index = _nearest(first, second)
-    back_index = torch.cat(index.chunk(2)[::-1]) if paired else _nearest(second, first)[1]
+    if paired:
+        half = len(first) // 2
+        there, back = _nearest_both_ways(first[:half], second[:half])
+        similarity, index = (torch.cat(parts) for parts in zip(there, back, strict=True))
+        back_index = torch.cat([back[1], there[1]])
+    else:
+        (similarity, index), (_, back_index) = _nearest_both_ways(first, second)
     found = back_index.gather(1, index)
     here = torch.arange(height * width, device=index.device)
     displacement = torch.stack(
@@ -160,26 +166,48 @@ def best_matches(first_bchw: Tensor, second_bchw: Tensor, paired: bool = False) 
     return Matches(displacement.float().view(shape), trust.view(shape))
 
 
-def _nearest(cells_bnc: Tensor, others_bmc: Tensor) -> tuple[Tensor, Tensor]:
-    """Similarity and index (b, n) of what is nearest to each cell in the other image.
+Nearest = tuple[Tensor, Tensor]
 
-    A few of the others are compared with all cells at a time, so that the products stay in
-    the cache. Pooling finds maxima and where they are far faster than `Tensor.max` does.
+
+def _nearest_both_ways(first_bnc: Tensor, second_bmc: Tensor) -> tuple[Nearest, Nearest]:
+    """Similarity and index of what in the other image is nearest to each cell, (b, n) and (b, m).
+
+    Every product is made once and serves both ways. A few of the second cells are compared
+    with all of the first at a time, so that the products stay in the cache.
     """
-    cells_bcn = cells_bnc.transpose(1, 2)
-    count = cells_bnc.shape[1]
-    best: Tensor | None = None
-    index: Tensor | None = None
-    some = max(PRODUCTS_AT_ONCE // count, 1)
-    some += -some % 16  # matrix units work on so many rows
-    for start, part in enumerate(torch.split(others_bmc, some, 1)):
-        products = torch.bmm(part, cells_bcn)[:, :, None].permute(0, 3, 1, 2)
-        largest, where = F.max_pool2d(products, (part.shape[1], 1), return_indices=True)
-        largest, where = largest.flatten(1), where.flatten(1) + start * some
-        if best is None or index is None:
-            best, index = largest, where
-            continue
-        index = torch.where(largest > best, where, index)
-        best = torch.maximum(largest, best)
-    assert best is not None and index is not None
-    return best, index
+    first_bcn = first_bnc.transpose(1, 2)
+    rows = max(PRODUCTS_AT_ONCE // first_bnc.shape[1], 1)
+    rows += -rows % 16  # matrix units work on so many
+    there: Nearest | None = None
+    back: list[Nearest] = []
+    for start, part in enumerate(torch.split(second_bmc, rows, 1)):
+        products = torch.bmm(part, first_bcn)
+        back.append(_largest_of_rows(products))
+        best, index = _largest_of_columns(products)
+        index = index + start * rows
+        if there is not None:
+            index = torch.where(best > there[0], index, there[1])
+            best = torch.maximum(best, there[0])
+        there = best, index
+    assert there is not None
+    similarity, index = (torch.cat(parts, 1) for parts in zip(*back, strict=True))
+    return there, (similarity, index)
+
+
+def _largest_of_columns(products_bmn: Tensor) -> Nearest:
+    """What is largest over m, and where; pooling finds it far faster than `Tensor.max` does."""
+    columns_last = products_bmn[:, :, None].permute(0, 3, 1, 2)
+    kernel = (products_bmn.shape[1], 1)
+    largest, where = F.max_pool2d(columns_last, kernel, return_indices=True)
+    return largest.flatten(1), where.flatten(1)
+
+
+def _largest_of_rows(products_bmn: Tensor) -> Nearest:
+    """What is largest over n, and where: among a few candidates that pooling leaves."""
+    batch, rows, columns = products_bmn.shape
+    groups = math.gcd(columns, 32)
+    width = columns // groups
+    largest, group = _largest_of_columns(products_bmn.view(batch * rows, groups, width))
+    best, column = largest.max(1, keepdim=True)
+    index = group.gather(1, column) * width + column
+    return best.view(batch, rows), index.view(batch, rows)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mvrecon.synthetic.training.batch import Draws
-from stages.flow.dis import PRESETS, DisPreset
+from stages.flow.dis import START_PRESET, START_REFINEMENTS, DisPreset, dis_search
 
 MEDIUM_SHARE = 0.6
 DROPPED_SHARE = 0.1
@@ -35,13 +34,17 @@ def training_start(first_b3hw: Tensor, second_b3hw: Tensor, draws: Draws) -> Ten
 def dis_starts(
     first_b3hw: Tensor, second_b3hw: Tensor, presets: Sequence[DisPreset] | None = None
 ) -> Tensor:
-    """Flow (b, 2, h, w) of DIS, with a preset for each pair (medium if None)."""
-    presets = presets or ["medium"] * len(first_b3hw)
-    pairs = zip(_to_grey(first_b3hw), _to_grey(second_b3hw), presets, strict=True)
-    flows = []
-    for first_hw, second_hw, preset in pairs:
-        search = cv2.DISOpticalFlow_create(PRESETS[preset])  # type: ignore[attr-defined]
-        flows.append(torch.from_numpy(search.calc(first_hw, second_hw, None)))
+    """Flow (b, 2, h, w) of DIS, with a preset for each pair; if None as mvflow starts in use."""
+    if presets is None:
+        searches = [dis_search(START_PRESET, START_REFINEMENTS)] * len(first_b3hw)
+    else:
+        searches = [dis_search(preset) for preset in presets]
+    pairs = zip(_to_grey(first_b3hw), _to_grey(second_b3hw), searches, strict=True)
+    # OpenCV's stubs forbid the None that means no initial flow.
+    flows = [
+        torch.from_numpy(search.calc(first_hw, second_hw, None))  # type: ignore[call-overload]
+        for first_hw, second_hw, search in pairs
+    ]
     return torch.stack(flows).permute(0, 3, 1, 2).contiguous().to(first_b3hw.device)
 
 

@@ -25,5 +25,5 @@ def weight_files(config: FlowConfig) -> Mapping[str, Path]:
 
 
 STAGE = Stage(
-    name="flow", version=3, config=FlowConfig, needs=("frames",), run=run, files=weight_files
+    name="flow", version=4, config=FlowConfig, needs=("frames",), run=run, files=weight_files
 )

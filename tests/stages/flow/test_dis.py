@@ -16,9 +16,9 @@ def test_equal_images_do_not_move():
     assert np.abs(estimate.backward_hw2).max() < 0.05
 
 
-@pytest.mark.parametrize("preset", ["fast", "medium"])
-def test_a_shift_is_found_both_ways(preset):
-    estimate = DisFlow(preset).estimate(*shifted_pair(dx=5, dy=-3))
+@pytest.mark.parametrize("model", [DisFlow("fast"), DisFlow("medium"), DisFlow("medium", 2)])
+def test_a_shift_is_found_both_ways(model: DisFlow):
+    estimate = model.estimate(*shifted_pair(dx=5, dy=-3))
     np.testing.assert_allclose(
         np.median(inner(estimate.forward_hw2), axis=(0, 1)), [5, -3], atol=0.25
     )
