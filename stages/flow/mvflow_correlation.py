@@ -15,7 +15,7 @@ from mvrecon.learning.precision import full_precision
 BLOCK = 8
 RADIUS = BLOCK // 2
 # So many products are held at once when all cells are compared with all.
-PRODUCTS_AT_ONCE = 250_000
+PRODUCTS_AT_ONCE = 600_000
 
 
 def warp(image_bchw: Tensor, flow_b2hw: Tensor) -> Tensor:
