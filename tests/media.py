@@ -52,7 +52,8 @@ def write_video(
         stream.height, stream.width = images[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         if codec == "libx264":
-            stream.options = {"crf": str(crf), "preset": "veryfast", "g": "8"}
+            # With several threads, equal images give other bytes from run to run.
+            stream.options = {"crf": str(crf), "preset": "veryfast", "g": "8", "threads": "1"}
         if rotation_deg:
             stream.set_display_rotation(rotation_deg)
         for i, image in enumerate(images):

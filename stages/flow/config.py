@@ -47,7 +47,7 @@ class FlowConfig(StageConfig):
         description="sequences: each key frame is paired with those so many ahead [frames]",
     )
     partners: int = Field(
-        6, ge=1, le=32, description="photos: best-overlapping partners sought for each [images]"
+        4, ge=1, le=32, description="photos: best-overlapping partners sought for each [images]"
     )
 
     @field_validator("model")

@@ -203,7 +203,8 @@ def _adjust_robustly(model: pycolmap.Reconstruction, options: MappingOptions) ->
             scope.set_constant_cam_intrinsics(camera + 1)
     scope.fix_gauge(pycolmap.BundleAdjustmentGauge.TWO_CAMS_FROM_WORLD)
     summary = pycolmap.create_default_bundle_adjuster(adjustment, scope, model).solve()
-    assert isinstance(summary, pycolmap.CeresBundleAdjustmentSummary)
+    if not isinstance(summary, pycolmap.CeresBundleAdjustmentSummary):
+        return 0.0  # a model whose points were all filtered leaves nothing to adjust
     return float(summary.ceres_summary.final_cost)
 
 

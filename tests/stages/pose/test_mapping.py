@@ -16,7 +16,7 @@ from mvrecon.geometry.alignment import align_similarity
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, rigid
 from stages.pose.database import copy_without
-from stages.pose.mapping import MappingOptions, map_database, verify
+from stages.pose.mapping import MappingOptions, _adjust_robustly, map_database, verify
 from stages.pose.problem import MappingProblem, match_tracks
 from stages.pose.solve import is_believable, relaxed_options
 from stages.pose.tracks import Tracks
@@ -151,6 +151,16 @@ def test_no_matches_no_model(tmp_path):
     problem = exact_problem(around(4))
     nothing = replace(problem, features=replace(problem.features, matches={}))
     assert solve(nothing, tmp_path, MappingOptions()) == []
+
+
+def cost_of_no_points() -> float:
+    import pycolmap
+
+    return _adjust_robustly(pycolmap.Reconstruction(), MappingOptions())
+
+
+def test_a_model_without_points_is_left_as_it_is(tmp_path):
+    assert run_isolated(cost_of_no_points, (), tmp_path / "log", "test") == 0.0
 
 
 def failed_check_in_native_code() -> None:
