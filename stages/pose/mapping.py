@@ -219,10 +219,14 @@ def _calibrated(database_path: Path) -> Path:
 
 
 def _write_sorted(models: Iterable[pycolmap.Reconstruction], folder: Path) -> list[Path]:
+    import pycolmap
+
     ranked = sorted(models, key=lambda model: (-model.num_reg_images(), -model.num_points3D()))
     shutil.rmtree(folder)
     paths = []
     for rank, model in enumerate(ranked):
+        # The adjustment may leave a point behind a camera that is said to see it.
+        pycolmap.ObservationManager(model).filter_observations_with_negative_depth()
         model.update_point_3d_errors()
         path = folder / str(rank)
         path.mkdir(parents=True)

@@ -16,7 +16,13 @@ from mvrecon.geometry.alignment import align_similarity
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, rigid
 from stages.pose.database import copy_without
-from stages.pose.mapping import MappingOptions, _adjust_robustly, map_database, verify
+from stages.pose.mapping import (
+    MappingOptions,
+    _adjust_robustly,
+    _write_sorted,
+    map_database,
+    verify,
+)
 from stages.pose.problem import MappingProblem, match_tracks
 from stages.pose.solve import is_believable, relaxed_options
 from stages.pose.tracks import Tracks
@@ -193,3 +199,25 @@ def test_drifting_tracks_hardly_move_the_focal_length(tmp_path):
     (model,) = [read_model(path) for path in solve(problem, tmp_path, MappingOptions())]
     assert next(iter(model.cameras.values())).fx == pytest.approx(CAMERA.fx, rel=0.002)
     assert relative_error(model, poses) < 0.0005
+
+
+def error_with_a_point_behind(folder: Path) -> float:
+    import pycolmap
+
+    options = pycolmap.SyntheticDatasetOptions()
+    options.num_points3D = 50
+    model = pycolmap.synthesize_dataset(options)
+    centres = [image.projection_center() for image in model.images.values()]
+    point = next(iter(model.points3D))
+    outwards = centres[0] - np.mean([p.xyz for p in model.points3D.values()], axis=0)
+    model.points3D[point].xyz = centres[0] + 10.0 * outwards
+    (path,) = _write_sorted([model], folder)
+    return float(pycolmap.Reconstruction(path).compute_mean_reprojection_error())
+
+
+def test_a_point_behind_a_camera_is_not_seen_by_it(tmp_path):
+    (tmp_path / "models").mkdir()
+    error_px = run_isolated(
+        error_with_a_point_behind, (tmp_path / "models",), tmp_path / "log", "test"
+    )
+    assert error_px < 1e3
