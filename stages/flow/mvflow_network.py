@@ -49,7 +49,7 @@ class MvflowSettings:
     widths: tuple[int, ...] = (64, 96, 112, 64)
     features: int = 64
     hidden: int = 48
-    updates: tuple[int, int] = (3, 1)
+    updates: tuple[int, int] = (5, 1)
 
 
 class Matched(NamedTuple):
