@@ -39,7 +39,7 @@ class FlowConfig(StageConfig):
         "medium", description="trade-off of time and accuracy of dis"
     )
     max_size: int = Field(
-        640, ge=64, le=4096, description="longest side of the images that flow works on [px]"
+        512, ge=64, le=4096, description="longest side of the images that flow works on [px]"
     )
     offsets: tuple[Annotated[int, Field(ge=1)], ...] = Field(
         (1, 2, 4),
