@@ -69,7 +69,7 @@ frames* poses a part only. *ATE*: RMSE after Sim(3) alignment, of the path throu
 cameras that are compared, in the order of their names.
 
 With two threads pycolmap's matches, and so its poses, differ from run to run in spite of the seed:
-of two runs on phone_fox50 one ended at 3.145 %, the other, which the table holds, at 0.033 %.
+of five runs on phone_fox50 some ended at 3.1 %, the others at 0.03 %.
 
 """
 
