@@ -21,15 +21,15 @@ import cv2
 import torch
 
 from mvrecon.learning.precision import used_precision
-from mvrecon.synthetic.training.clips import make_clip
-from mvrecon.synthetic.training.clips_io import PosedClip
-from mvrecon.synthetic.training.clips_render import texture_pyramid
-from mvrecon.synthetic.training.clips_torch import make_torch_clip
+from mvrecon.synthetic.training.clips.files import PosedClip
+from mvrecon.synthetic.training.clips.posed_clips import make_clip
+from mvrecon.synthetic.training.clips.render import texture_pyramid
+from mvrecon.synthetic.training.clips.torch_clips import make_torch_clip
 from mvrecon.synthetic.training.textures import procedural_textures
-from stages.depth.clip_starts import clip_starts
 from stages.depth.config import DepthConfig
-from stages.depth.estimate import Scene
-from stages.fusion.clip_depths import FolderItems, write_inputs
+from stages.depth.run import Scene
+from stages.depth.training.clip_starts import clip_starts
+from stages.fusion.training.clip_depths import FolderItems, write_inputs
 
 TABLE = Path(__file__).with_suffix(".md")
 SEED = 77

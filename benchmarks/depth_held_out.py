@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mvrecon.metrics.depth import abs_rel_by_confidence, depth_errors
-from mvrecon.synthetic.training.clips_io import PosedClip, clip_paths, load_clip
+from mvrecon.evaluation.metrics.depth import abs_rel_by_confidence, depth_errors
+from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, load_clip
 from stages.depth.config import DepthConfig
-from stages.depth.estimate import Scene
-from stages.depth.validation import held_out
-from stages.fusion.clip_depths import FolderItems, write_inputs
+from stages.depth.run import Scene
+from stages.depth.training.validation import held_out
+from stages.fusion.training.clip_depths import FolderItems, write_inputs
 
 TABLE = Path(__file__).with_suffix(".md")
 MODELS = ("sweep", "learned")

@@ -14,15 +14,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.flow_data import posed_samples
-from mvrecon.bench.flow import FlowVariant, measure_part
-from mvrecon.bench.flow_figures import FLOW_FIGURES
-from mvrecon.bench.flow_rows import flow_row
-from mvrecon.bench.rows import Row, markdown_table
 from mvrecon.commands.bench_flow import load_estimate
 from mvrecon.datasets.posed import load_posed_set
 from mvrecon.engine.hashing import hash_file
+from mvrecon.evaluation.bench.flow.figures import FLOW_FIGURES
+from mvrecon.evaluation.bench.flow.measure import FlowVariant, measure_part
+from mvrecon.evaluation.bench.flow.rows import flow_row
+from mvrecon.evaluation.bench.rows import Row, markdown_table
 from stages.flow.config import MVFLOW_WEIGHTS, FlowConfig
-from stages.flow.train_command import WEIGHTS, TrainFlowOptions, train_flow
+from stages.flow.training.command import WEIGHTS, TrainFlowOptions, train_flow
 
 TABLE = Path(__file__).with_suffix(".md")
 SEEN_SHARE = 0.6

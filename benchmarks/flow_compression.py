@@ -28,9 +28,9 @@ from mvrecon.errors import MvreconError
 from mvrecon.formats.images import read_rgb
 from mvrecon.synthetic.training.textures import procedural_textures
 from stages.flow.config import FlowConfig
-from stages.flow.dis import DisFlow
-from stages.flow.validation import validation_pairs
-from stages.flow.zoo import find_card
+from stages.flow.models.dis import DisFlow
+from stages.flow.models.registry import find_card
+from stages.flow.training.validation import validation_pairs
 
 REPORT = Path(__file__).with_suffix(".md")
 MODELS = ("raft-small", "mvflow")

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from benchmarks.flow_data import posed_samples
 from mvrecon.datasets.flow_pairs import FlowSample
 from mvrecon.datasets.flow_sets import read_flow_sets
+from mvrecon.evaluation.metrics.flow import end_point_error
 from mvrecon.formats.images import read_rgb
-from mvrecon.metrics.flow import end_point_error
 from stages.flow.confidence import FEATURES, confidence_features, stays_inside
 from stages.flow.config import FlowConfig
-from stages.flow.model import FlowModel, load_flow_model
+from stages.flow.models.base import FlowModel, load_flow_model
 
 PIXELS_PER_PAIR = 20_000
 RIGHT_PX = 1.0

@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from mvrecon.learning.training import Trainer, TrainingSettings, train
 from mvrecon.synthetic.training.textures import load_textures, split_textures
-from stages.flow import mvflow_network
-from stages.flow.mvflow import load_mvflow
-from stages.flow.mvflow_correlation import Matches
-from stages.flow.mvflow_network import Mvflow
-from stages.flow.mvflow_update import OFFERED, OWN
-from stages.flow.supervision import SyntheticPairs, flow_optimizer, supervised
-from stages.flow.validation import ValidationPairs, validate, validation_pairs
-from stages.flow.validation_clips import validation_clips
+from stages.flow.models.mvflow import network as mvflow_network
+from stages.flow.models.mvflow.correlation import Matches
+from stages.flow.models.mvflow.model import load_mvflow
+from stages.flow.models.mvflow.network import Mvflow
+from stages.flow.models.mvflow.update import OFFERED, OWN
+from stages.flow.training.supervision import SyntheticPairs, flow_optimizer, supervised
+from stages.flow.training.validation import ValidationPairs, validate, validation_pairs
+from stages.flow.training.validation_clips import validation_clips
 
 TABLE = Path(__file__).with_suffix(".md")
 SIZE_HW = (256, 352)

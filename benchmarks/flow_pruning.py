@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stages.flow.mvflow_network import Mvflow
-from stages.flow.raft_encoder import Encoder, InstanceNorm
-from stages.flow.raft_network import Raft
+from stages.flow.models.mvflow.network import Mvflow
+from stages.flow.models.raft.encoder import Encoder, InstanceNorm
+from stages.flow.models.raft.network import Raft
 
 KEPT_SHARE = 0.75
 # Bottlenecks have a quarter of the channels; processors like multiples of 8.

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stages.flow.export import write_onnx
-from stages.flow.graph import FlowGraph, MvflowGraph, RaftGraph
+from stages.flow.models.export import write_onnx
+from stages.flow.models.graph import FlowGraph, MvflowGraph, RaftGraph
 
 # Input name → tensor, of one pair.
 Inputs = Mapping[str, Tensor]

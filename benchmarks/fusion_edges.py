@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.datasets.posed import load_posed_set
-from mvrecon.evaluate.depth import TrueDepth
-from mvrecon.evaluate.run_files import match_frames, read_key_frames
+from mvrecon.evaluation.metrics.trajectory import align_poses
+from mvrecon.evaluation.run.depth import TrueDepth
+from mvrecon.evaluation.run.files import match_frames, read_key_frames
 from mvrecon.geometry.camera import Camera
-from mvrecon.metrics.trajectory import align_poses
 
 # Relative jump of the true depth between neighbouring pixels that is an edge.
 JUMP = 0.05

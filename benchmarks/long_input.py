@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.evaluate.run_files import read_key_frames
+from mvrecon.evaluation.metrics.trajectory import align_centres
+from mvrecon.evaluation.run.files import read_key_frames
 from mvrecon.geometry.camera import Camera
-from mvrecon.metrics.trajectory import align_centres
 from mvrecon.synthetic.clip import write_video
 from mvrecon.synthetic.lighting import Light
 from mvrecon.synthetic.paths import look_at

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mvrecon.evaluate import evaluate_run
+from mvrecon.evaluation.run import evaluate_run
 
 REPOSITORY = Path(__file__).parents[1]
 TABLE = Path(__file__).with_suffix(".md")

@@ -21,8 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.datasets.posed import load_posed_set
-from mvrecon.evaluate.run_files import read_key_frames
-from mvrecon.metrics.trajectory import MIN_POSES, align_centres, align_poses, trajectory_errors
+from mvrecon.evaluation.metrics.trajectory import (
+    MIN_POSES,
+    align_centres,
+    align_poses,
+    trajectory_errors,
+)
+from mvrecon.evaluation.run.files import read_key_frames
 
 REPOSITORY = Path(__file__).parents[1]
 TABLE = Path(__file__).with_suffix(".md")

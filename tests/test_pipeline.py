@@ -245,7 +245,7 @@ def abort_in_pycolmap(*_: object) -> None:
 def test_a_native_abort_in_pycolmap_is_an_error_of_the_pose_stage(
     copied: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("stages.pose.solve.verify", abort_in_pycolmap)
+    monkeypatch.setattr("stages.pose.mapping.solve.verify", abort_in_pycolmap)
     assert cli.main(["stage", "pose", str(copied), "--force"]) == 1
     error = capsys.readouterr().err
     assert "Traceback" not in error

@@ -15,8 +15,8 @@ from mvrecon.config import build_configs
 from mvrecon.engine.runner import Runner
 from mvrecon.engine.store import Artifact
 from mvrecon.errors import NotEnoughDataError
-from mvrecon.geometry.alignment import align_similarity
 from mvrecon.geometry.rigid import rigid
+from mvrecon.geometry.similarity import align_similarity
 from stages.pipeline import PIPELINE
 from tests.media import write_video
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path, turn

@@ -24,8 +24,8 @@ from mvrecon.errors import UsageError
 from mvrecon.options import Commands, Parser, add_stage_options
 
 if TYPE_CHECKING:
-    from mvrecon.bench.flow import FlowVariant
-    from mvrecon.bench.page import Page
+    from mvrecon.evaluation.bench.flow.measure import FlowVariant
+    from mvrecon.evaluation.bench.page import Page
 
 FLOW_TITLES = {
     "flow": "every flow data set found under a folder",
@@ -102,9 +102,9 @@ def _add(bench: Commands, name: str, text: str) -> Parser:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from mvrecon.bench.compare import compare
-    from mvrecon.bench.page import Page
-    from mvrecon.bench.rows import read_json
+    from mvrecon.evaluation.bench.compare import compare
+    from mvrecon.evaluation.bench.page import Page
+    from mvrecon.evaluation.bench.rows import read_json
 
     old = read_json(options.compare) if options.compare else None
     _prepare()
@@ -130,7 +130,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 
 def _bench_flow(options: argparse.Namespace) -> Page:
-    from mvrecon.bench.page import Page
+    from mvrecon.evaluation.bench.page import Page
 
     if options.workers:
         raise UsageError(
@@ -145,7 +145,7 @@ def _bench_flow(options: argparse.Namespace) -> Page:
 
 def _bench_all(options: argparse.Namespace) -> Page:
     """Flow and pipeline; one of them may have nothing to be measured on."""
-    from mvrecon.bench.page import Page
+    from mvrecon.evaluation.bench.page import Page
 
     variants = flow_variants(options)
     settings = _settings(variants)
@@ -171,8 +171,8 @@ def _settings(variants: Sequence[FlowVariant]) -> dict[str, Any]:
 
 
 def _write(options: argparse.Namespace, page: Page) -> None:
-    from mvrecon.bench.page import write_page
-    from mvrecon.bench.rows import markdown, write_csv, write_json
+    from mvrecon.evaluation.bench.page import write_page
+    from mvrecon.evaluation.bench.rows import markdown, write_csv, write_json
 
     output: Path = options.output
     output.mkdir(parents=True, exist_ok=True)
@@ -185,9 +185,9 @@ def _write(options: argparse.Namespace, page: Page) -> None:
 
 
 def _print(page: Page) -> None:
-    from mvrecon.bench.benchmarks import TITLES
-    from mvrecon.bench.compare import comparison_lines
-    from mvrecon.bench.rows import terminal_table
+    from mvrecon.evaluation.bench.benchmarks import TITLES
+    from mvrecon.evaluation.bench.compare import comparison_lines
+    from mvrecon.evaluation.bench.rows import terminal_table
 
     for benchmark, title in TITLES.items():
         if rows := [row for row in page.rows if row.benchmark == benchmark]:

@@ -15,9 +15,9 @@ from mvrecon.options import Parser, overrides
 from stages.flow.config import FlowConfig
 
 if TYPE_CHECKING:
-    from mvrecon.bench.flow import Estimate, FlowVariant, PairResult
-    from mvrecon.bench.rows import Row
     from mvrecon.datasets.flow_pairs import FlowSample
+    from mvrecon.evaluation.bench.flow.measure import Estimate, FlowVariant, PairResult
+    from mvrecon.evaluation.bench.rows import Row
 
 KITTI_YEARS = ("kitti2012", "kitti2015")
 REFERENCE = "raft-small"
@@ -51,9 +51,9 @@ def flow_variants(options: argparse.Namespace) -> list[FlowVariant]:
     Raises:
         UsageError: an option or a weight file is wrong.
     """
-    from mvrecon.bench.flow import FlowVariant
+    from mvrecon.evaluation.bench.flow.measure import FlowVariant
+    from stages.flow.models.registry import find_card
     from stages.flow.stage import STAGE
-    from stages.flow.zoo import find_card
 
     labels = [label for label in options.model.split(",") if label]
     weights = given_weights(options)
@@ -81,8 +81,8 @@ def flow_variants(options: argparse.Namespace) -> list[FlowVariant]:
 
 def load_estimate(config: FlowConfig) -> Estimate:
     """Flow both ways with confidence, as the flow stage makes it."""
-    from stages.flow.estimate import estimate_pair
-    from stages.flow.model import load_flow_model
+    from stages.flow.models.base import load_flow_model
+    from stages.flow.run import estimate_pair
 
     return partial(estimate_pair, load_flow_model(config))
 
@@ -91,8 +91,8 @@ def measure_flow(
     options: argparse.Namespace, variants: Sequence[FlowVariant]
 ) -> tuple[list[Row], FlowPairs]:
     """Every model on every part, then the models' time on a generated pair."""
-    from mvrecon.bench.flow import measure_part, measure_time
-    from mvrecon.bench.flow_rows import flow_row, flow_time_rows
+    from mvrecon.evaluation.bench.flow.measure import measure_part, measure_time
+    from mvrecon.evaluation.bench.flow.rows import flow_row, flow_time_rows
 
     rows: list[Row] = []
     pairs: FlowPairs = {}
@@ -155,8 +155,8 @@ def submit(options: argparse.Namespace) -> None:
     Raises:
         UsageError: more than one model is named.
     """
-    from mvrecon.bench.submission import write_submission
     from mvrecon.datasets.kitti import YEARS
+    from mvrecon.evaluation.bench.flow.submission import write_submission
 
     variants = flow_variants(options)
     if len(variants) > 1:

@@ -22,10 +22,10 @@ from mvrecon.options import Parser, overrides
 from stages.pipeline import PIPELINE
 
 if TYPE_CHECKING:
-    from mvrecon.bench.pictures import Picture
-    from mvrecon.bench.posed_sets import BenchSet
-    from mvrecon.bench.rows import Row
-    from mvrecon.bench.runs import Judged, RunVariant
+    from mvrecon.evaluation.bench.flow.pictures import Picture
+    from mvrecon.evaluation.bench.posed.runs import Judged, RunVariant
+    from mvrecon.evaluation.bench.posed.sets import BenchSet
+    from mvrecon.evaluation.bench.rows import Row
 
 CONFIG_CLASSES = {stage.name: stage.config for stage in PIPELINE}
 # Benchmark → last stage that it needs, what is judged besides the trajectory, its tables.
@@ -80,10 +80,10 @@ def measure_posed(
         UsageError: an option is wrong, or there are no sets or runs to judge.
         InputError: a set is incomplete.
     """
-    from mvrecon.bench.posed_rows import posed_row
-    from mvrecon.bench.posed_sets import find_posed_sets
-    from mvrecon.bench.runs import run_and_judge
     from mvrecon.datasets.posed import LAYOUT
+    from mvrecon.evaluation.bench.posed.rows import posed_row
+    from mvrecon.evaluation.bench.posed.runs import run_and_judge
+    from mvrecon.evaluation.bench.posed.sets import find_posed_sets
 
     until, parts, benchmarks = BENCHMARKS[options.bench]
     sets = {bench_set.title: bench_set for bench_set in find_posed_sets(options.root)}
@@ -118,8 +118,8 @@ def measure_posed(
 
 def _strips(output: Path, bench_set: BenchSet, label: str) -> list[tuple[str, Picture]]:
     """Of the run that was just made: the next variant takes its directory."""
-    from mvrecon.bench.depth_pictures import middle_depth_strip
-    from mvrecon.bench.runs import run_dir_of
+    from mvrecon.evaluation.bench.posed.pictures import middle_depth_strip
+    from mvrecon.evaluation.bench.posed.runs import run_dir_of
 
     strip = middle_depth_strip(run_dir_of(output, bench_set), bench_set.truth.root)
     if strip is None:
@@ -134,7 +134,7 @@ def run_variants(options: argparse.Namespace) -> list[RunVariant]:
     Raises:
         UsageError: an option does not exist or does not take a value.
     """
-    from mvrecon.bench.runs import RunVariant
+    from mvrecon.evaluation.bench.posed.runs import RunVariant
 
     given = overrides(options)
     common = [
@@ -173,7 +173,7 @@ def run_variants(options: argparse.Namespace) -> list[RunVariant]:
 def _judge_given(
     options: argparse.Namespace, sets: Sequence[BenchSet], parts: tuple[str, ...]
 ) -> list[tuple[BenchSet, str, Judged]]:
-    from mvrecon.bench.runs import judge
+    from mvrecon.evaluation.bench.posed.runs import judge
 
     found = []
     for bench_set in sets:

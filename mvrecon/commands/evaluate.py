@@ -18,7 +18,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _eval(options: argparse.Namespace) -> int:
-    from mvrecon.evaluate import evaluate_run
+    from mvrecon.evaluation.run import evaluate_run
 
     evaluation = evaluate_run(options.run_dir, options.dataset, options.threshold)
     print(evaluation.to_table())

@@ -10,7 +10,7 @@ from mvrecon.errors import UsageError
 from mvrecon.options import Commands
 
 if TYPE_CHECKING:
-    from stages.flow.model import ModelCard
+    from stages.flow.models.base import ModelCard
 
 COST_SIZE = (480, 640)
 
@@ -34,7 +34,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from stages.flow.zoo import model_names
+    from stages.flow.models.registry import model_names
 
     height, width = COST_SIZE
     rows: list[tuple[str, ...]] = [
@@ -54,8 +54,8 @@ def _list(_: argparse.Namespace) -> int:
 
 def _row(name: str) -> tuple[str, ...]:
     from stages.flow.config import FlowConfig
-    from stages.flow.graph import network_cost
-    from stages.flow.zoo import find_card
+    from stages.flow.models.graph import network_cost
+    from stages.flow.models.registry import find_card
 
     try:
         card, config = find_card(name), FlowConfig.model_validate({"model": name})
@@ -82,7 +82,7 @@ def _weights(card: ModelCard) -> str:
 def _get(options: argparse.Namespace) -> int:
     from mvrecon.downloads import fetch
     from mvrecon.engine.hashing import hash_file
-    from stages.flow.zoo import find_card
+    from stages.flow.models.registry import find_card
 
     checkpoint = find_card(options.name).checkpoint
     if checkpoint is None:
@@ -100,7 +100,7 @@ def _get(options: argparse.Namespace) -> int:
 def _export_flow(options: argparse.Namespace) -> int:
     from mvrecon.config import build_configs
     from stages.flow.config import FlowConfig
-    from stages.flow.export import export_flow_onnx
+    from stages.flow.models.export import export_flow_onnx
 
     width, height = _size(options.size)
     given = {"model": options.model, "weights": options.weights, "updates": options.updates}

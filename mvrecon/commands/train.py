@@ -88,25 +88,25 @@ def _add_common(parser: Parser, minutes: float) -> None:
 
 
 def _train_flow(options: argparse.Namespace) -> int:
-    from stages.flow.train_command import WEIGHTS, TrainFlowOptions, train_flow
+    from stages.flow.training.command import WEIGHTS, TrainFlowOptions, train_flow
 
     return _show(train_flow(_of(options, TrainFlowOptions)), options.folder / WEIGHTS)
 
 
 def _train_depth(options: argparse.Namespace) -> int:
-    from stages.depth.train_command import WEIGHTS, TrainDepthOptions, train_depth
+    from stages.depth.training.command import WEIGHTS, TrainDepthOptions, train_depth
 
     return _show(train_depth(_of(options, TrainDepthOptions)), options.folder / WEIGHTS)
 
 
 def _train_fusion(options: argparse.Namespace) -> int:
-    from stages.fusion.train_command import WEIGHTS, TrainFusionOptions, train_fusion
+    from stages.fusion.training.command import WEIGHTS, TrainFusionOptions, train_fusion
 
     return _show(train_fusion(_of(options, TrainFusionOptions)), options.folder / WEIGHTS)
 
 
 def _train_completion(options: argparse.Namespace) -> int:
-    from stages.fusion.completion_training import (
+    from stages.fusion.training.completion.command import (
         WEIGHTS,
         TrainCompletionOptions,
         train_completion,

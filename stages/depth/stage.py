@@ -11,7 +11,7 @@ from stages.depth.config import DEPTHNET_WEIGHTS, DepthConfig
 
 def run(context: StageContext[DepthConfig]) -> Summary:
     """Make a depth item for each posed key frame that has neighbours."""
-    from stages.depth.estimate import estimate_depths
+    from stages.depth.run import estimate_depths
 
     return estimate_depths(context)
 

@@ -53,7 +53,7 @@ class FlowConfig(StageConfig):
     @field_validator("model")
     @classmethod
     def _is_known(cls, name: str) -> str:
-        from stages.flow.zoo import model_names
+        from stages.flow.models.registry import model_names
 
         if name not in model_names():
             raise ValueError(f"one of {', '.join(map(repr, model_names()))}")
@@ -62,7 +62,7 @@ class FlowConfig(StageConfig):
     @field_validator("precision")
     @classmethod
     def _is_offered(cls, precision: Precision, info: ValidationInfo) -> Precision:
-        from stages.flow.zoo import find_card
+        from stages.flow.models.registry import find_card
 
         if precision != "auto" and (model := info.data.get("model")):
             offered = find_card(model).precisions
@@ -73,7 +73,7 @@ class FlowConfig(StageConfig):
     @property
     def used_precision(self) -> UsedPrecision:
         """What `precision` stands for on this machine."""
-        from stages.flow.zoo import find_card
+        from stages.flow.models.registry import find_card
 
         return used_precision(self.precision, find_card(self.model).precisions)
 
@@ -83,7 +83,7 @@ class FlowConfig(StageConfig):
         A result of one precision must not be taken for another's, wherever it was made; nor
         one of another version of somebody else's package.
         """
-        from stages.flow.zoo import find_card, provider
+        from stages.flow.models.registry import find_card, provider
 
         options = super().key_options()
         del options["precision"]

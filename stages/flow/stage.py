@@ -11,14 +11,14 @@ from stages.flow.config import FlowConfig
 
 def run(context: StageContext[FlowConfig]) -> Summary:
     """Make `pairs.json` and a flow item for each pair."""
-    from stages.flow.estimate import estimate_pairs
+    from stages.flow.run import estimate_pairs
 
     return estimate_pairs(context)
 
 
 def weight_files(config: FlowConfig) -> Mapping[str, Path]:
     """The weights in use, shipped or fetched: another content makes another key."""
-    from stages.flow.zoo import find_card
+    from stages.flow.models.registry import find_card
 
     path = find_card(config.model).weights_path(config)
     return {} if config.weights is not None or path is None else {config.model: path}

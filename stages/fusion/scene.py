@@ -22,13 +22,13 @@ from mvrecon.artifacts.poses import (
 )
 from mvrecon.engine.stage import StageContext
 from mvrecon.errors import InputError
-from mvrecon.geometry.view_selection import choose_neighbors
+from mvrecon.multiview.consensus import fuse
+from mvrecon.multiview.neighbors import choose_neighbors
 from stages.fusion.config import FusionConfig
-from stages.fusion.consensus import fuse
-from stages.fusion.cues import MATCHED_VIEWS, Cues, ImagedDepth, RgbImage, find_cues
+from stages.fusion.recurrent.cues import MATCHED_VIEWS, Cues, ImagedDepth, RgbImage, find_cues
 
 if TYPE_CHECKING:
-    from stages.fusion.completion import Fill
+    from stages.fusion.completion.model import Fill
 
 
 class Scene:
@@ -94,7 +94,7 @@ class Scene:
         measured = fused.without(moving_hw)
         if self._fill is None:
             return measured
-        from stages.fusion.completion import Incomplete, completed_depth
+        from stages.fusion.completion.model import Incomplete, completed_depth
 
         incomplete = Incomplete.of(self._image(row), measured, moving_hw)
         return replace(measured, completed_hw=completed_depth(incomplete, self._fill))
@@ -123,6 +123,6 @@ def _fill_of(config: FusionConfig) -> Fill | None:
     if config.completion == "none":
         return None
     # torch takes its time to load, and only this needs it.
-    from stages.fusion.completion import load_fill
+    from stages.fusion.completion.model import load_fill
 
     return load_fill(config)

@@ -11,7 +11,7 @@ from stages.fusion.config import FUSION_WEIGHTS, PRIOR_WEIGHTS, VERSION, FusionC
 
 def run(context: StageContext[FusionConfig]) -> Summary:
     """Make a depth item for each posed key frame."""
-    from stages.fusion.estimate import fuse_depths
+    from stages.fusion.run import fuse_depths
 
     return fuse_depths(context)
 

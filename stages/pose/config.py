@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from mvrecon.engine.config import ContentPath, StageConfig
-from stages.pose.scale_option import parse_scale
+from stages.pose.world.scale_option import parse_scale
 
 
 class PoseConfig(StageConfig):

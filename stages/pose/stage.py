@@ -8,7 +8,7 @@ from stages.pose.config import PoseConfig
 
 def run(context: StageContext[PoseConfig]) -> Summary:
     """Estimate the poses and write all that follows from them."""
-    from stages.pose.results import make_results
+    from stages.pose.run import make_results
 
     return make_results(context)
 

@@ -8,7 +8,7 @@ from stages.surface.config import SurfaceConfig
 
 def run(context: StageContext[SurfaceConfig]) -> Summary:
     """Fuse the depth maps into a coloured mesh and an oriented point cloud."""
-    from stages.surface.reconstruct import run_surface
+    from stages.surface.run import run_surface
 
     return run_surface(context)
 

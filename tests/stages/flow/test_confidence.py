@@ -6,7 +6,7 @@ from stages.flow.confidence import (
     stays_inside,
     warp_by_flow,
 )
-from stages.flow.dis import DisFlow
+from stages.flow.models.dis import DisFlow
 from tests.stages.flow.scenes import occluding_pair, shifted_pair
 
 

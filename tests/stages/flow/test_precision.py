@@ -11,7 +11,7 @@ from mvrecon.engine.keys import make_key
 from mvrecon.errors import UsageError
 from mvrecon.learning import precision
 from stages.flow.config import FlowConfig
-from stages.flow.model import load_flow_model
+from stages.flow.models.base import load_flow_model
 from stages.flow.stage import STAGE
 from tests.stages.flow.scenes import shifted_pair
 

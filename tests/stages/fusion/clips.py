@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mvrecon.synthetic.training.clips_io import (
+from mvrecon.synthetic.training.clips.files import (
     ClipDepths,
     PosedClip,
     clip_path,

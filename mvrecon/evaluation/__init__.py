@@ -1,0 +1,1 @@
+"""How good things are: formulae (`metrics`), one run (`run`), many runs and models (`bench`)."""

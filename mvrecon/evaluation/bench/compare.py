@@ -1,0 +1,103 @@
+"""What got better or worse since an earlier run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mvrecon.evaluation.bench.benchmarks import FIGURES
+from mvrecon.evaluation.bench.figures import Figure
+from mvrecon.evaluation.bench.rows import Row
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure that differs by more than its tolerance.
+
+    Attributes:
+        row: the new one.
+        figure: which.
+        before, after: its values.
+        improved: whether it moved in the better direction.
+    """
+
+    row: Row
+    figure: Figure
+    before: float
+    after: float
+    improved: bool
+
+    @property
+    def relative(self) -> float:
+        """(after − before) / |before|, infinite if it was 0."""
+        difference = self.after - self.before
+        return difference / abs(self.before) if self.before else math.copysign(math.inf, difference)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs side by side.
+
+    Attributes:
+        changes: in the order of the new rows.
+        same: number of figures within their tolerance.
+        added, gone: rows that only the new or only the old run has.
+    """
+
+    changes: tuple[Change, ...]
+    same: int
+    added: tuple[Row, ...]
+    gone: tuple[Row, ...]
+
+
+def compare(old: Sequence[Row], new: Sequence[Row]) -> Comparison:
+    """Compare rows of the same benchmark, data set and variant, figure by figure."""
+    before = {row.identity: row for row in old}
+    after = {row.identity: row for row in new}
+    changes: list[Change] = []
+    same = 0
+    for identity in after.keys() & before.keys():
+        for figure in FIGURES[identity[0]]:
+            values = [side[identity].figures.get(figure.name) for side in (before, after)]
+            if values[0] is None or values[1] is None or not figure.better:
+                continue
+            difference = values[1] - values[0]
+            if abs(difference) <= figure.tolerance * abs(values[0]):
+                same += 1
+                continue
+            improved = (difference < 0) == (figure.better == "lower")
+            changes.append(Change(after[identity], figure, values[0], values[1], improved))
+    order = {identity: index for index, identity in enumerate(after)}
+    changes.sort(key=lambda change: order[change.row.identity])
+    return Comparison(
+        tuple(changes),
+        same,
+        tuple(row for row in new if row.identity not in before),
+        tuple(row for row in old if row.identity not in after),
+    )
+
+
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """One line a change, the worse ones first, then what cannot be compared."""
+    lines = []
+    for improved, word in ((False, "worse "), (True, "better")):
+        for change in comparison.changes:
+            if change.improved == improved:
+                lines.append(f"{word} {change_text(change)}")
+    worse = sum(not change.improved for change in comparison.changes)
+    lines.append(
+        f"{worse} worse, {len(comparison.changes) - worse} better, {comparison.same} the same"
+    )
+    for rows, word in ((comparison.added, "new"), (comparison.gone, "no longer there")):
+        lines += [f"{word}: {' · '.join(row.identity)}" for row in rows]
+    return lines
+
+
+def change_text(change: Change) -> str:
+    """A change as a person reads it."""
+    form = change.figure.form
+    return (
+        f"{' · '.join(change.row.identity)}: {change.figure.heading} "
+        f"{form.format(change.before)} → {form.format(change.after)} ({change.relative:+.1%})"
+    )

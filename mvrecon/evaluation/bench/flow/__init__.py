@@ -1,0 +1,1 @@
+"""Benchmarks of flow models on pairs with truth."""

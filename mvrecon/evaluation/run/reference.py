@@ -1,0 +1,156 @@
+"""The surface that a reconstruction is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import open3d as o3d
+from numpy.typing import NDArray
+
+from mvrecon.datasets.posed import PosedImage, PosedSet
+from mvrecon.evaluation.metrics.surface import (
+    DEFAULT_MIN_VIEWS,
+    SurfacePoints,
+    count_views,
+    diameter,
+    sample_surface,
+)
+from mvrecon.formats.mesh import read_mesh_ply
+from mvrecon.geometry.raycasting import TriangleScene, pixel_rays
+from mvrecon.geometry.rigid import inverse_rigid, transform_points
+
+FloatArray = NDArray[np.float64]
+
+MAX_VIEWS = 60
+SAMPLES = 100_000
+SEED = 0
+VOXELS_ACROSS = 500
+TRUNCATION_VOXELS = 4.0
+BLOCK_VOXELS = 8
+BLOCKS_AT_FIRST = 20_000
+MIN_WEIGHT = 1.0
+HALF_PIXEL_33 = np.array([[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]])
+EXTENT_STEP_PX = 16
+
+
+@dataclass(frozen=True)
+class ReferenceSurface:
+    """A true surface.
+
+    Attributes:
+        triangles: all that is known of it.
+        seen: points on it that at least two of the set's cameras saw.
+        judges: views with depth maps that decide which points can be judged; none if the
+            surface is complete, so that every point can.
+    """
+
+    triangles: TriangleScene
+    seen: SurfacePoints
+    judges: tuple[PosedImage, ...]
+    posed_set: PosedSet
+
+    @property
+    def diameter(self) -> float:
+        """Of what was seen."""
+        return diameter(self.seen.xyz_n3)
+
+    def can_judge(self, xyz_n3: FloatArray) -> NDArray[np.bool_]:
+        """Whether the truth is known where points are (n,).
+
+        With a complete surface it always is. Else a point must lie on the line of sight
+        of a pixel with a true depth: then it is right only if it is near that surface.
+        """
+        if not self.judges:
+            return np.ones(len(xyz_n3), np.bool_)
+        known_n = np.zeros(len(xyz_n3), np.bool_)
+        for image in self.judges:
+            open_points = np.flatnonzero(~known_n)
+            cam_n3 = transform_points(inverse_rigid(image.world_from_cam), xyz_n3[open_points])
+            open_points, cam_n3 = open_points[cam_n3[:, 2] > 0], cam_n3[cam_n3[:, 2] > 0]
+            depth_hw = self.posed_set.read_depth(image)
+            known_n[open_points] = nearest(depth_hw, image.camera.project(cam_n3)) > 0
+        return known_n
+
+
+def nearest(values_hw: NDArray[np.float32], pixels_n2: FloatArray) -> NDArray[np.float32]:
+    """Values (n,) at the pixels nearest to positions, 0 outside."""
+    height, width = values_hw.shape
+    x_n, y_n = np.round(np.clip(pixels_n2, -1e6, 1e6)).astype(np.int64).T
+    inside_n = (x_n >= 0) & (x_n < width) & (y_n >= 0) & (y_n < height)
+    found_n = values_hw[np.where(inside_n, y_n, 0), np.where(inside_n, x_n, 0)]
+    return np.where(inside_n, found_n, 0).astype(np.float32)
+
+
+def build_reference(posed_set: PosedSet) -> ReferenceSurface | None:
+    """The set's mesh, or a surface fused from its depth maps, or None without either."""
+    if posed_set.mesh_file:
+        mesh = read_mesh_ply(posed_set.root / posed_set.mesh_file)
+        vertices_n3, triangles_m3 = mesh.points.xyz_n3.astype(np.float64), mesh.faces_m3
+        judges: tuple[PosedImage, ...] = ()
+    else:
+        judges = tuple(spread([image for image in posed_set.images if image.depth_file]))
+        if not judges:
+            return None
+        vertices_n3, triangles_m3 = _fuse_depths(posed_set, judges)
+    if len(triangles_m3) == 0:
+        return None
+    scene = TriangleScene(vertices_n3, triangles_m3)
+    points = sample_surface(vertices_n3, triangles_m3.astype(np.int64), SAMPLES, SEED)
+    views = [(image.camera, image.world_from_cam) for image in spread(posed_set.images)]
+    seen = points.only(count_views(points, scene, views) >= DEFAULT_MIN_VIEWS)
+    return ReferenceSurface(scene, seen, judges, posed_set) if len(seen.xyz_n3) else None
+
+
+def spread(items: Sequence[Any], most: int = MAX_VIEWS) -> list[Any]:
+    """At most `most` items, evenly chosen with the first and the last."""
+    if len(items) <= most:
+        return list(items)
+    return [items[index] for index in np.linspace(0, len(items) - 1, most).round().astype(int)]
+
+
+def _fuse_depths(
+    posed_set: PosedSet, images: Sequence[PosedImage]
+) -> tuple[FloatArray, NDArray[np.int32]]:
+    """Vertices and triangles of a TSDF of true depths (Curless and Levoy, SIGGRAPH 1996)."""
+    voxel = _voxel_size(posed_set, images)
+    grid = o3d.t.geometry.VoxelBlockGrid(
+        attr_names=("tsdf", "weight"),
+        attr_dtypes=(o3d.core.float32, o3d.core.float32),
+        attr_channels=(o3d.core.SizeVector([1]), o3d.core.SizeVector([1])),
+        voxel_size=voxel,
+        block_resolution=BLOCK_VOXELS,
+        block_count=BLOCKS_AT_FIRST,
+        device=o3d.core.Device("CPU:0"),
+    )
+    for image in images:
+        depth_hw = posed_set.read_depth(image)
+        depth = o3d.t.geometry.Image(o3d.core.Tensor.from_numpy(np.ascontiguousarray(depth_hw)))
+        # Open3D truncates pixel positions; half a pixel more makes it take the nearest.
+        intrinsics = o3d.core.Tensor.from_numpy(image.camera.k_33 + HALF_PIXEL_33)
+        extrinsics = o3d.core.Tensor.from_numpy(inverse_rigid(image.world_from_cam))
+        limits = (1.0, float(depth_hw.max()) + 1, TRUNCATION_VOXELS)
+        blocks = grid.compute_unique_block_coordinates(depth, intrinsics, extrinsics, *limits)
+        grid.integrate(blocks, depth, intrinsics, extrinsics, *limits)
+    mesh = grid.extract_triangle_mesh(weight_threshold=MIN_WEIGHT)
+    if "indices" not in mesh.triangle or len(mesh.triangle.indices) == 0:
+        return np.zeros((0, 3)), np.zeros((0, 3), np.int32)
+    vertices_n3 = mesh.vertex.positions.numpy().astype(np.float64)
+    return vertices_n3, mesh.triangle.indices.numpy().astype(np.int32)
+
+
+def _voxel_size(posed_set: PosedSet, images: Sequence[PosedImage]) -> float:
+    """A small share of the scene's size, but no less than what a pixel covers."""
+    points, footprints = [], []
+    for image in images:
+        origins_n3, directions_n3 = (
+            rays[::EXTENT_STEP_PX] for rays in pixel_rays(image.camera, image.world_from_cam)
+        )
+        depth_n = posed_set.read_depth(image).reshape(-1)[::EXTENT_STEP_PX]
+        points.append((origins_n3 + depth_n[:, None] * directions_n3)[depth_n > 0])
+        footprints.append(depth_n[depth_n > 0] / image.camera.fx)
+    low_3, high_3 = np.percentile(np.concatenate(points), [1, 99], axis=0)
+    across = float(np.linalg.norm(high_3 - low_3))
+    return max(across / VOXELS_ACROSS, float(np.median(np.concatenate(footprints))))

@@ -1,0 +1,1 @@
+"""What several posed views say together: neighbours, depth seen from elsewhere, agreement."""

@@ -1,0 +1,1 @@
+"""Posed clips with exact depth for training."""

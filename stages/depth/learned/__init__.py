@@ -1,0 +1,1 @@
+"""Learned depth: a network that corrects a coarse sweep."""

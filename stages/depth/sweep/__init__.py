@@ -1,0 +1,1 @@
+"""Depth by geometry alone: plane sweep with a flow prior."""

@@ -1,0 +1,144 @@
+"""What the depth stage's geometric part makes of posed training clips, kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.artifacts.flow import FlowPair
+from mvrecon.artifacts.poses import PosedFrame, SparsePoints
+from mvrecon.multiview.neighbors import choose_neighbors
+from mvrecon.synthetic.training.clips.files import (
+    ClipDepths,
+    PosedClip,
+    depths_path,
+    load_clip,
+    save_clip_depths,
+)
+from stages.depth.learned.start import MAX_HYPOTHESES, Start, measure_start
+from stages.depth.sweep.flow_prior import DepthPrior, match_by_flow, triangulate
+from stages.depth.sweep.hypotheses import depths_of_points, inverse_depth_range
+from stages.depth.sweep.upsampling import upsample_by_color
+from stages.depth.views import FloatMap, View, transfer_between
+from stages.flow.models.dis import DisFlow
+from stages.flow.run import estimate_pair
+
+NAME = "sweep"
+NEIGHBORS = 6
+FLOW_OFFSETS = (1, 2, 4)
+# Some clips come without flow and some with few hypotheses, so that the network copes with both.
+FLOWLESS_SHARE = 0.15
+COARSE_SHARE = 0.4
+FEWEST_HYPOTHESES = 32
+
+
+def add_starts(clips: Iterable[Path]) -> Iterator[Path]:
+    """Write `NNNNNN.sweep.npz` beside the clips that lack it, yielding each that has it."""
+    for path in clips:
+        target = depths_path(path, NAME)
+        if not target.is_file():
+            save_clip_depths(target, clip_starts(load_clip(path), int(path.stem)))
+        yield path
+
+
+def clip_starts(clip: PosedClip, seed: int) -> ClipDepths:
+    """Starts of all frames of a clip; `extras` hold what training needs of them.
+
+    The extras are `start_thw` (inverse depth at half size), `cues_tchw`, `step_t`,
+    `bounds_t2` and `neighbors_tk` (rows, −1 where there are fewer).
+    """
+    rng = np.random.default_rng([seed, 31])
+    frames, points = clip.posed_frames(), clip.sparse_points()
+    grays = [
+        cv2.cvtColor(image_hw3, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        for image_hw3 in clip.images_thw3
+    ]
+    views = [
+        View(gray_hw, frame.camera, frame.cam_from_world).halved()
+        for gray_hw, frame in zip(grays, frames, strict=True)
+    ]
+    flows = {} if rng.random() < FLOWLESS_SHARE else _flows(clip.images_thw3)
+    hypotheses = MAX_HYPOTHESES
+    if rng.random() < COARSE_SHARE:
+        hypotheses = int(rng.integers(FEWEST_HYPOTHESES, MAX_HYPOTHESES))
+    starts: list[Start] = []
+    bounds_t2 = np.zeros((len(clip), 2))
+    neighbors_tk = np.full((len(clip), NEIGHBORS), -1)
+    for row in range(len(clip)):
+        neighbors = choose_neighbors(frames, points, row, NEIGHBORS, True)
+        bounds = _bounds(frames, points, row, neighbors)
+        prior = _prior(views, flows, row, 0.5 * (bounds[0] + bounds[1]))
+        near = [views[other] for other in neighbors]
+        starts.append(measure_start(views[row], near, bounds, prior, hypotheses))
+        bounds_t2[row] = bounds
+        neighbors_tk[row, : len(neighbors)] = neighbors
+    fine = [
+        upsample_by_color(start.inverse_depth_hw, view.gray_hw, gray_hw)
+        for start, view, gray_hw in zip(starts, views, grays, strict=True)
+    ]
+    depth_thw = np.stack(
+        [1 / np.maximum(fine_hw, 0.5 * b[0]) for fine_hw, b in zip(fine, bounds_t2, strict=True)]
+    )
+    confidence_thw = np.stack([_full_size(start.confidence_hw, grays[0]) for start in starts])
+    extras: dict[str, NDArray[Any]] = {
+        "start_thw": np.stack([start.inverse_depth_hw for start in starts]),
+        "cues_tchw": np.stack([start.cues_chw for start in starts]).astype(np.float16),
+        "step_t": np.array([start.step for start in starts]),
+        "bounds_t2": bounds_t2,
+        "neighbors_tk": neighbors_tk,
+    }
+    return ClipDepths(depth_thw.astype(np.float32), confidence_thw, extras)
+
+
+def _full_size(values_hw: FloatMap, like_hw: FloatMap) -> FloatMap:
+    size_wh = like_hw.shape[::-1]
+    resized_hw = cv2.resize(values_hw, size_wh, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(np.clip(resized_hw, 0, 1), np.float32)
+
+
+def _bounds(
+    frames: Sequence[PosedFrame], points: SparsePoints, row: int, neighbors: Sequence[int]
+) -> tuple[float, float]:
+    """Range of inverse depth; that of all points if those near are too few."""
+    near = inverse_depth_range(depths_of_points(frames, points, row, neighbors))
+    everyone = range(len(frames))
+    bounds = near or inverse_depth_range(depths_of_points(frames, points, row, everyone))
+    if bounds is None:
+        raise ValueError("a training clip has too few points in front of a frame")
+    return bounds
+
+
+def _flows(images_thw3: NDArray[np.uint8]) -> dict[tuple[int, int], FlowPair]:
+    """Flow between frames some steps apart, as the flow stage would give it."""
+    model = DisFlow("medium")
+    count = len(images_thw3)
+    pairs = [(i, i + offset) for offset in FLOW_OFFSETS for i in range(count - offset)]
+    return {(i, j): estimate_pair(model, images_thw3[i], images_thw3[j]) for i, j in pairs}
+
+
+def _prior(
+    views: Sequence[View], flows: dict[tuple[int, int], FlowPair], row: int, initial: float
+) -> DepthPrior | None:
+    matches = []
+    for (first, second), pair in flows.items():
+        if row not in (first, second):
+            continue
+        other = second if first == row else first
+        flow = pair if first == row else pair.reversed()
+        matches.append(
+            match_by_flow(
+                flow.forward_hw2,
+                flow.forward_confidence_hw,
+                camera=views[row].camera,
+                source_camera=views[row].camera,
+                other_camera=views[other].camera,
+                other_source_camera=views[other].camera,
+                transfer=transfer_between(views[row], views[other]),
+            )
+        )
+    return triangulate(matches, initial) if matches else None

@@ -1,0 +1,159 @@
+"""`mvrecon train depth`: from options to clips, trained network and exported weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from mvrecon.errors import UsageError
+from mvrecon.learning.muon import Muon
+from mvrecon.learning.training import Trainer, TrainingSettings, train
+from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, load_clip
+from mvrecon.synthetic.training.clips.posed_clips import make_clip, render_clips
+from mvrecon.synthetic.training.clips.render import texture_pyramid
+from mvrecon.synthetic.training.clips.scenes import KINDS
+from mvrecon.synthetic.training.clips.solids import load_meshes
+from mvrecon.synthetic.training.clips.torch_clips import KIND as SOLIDS_KIND
+from mvrecon.synthetic.training.clips.torch_clips import make_torch_clip
+from mvrecon.synthetic.training.textures import load_textures, procedural_textures
+from stages.depth.learned.model import export_depthnet, load_depthnet
+from stages.depth.learned.network import DepthNet
+from stages.depth.training.clip_starts import add_starts
+from stages.depth.training.samples import ClipSamples
+from stages.depth.training.supervision import supervised
+from stages.depth.training.validation import held_out, validate, validation_clips
+
+WEIGHTS = "depthnet.pt"
+PICTURE = "validation.png"
+PROCEDURAL_TEXTURES = 64
+VIEWS_PER_CLIP = 3
+DECAY_SHARE = 0.6
+FIRST_AND_LAST = (
+    "encoder.stem",
+    "trust",
+    "corrections",
+    "update.change",
+    "upsampler.mask",
+    "upsampler.mixture",
+)
+
+
+def _settings() -> TrainingSettings:
+    return TrainingSettings(
+        steps=20_000, decay_steps=4_000, batch=VIEWS_PER_CLIP, learning_rate=1e-3, average=0.995
+    )
+
+
+@dataclass(frozen=True)
+class TrainDepthOptions:
+    """What `mvrecon train depth` is told.
+
+    Attributes:
+        folder: where checkpoint, tables, picture and weights go; a run there is resumed.
+        minutes: how long to train now.
+        clips: folder of rendered clips; `clips` in the folder if None.
+        count: clips to render if fewer are there.
+        textures: folder of images for the scenes; noise if None.
+        meshes: folder of meshes for the scenes; open3d places them.
+        renderer: of the clips that are missing: open3d (furnished scenes of triangles) or
+            torch (simple solids, on the device).
+        start: weights to start from, random ones if None.
+        without: kind of scene to leave out of training and to validate on instead.
+        device: `cpu` or `cuda`.
+        steps: at which the learning rate has fallen to zero; the settings' if None.
+        settings: of the training.
+    """
+
+    folder: Path
+    minutes: float = 60.0
+    clips: Path | None = None
+    count: int = 300
+    textures: Path | None = None
+    meshes: Path | None = None
+    renderer: Literal["open3d", "torch"] = "open3d"
+    start: Path | None = None
+    without: str | None = None
+    device: str = "cpu"
+    steps: int | None = None
+    settings: TrainingSettings = field(default_factory=_settings)
+
+
+def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
+    """Train for a while, yielding each validation, then write `depthnet.pt` to the folder.
+
+    Clips that are not there yet are rendered first, each once.
+
+    Raises:
+        UsageError: the device is not there, or the weights to start from cannot be used.
+        InputError: textures cannot be read.
+    """
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("this machine has no CUDA device", "Train with --device cpu")
+    kinds = [*KINDS, SOLIDS_KIND]
+    if options.without is not None and options.without not in kinds:
+        raise UsageError(f"no kind of scene is called {options.without!r}", f"One of {kinds}")
+    clips = list(add_starts(_rendered(options)))
+    training, validation = split(clips, options.without)
+    held = validation_clips(validation)
+    settings = options.settings
+    if options.steps is not None:
+        decay = round(DECAY_SHARE * options.steps)
+        settings = replace(settings, steps=options.steps, decay_steps=decay)
+    torch.manual_seed(settings.seed)
+    network = DepthNet() if options.start is None else load_depthnet(options.start).train()
+    device = torch.device(options.device)
+    trainer = Trainer(network, settings, supervised, device, depth_optimizer(network))
+    data = ClipSamples(training, settings.seed, settings.batch)
+
+    def check(network: DepthNet) -> dict[str, float]:
+        return validate(network.cpu(), held, options.folder / PICTURE)
+
+    yield from train(trainer, data, options.folder, options.minutes, check)
+    export_depthnet(trainer.averaged_model().cpu(), options.folder / WEIGHTS)
+
+
+def depth_optimizer(network: DepthNet) -> Muon:
+    """Muon for all but the first and last layers."""
+    matrices: list[torch.Tensor] = []
+    others: list[torch.Tensor] = []
+    for name, parameter in network.named_parameters():
+        hidden = parameter.dim() > 1 and not name.startswith(FIRST_AND_LAST)
+        (matrices if hidden else others).append(parameter)
+    return Muon(matrices, others, lr=0.0)
+
+
+def _rendered(options: TrainDepthOptions) -> list[Path]:
+    folder = options.clips or options.folder / "clips"
+    wanted = range(options.count)
+    missing = [index for index in wanted if not (folder / f"{index:06d}.npz").is_file()]
+    if missing:
+        for _ in render_clips(folder, missing, _maker(options)):
+            pass
+    return clip_paths(folder)[: options.count]
+
+
+def _maker(options: TrainDepthOptions) -> Callable[[int], PosedClip]:
+    """What renders the clip of a number."""
+    textures_nhw3 = (
+        procedural_textures(PROCEDURAL_TEXTURES)
+        if options.textures is None
+        else load_textures(options.textures)
+    )
+    if options.renderer == "torch":
+        return partial(make_torch_clip, textures_nhw3=textures_nhw3.to(options.device))
+    meshes = [] if options.meshes is None else load_meshes(options.meshes)
+    return partial(make_clip, textures=texture_pyramid(textures_nhw3), meshes=meshes)
+
+
+def split(clips: Sequence[Path], without: str | None) -> tuple[list[Path], list[Path]]:
+    """Clips to train on and to validate on; a kind of scene may be held out whole."""
+    if without is None:
+        return held_out(clips)
+    kinds = [load_clip(path).kind for path in clips]
+    training = [path for path, kind in zip(clips, kinds, strict=True) if kind != without]
+    return training, [path for path, kind in zip(clips, kinds, strict=True) if kind == without]

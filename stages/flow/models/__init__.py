@@ -1,0 +1,1 @@
+"""Flow models: what one is, which there are, and how each computes."""

@@ -1,0 +1,1 @@
+"""mvflow: the small network that corrects a cheap initial flow."""

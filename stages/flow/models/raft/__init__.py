@@ -1,0 +1,1 @@
+"""RAFT (Teed and Deng, ECCV 2020)."""

@@ -1,0 +1,71 @@
+"""The initial flows that training gives mvflow: DIS, some of it spoilt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mvrecon.synthetic.training.batch import Draws
+from stages.flow.models.dis import START_PRESET, START_REFINEMENTS, DisPreset, dis_search
+
+MEDIUM_SHARE = 0.6
+DROPPED_SHARE = 0.1
+SPOILT_SHARE = 0.12
+PATCH_PX = 48
+QUICKER: tuple[DisPreset, ...] = ("ultrafast", "fast")
+
+
+def training_start(first_b3hw: Tensor, second_b3hw: Tensor, draws: Draws) -> Tensor:
+    """Initial flows (b, 2, h, w): mostly DIS, some spoilt so that mvflow learns to recover."""
+    medium = draws.coin(MEDIUM_SHARE, len(first_b3hw)).tolist()
+    quicker = draws.integers(0, 2, len(first_b3hw)).tolist()
+    presets: list[DisPreset] = [
+        "medium" if is_medium else QUICKER[other]
+        for is_medium, other in zip(medium, quicker, strict=True)
+    ]
+    return _spoil(dis_starts(first_b3hw, second_b3hw, presets), draws)
+
+
+def dis_starts(
+    first_b3hw: Tensor, second_b3hw: Tensor, presets: Sequence[DisPreset] | None = None
+) -> Tensor:
+    """Flow (b, 2, h, w) of DIS, with a preset for each pair; if None as mvflow starts in use."""
+    if presets is None:
+        searches = [dis_search(START_PRESET, START_REFINEMENTS)] * len(first_b3hw)
+    else:
+        searches = [dis_search(preset) for preset in presets]
+    pairs = zip(_to_grey(first_b3hw), _to_grey(second_b3hw), searches, strict=True)
+    # OpenCV's stubs forbid the None that means no initial flow.
+    flows = [
+        torch.from_numpy(search.calc(first_hw, second_hw, None))  # type: ignore[call-overload]
+        for first_hw, second_hw, search in pairs
+    ]
+    return torch.stack(flows).permute(0, 3, 1, 2).contiguous().to(first_b3hw.device)
+
+
+def _to_grey(image_b3hw: Tensor) -> NDArray[np.uint8]:
+    """Luma (b, h, w) of RGB in 0…1."""
+    weights = image_b3hw.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    grey = (image_b3hw * weights).sum(1) * 255.0
+    return np.asarray(grey.round().clamp(0, 255).to(torch.uint8).cpu().numpy())
+
+
+def _spoil(flow_b2hw: Tensor, draws: Draws) -> Tensor:
+    """Drop some flows, and add smooth errors of up to tens of pixels to patches of others."""
+    count, _, height, width = flow_b2hw.shape
+    cells = (height // PATCH_PX + 2, width // PATCH_PX + 2)
+    error = F.interpolate(
+        draws.normal(count, 2, *cells), (height, width), mode="bicubic", align_corners=True
+    )
+    amplitude_px = draws.log_uniform(0.3, 30.0, count, 1, 1, 1)
+    patch = F.interpolate(
+        draws.normal(count, 1, *cells), (height, width), mode="bilinear", align_corners=True
+    )
+    spoilt = (patch > 0.3) & draws.coin(SPOILT_SHARE, count, 1, 1, 1)
+    flow_b2hw = flow_b2hw + torch.where(spoilt, amplitude_px, 0.0) * error
+    return torch.where(draws.coin(DROPPED_SHARE, count, 1, 1, 1), 0.0, flow_b2hw)

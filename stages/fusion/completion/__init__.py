@@ -1,0 +1,1 @@
+"""Depth where no view measured it, from a learned prior."""

@@ -1,0 +1,1 @@
+"""Learned fusion: a recurrent network along the sequence."""

@@ -1,0 +1,180 @@
+"""The learned fusion along a sequence, or among photos without order.
+
+Along a sequence each view remembers the one before; the memory is stored now and then among
+the stage's items, so that an interrupted run goes on from there and ends with the same bytes.
+Photos have no before: each view is first fused alone and then once more with the memory of
+the neighbours that see it best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mvrecon.artifacts.depth import DepthMap, depth_item
+from mvrecon.engine.hashing import hash_file
+from mvrecon.engine.stage import StageContext
+from mvrecon.engine.store import SCRATCH
+from stages.fusion.config import FUSION_WEIGHTS, PRIOR_WEIGHTS, VERSION, FusionConfig
+from stages.fusion.recurrent.cues import Cues
+from stages.fusion.recurrent.model import fuse_view, load_network, merge
+from stages.fusion.recurrent.network import FusionNetwork
+from stages.fusion.recurrent.prefix import digests_along, take_over
+from stages.fusion.recurrent.step import FusionView, Memory, prepare, trusted_by_views
+from stages.fusion.scene import Scene
+
+# Views between two stored memories.
+CHECKPOINT_EVERY = 16
+
+
+def fuse_by_network(context: StageContext[FusionConfig], scene: Scene) -> None:
+    """Make the depth items of all frames."""
+    weights = context.config.weights or FUSION_WEIGHTS
+    fusion = RecurrentFusion(context, scene, load_network(weights))
+    rows = range(len(scene.frames))
+    if not scene.in_order:
+        fusion.find_cues(rows)
+        fusion.fuse_photos()
+    elif context.config.model == "forward":
+        digests = digests_along(scene, rows, _start(context.config, weights))
+        take_over(context, [fusion.stored_items(row, "forward") for row in rows], digests)
+        start, _ = fusion.resume(rows, "forward", last=True)
+        fusion.find_cues(rows[start:])
+        fusion.pass_over(rows, "forward", last=True)
+    else:
+        fusion.find_cues(rows)
+        fusion.pass_over(rows, "forward", last=False)
+        fusion.pass_over(rows[::-1], "backward", last=True)
+
+
+def _start(config: FusionConfig, weights: Path) -> str:
+    """What decides the results of a sequence besides its views."""
+    files = [weights]
+    if config.completion == "prior":
+        files.append(config.prior_weights or PRIOR_WEIGHTS)
+    parts = (config.used_precision, config.completion, str(VERSION), *map(hash_file, files))
+    return " ".join(parts)
+
+
+class RecurrentFusion:
+    """Passes of the network over the views of a scene.
+
+    Args:
+        context: of the stage.
+        scene: its views.
+        network: with its weights.
+    """
+
+    def __init__(
+        self, context: StageContext[FusionConfig], scene: Scene, network: FusionNetwork
+    ) -> None:
+        self.context = context
+        self.scene = scene
+        self.network = network
+        self.precision = context.config.used_precision
+
+    def cues_item(self, row: int) -> str:
+        """Where the cues of a view lie until the stage is done."""
+        return f"{SCRATCH}/cues/{self.scene.name(row)}.npz"
+
+    def stored_items(self, row: int, way: str) -> tuple[str, ...]:
+        """Items of a view that the stage keeps after its last pass."""
+        return self._result_item(row, way, last=True), self._memory_item(row, way)
+
+    def find_cues(self, rows: Sequence[int]) -> None:
+        """Gather the cues of views, side by side."""
+        row_of = {self.cues_item(row): row for row in rows}
+
+        def gather(item: str) -> None:
+            self.context.out.write(item, self.scene.cues(row_of[item]).save)
+
+        self.context.make_items(list(row_of), gather, unit="view")
+
+    def pass_over(self, rows: Sequence[int], way: str, last: bool) -> None:
+        """Fuse views in turn, from the newest stored memory that an interrupted run left.
+
+        Args:
+            rows: of the views, in the order of the pass.
+            way: name of the pass.
+            last: whether its results, merged with those of the pass before if there is one,
+                are those of the stage.
+        """
+        out = self.context.out
+        start, memory = self.resume(rows, way, last)
+        for place, row in enumerate(self.context.track(rows[start:], f"view {way}"), start):
+            view = self._view(row)
+            if view is not None:
+                memory = fuse_view(self.network, view, memory, self.precision)
+            result = self.scene.depth(row) if view is None or memory is None else memory.result
+            self._store(row, result, view, way, last)
+            if (place + 1) % CHECKPOINT_EVERY == 0 and memory is not None:
+                out.write(self._memory_item(row, way), memory.save)
+
+    def resume(self, rows: Sequence[int], way: str, last: bool) -> tuple[int, Memory | None]:
+        """Place from which to go on, and the memory there."""
+        out = self.context.out
+        missing = (
+            p for p, row in enumerate(rows) if not out.has(self._result_item(row, way, last))
+        )
+        done = next(missing, len(rows))
+        for place in range(done - 1, -1, -1):
+            item = self._memory_item(rows[place], way)
+            if out.has(item):
+                return place + 1, Memory.load(out.path(item))
+        return 0, None
+
+    def _store(
+        self, row: int, result: DepthMap, view: FusionView | None, way: str, last: bool
+    ) -> None:
+        out = self.context.out
+        before = self._result_item(row, "forward", last=False)
+        if last and way == "backward":
+            result = merge(DepthMap.load(out.path(before)), result)
+        if last and view is not None:
+            result = trusted_by_views(result, view)
+        if last:
+            result = self.scene.finished(row, result)
+        out.write(self._result_item(row, way, last), result.save)
+
+    def _result_item(self, row: int, way: str, last: bool) -> str:
+        name = self.scene.name(row)
+        return depth_item(name) if last else f"{SCRATCH}/{way}/{name}.npz"
+
+    def _memory_item(self, row: int, way: str) -> str:
+        return f"memory/{way}/{self.scene.name(row)}.npz"
+
+    def _view(self, row: int) -> FusionView | None:
+        cues = Cues.load(self.context.out.path(self.cues_item(row)))
+        return prepare(self.scene.view(row), cues)
+
+    def fuse_photos(self) -> None:
+        """Fuse each view alone, then with its best neighbour (`both`: with its two best)."""
+        out, rows = self.context.out, range(len(self.scene.frames))
+        alone_of = {f"{SCRATCH}/alone/{self.scene.name(row)}.npz": row for row in rows}
+        item_of = {row: item for item, row in alone_of.items()}
+        final_of = {depth_item(self.scene.name(row)): row for row in rows}
+        partners = 2 if self.context.config.model == "both" else 1
+
+        def alone(item: str) -> None:
+            view = self._view(alone_of[item])
+            if view is not None:
+                out.write(item, fuse_view(self.network, view, None, self.precision).save)
+
+        def together(item: str) -> None:
+            row = final_of[item]
+            view, result = self._view(row), self.scene.depth(row)
+            if view is not None:
+                near = [item_of[other] for other in self.scene.neighbors(row)]
+                memories = [Memory.load(out.path(one)) for one in near if out.has(one)][:partners]
+                fused = [
+                    fuse_view(self.network, view, memory, self.precision).result
+                    for memory in memories
+                ]
+                if not fused:
+                    fused = [Memory.load(out.path(item_of[row])).result]
+                result = merge(fused[0], fused[1]) if len(fused) > 1 else fused[0]
+                result = trusted_by_views(result, view)
+            out.write(item, self.scene.finished(row, result).save)
+
+        self.context.make_items(list(alone_of), alone, unit="view")
+        self.context.make_items(list(final_of), together, unit="map")

@@ -1,0 +1,160 @@
+"""`mvrecon train fusion`: from posed clips to exported weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mvrecon.errors import NotEnoughDataError, UsageError
+from mvrecon.learning.training import Trainer, TrainingSettings, train
+from stages.depth.config import DepthConfig
+from stages.fusion.recurrent.model import export_network, load_network
+from stages.fusion.recurrent.network import FusionNetwork, FusionOutput
+from stages.fusion.recurrent.step import Memory, results, run_network
+from stages.fusion.training.adversarial import AdversarialFusion
+from stages.fusion.training.data import (
+    LARGEST_MEDIAN_ERROR,
+    ClipSequences,
+    FusionSample,
+    median_error,
+    read_frames,
+    training_clips,
+)
+from stages.fusion.training.losses import Truth, mean_where, single_loss, temporal_loss
+from stages.fusion.training.validation import Validation
+
+WEIGHTS = "fusion.pt"
+PICTURE = "validation.png"
+VALIDATION_CLIPS = 10
+WINDOW_FRAMES = 4
+# Gradients reach so many views back.
+TRUNCATION = 2
+
+
+def default_settings() -> TrainingSettings:
+    """For a training of an hour on a small computer."""
+    return TrainingSettings(
+        steps=3000,
+        decay_steps=1500,
+        batch=2,
+        size_hw=(160, 192),
+        learning_rate=2e-3,
+        average=0.99,
+        validate_every=200,
+        save_every=50,
+    )
+
+
+@dataclass(frozen=True)
+class TrainFusionOptions:
+    """What `mvrecon train fusion` is told.
+
+    Attributes:
+        folder: where checkpoint, tables, picture and weights go; a run there is resumed.
+        clips: folder of posed clips.
+        depth: how the depth stage measures their depth, where that is not done yet.
+        minutes: how long to train now.
+        start: weights to start from; random ones if None.
+        adversary: weight of an adversary that tells fused from true depth, 0 for none.
+        device: `cpu` or `cuda`.
+        settings: of the training.
+    """
+
+    folder: Path
+    clips: Path
+    depth: DepthConfig = field(default_factory=lambda: DepthConfig.model_validate({}))
+    minutes: float = 60.0
+    start: Path | None = None
+    adversary: float = 0.0
+    device: str = "cpu"
+    settings: TrainingSettings = field(default_factory=default_settings)
+
+
+def train_fusion(options: TrainFusionOptions) -> Iterator[dict[str, float]]:
+    """Train for a while, yielding each validation, then write `fusion.pt` to the folder.
+
+    Raises:
+        UsageError: the device is not there, or the weights to start from cannot be used.
+        InputError: there are no clips.
+        NotEnoughDataError: there are too few to train and to validate with.
+    """
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("this machine has no CUDA device", "Train with --device cpu")
+    used, held_out = training_clips(options.clips)
+    cache = options.folder / f"cues-{options.depth.model}"
+    clips = [read_frames(path, options.depth, cache) for path in held_out[:VALIDATION_CLIPS]]
+    clips = [clip for clip in clips if median_error(clip) < LARGEST_MEDIAN_ERROR]
+    if not used or not clips:
+        raise NotEnoughDataError(
+            f"{options.clips} has {len(used)} clips to train and {len(clips)} to validate with",
+            "Render some dozens with: mvrecon train depth",
+        )
+    torch.manual_seed(options.settings.seed)
+    network = load_network(options.start).train() if options.start else FusionNetwork()
+    validation = Validation(clips, options.folder / PICTURE)
+    data = ClipSequences(used, options.depth, cache, options.settings, WINDOW_FRAMES)
+    device = torch.device(options.device)
+    if options.adversary > 0:
+        rivals = AdversarialFusion(network, options.adversary)
+        trainer = Trainer(rivals, options.settings, adversarial_objective, device)
+        yield from train(
+            trainer, data, options.folder, options.minutes, lambda model: validation(model.network)
+        )
+        trained = trainer.averaged_model().network
+    else:
+        alone = Trainer(network, options.settings, objective, device)
+        yield from train(alone, data, options.folder, options.minutes, validation)
+        trained = alone.averaged_model()
+    export_network(trained.cpu(), options.folder / WEIGHTS)
+
+
+def adversarial_objective(
+    model: AdversarialFusion, sample: FusionSample
+) -> tuple[Tensor, dict[str, float]]:
+    """The same with an adversary."""
+    return objective(model.network, sample, model.game)
+
+
+def objective(
+    network: FusionNetwork,
+    sample: FusionSample,
+    further: Callable[[FusionOutput, Truth], Tensor] | None = None,
+) -> tuple[Tensor, dict[str, float]]:
+    """Loss of sequences (truncated back-propagation through time), and mean errors.
+
+    The numbers are means of |log estimate / truth| of the consensus and of the network.
+
+    Args:
+        network: what is trained.
+        sample: sequences.
+        further: another loss of each view.
+    """
+    memories: list[Memory | None] = [None] * len(sample.views[0])
+    losses: list[Tensor] = []
+    errors: list[float] = []
+    start_errors: list[float] = []
+    before: tuple[Tensor, Truth] | None = None
+    for time, (views, truth) in enumerate(zip(sample.views, sample.truths, strict=True)):
+        with torch.autocast(truth.log_inverse_bhw.device.type, torch.bfloat16):
+            output = run_network(network, views, memories)
+        loss, error = single_loss(output, truth)
+        if further is not None:
+            loss = loss + further(output, truth)
+        losses.append(loss if before is None else loss + temporal_loss(error, truth, *before))
+        # Beyond this the graph is cut, also for the loss on the change.
+        cut = (time + 1) % TRUNCATION == 0
+        state = output.state_bchw.detach() if cut else output.state_bchw
+        memories = [
+            Memory(result, one) for result, one in zip(results(views, output), state, strict=True)
+        ]
+        before = (error.detach() if cut else error), truth
+        errors.append(float(mean_where(error.detach().abs(), truth.known_bhw)))
+        start = torch.cat([view.hypotheses[:, 0] for view in views]) - truth.log_inverse_bhw
+        start_errors.append(float(mean_where(start.abs(), truth.known_bhw)))
+    count = len(errors)
+    numbers = {"error": sum(errors) / count, "consensus_error": sum(start_errors) / count}
+    return torch.stack(losses).mean(), numbers

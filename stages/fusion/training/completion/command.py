@@ -1,0 +1,158 @@
+"""`mvrecon train completion`: the prior over depth, from what the pipeline measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mvrecon.errors import NotEnoughDataError, UsageError
+from mvrecon.learning.training import Trainer, TrainingSettings, train
+from stages.depth.config import DepthConfig
+from stages.fusion.completion.model import export_prior, load_prior
+from stages.fusion.completion.network import DepthPrior, Gaussian, divergence
+from stages.fusion.recurrent.network import QUARTER
+from stages.fusion.training.completion.data import (
+    CompletionSample,
+    HoleSamples,
+    Views,
+    clip_views,
+    run_views,
+)
+from stages.fusion.training.completion.validation import HoleValidation
+from stages.fusion.training.data import HELD_OUT_EVERY, training_clips
+from stages.fusion.training.losses import gradient_loss, mean_where, robust
+
+WEIGHTS = "completion.pt"
+PICTURE = "validation.png"
+VALIDATION_GROUPS = 20
+GRADIENT_WEIGHT = 0.5
+COARSE_WEIGHT = 0.4
+# What was measured comes out of the network smoothed, but it must not drift.
+MEASURED_WEIGHT = 0.1
+DIVERGENCE_WEIGHT = 0.01
+# In so many samples the network is told what the prior expects, as when it is used.
+EXPECTED_SHARE = 0.5
+
+
+def default_settings() -> TrainingSettings:
+    """For a training of half an hour on a small computer."""
+    return TrainingSettings(
+        steps=3000,
+        decay_steps=1500,
+        batch=4,
+        size_hw=(192, 256),
+        learning_rate=2e-3,
+        average=0.99,
+        validate_every=500,
+        save_every=50,
+    )
+
+
+@dataclass(frozen=True)
+class TrainCompletionOptions:
+    """What `mvrecon train completion` is told.
+
+    Attributes:
+        folder: where checkpoint, tables, picture and weights go; a run there is resumed.
+        clips: folder of posed clips, if any; their truth is used for validation only.
+        runs: run directories; of many views the last tenth is held out.
+        depth: how the depth stage measures the clips, where that is not done yet.
+        minutes: how long to train now.
+        start: weights to start from; random ones if None.
+        device: `cpu` or `cuda`.
+        settings: of the training.
+    """
+
+    folder: Path
+    clips: Path | None = None
+    runs: tuple[Path, ...] = ()
+    depth: DepthConfig = field(default_factory=lambda: DepthConfig.model_validate({}))
+    minutes: float = 30.0
+    start: Path | None = None
+    device: str = "cpu"
+    settings: TrainingSettings = field(default_factory=default_settings)
+
+
+def train_completion(options: TrainCompletionOptions) -> Iterator[dict[str, float]]:
+    """Train for a while, yielding each validation, then write `completion.pt` to the folder.
+
+    Raises:
+        UsageError: the device is not there, or the weights to start from cannot be used.
+        InputError: there are no clips, or a run has no depth.
+        NotEnoughDataError: there is too little to train and to validate with.
+    """
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("this machine has no CUDA device", "Train with --device cpu")
+    used, held_out = training_views(options)
+    validation = HoleValidation(held_out[:VALIDATION_GROUPS], options.folder / PICTURE)
+    if not used or not validation.views:
+        raise NotEnoughDataError(
+            f"there are {len(used)} clips and views to train and {len(held_out)} to validate with",
+            "Give more clips (mvrecon train depth renders some) or longer runs",
+        )
+    torch.manual_seed(options.settings.seed)
+    prior = load_prior(options.start).train() if options.start else DepthPrior()
+    trainer = Trainer(prior, options.settings, objective, torch.device(options.device))
+    data = HoleSamples(used, options.settings)
+    yield from train(trainer, data, options.folder, options.minutes, validation)
+    export_prior(trainer.averaged_model().cpu(), options.folder / WEIGHTS)
+
+
+def training_views(options: TrainCompletionOptions) -> tuple[list[Views], list[Views]]:
+    """Groups of views to train with, and those held out."""
+    used: list[Views] = []
+    held_out: list[Views] = []
+    if options.clips is not None:
+        cache = options.folder / f"cues-{options.depth.model}"
+        parts = training_clips(options.clips)
+        for views, paths in zip((used, held_out), parts, strict=True):
+            views += [clip_views(path, options.depth, cache) for path in paths]
+    for run_dir in options.runs:
+        views = run_views(run_dir)
+        split = len(views) - len(views) // HELD_OUT_EVERY
+        used += views[:split]
+        held_out += views[split:]
+    return used, held_out
+
+
+def objective(prior: DepthPrior, sample: CompletionSample) -> tuple[Tensor, dict[str, float]]:
+    """Evidence lower bound: how well what was hidden is told, and what the latent costs.
+
+    The numbers are means of |log estimate / hidden depth| of the inpainting and of the network.
+    """
+    given, whole, known = sample.given, sample.whole_b1hw, sample.known_b1hw > 0
+    with torch.autocast(whole.device.type, torch.bfloat16):
+        condition = prior.condition(given)
+        expected = prior.expected(condition)
+        explained = prior.explained(condition, whole, sample.known_b1hw)
+        completed, coarse = prior.decode(condition, _latent(expected, explained))
+    error = completed - whole[:, 0]
+    hidden = known & (given.measured_b1hw == 0)
+    sampled = (slice(None), slice(2, None, QUARTER), slice(2, None, QUARTER))
+    coarse_error = coarse - whole[:, 0][sampled]
+    cost = divergence(explained, expected)
+    loss = (
+        mean_where(robust(error), hidden[:, 0])
+        + MEASURED_WEIGHT * mean_where(robust(error), known[:, 0])
+        + COARSE_WEIGHT * mean_where(robust(coarse_error), hidden[:, 0][sampled])
+        + GRADIENT_WEIGHT * gradient_loss(error, known[:, 0])
+        + DIVERGENCE_WEIGHT * cost
+    )
+    plain = condition.fill_b1hw - whole[..., 2::QUARTER, 2::QUARTER]
+    numbers = {
+        "error": float(mean_where(error.detach().abs(), hidden[:, 0])),
+        "plain_error": float(mean_where(plain.abs(), hidden[..., 2::QUARTER, 2::QUARTER])),
+        "divergence": float(cost.detach()),
+    }
+    return loss, numbers
+
+
+def _latent(expected: Gaussian, explained: Gaussian) -> Tensor:
+    """Some samples are decoded from the prior's mean, the others from the posterior."""
+    drawn = explained.sample(torch.randn_like(explained.mean))
+    as_used = torch.rand(len(drawn), 1, 1, 1, device=drawn.device) < EXPECTED_SHARE
+    return torch.where(as_used, expected.mean, drawn)

@@ -1,0 +1,1 @@
+"""Poses that the user gives."""

@@ -1,0 +1,156 @@
+"""Why a frame, or the whole input, could not be posed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.artifacts.frames import FrameRecord
+from mvrecon.errors import NotEnoughDataError
+from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
+from stages.pose.mapping.camera_motion import Motion, pair_motion
+from stages.pose.matching.problem import FeatureMatches, Pair
+
+FloatArray = NDArray[np.float64]
+
+# Each frame's reason begins with one of these words and ends with its remedy.
+BLURRED = "blurred: sharpness {:.2f}, that of posed frames {:.2f}; move slower, in more light"
+DARK = "dark: hardly anything above level {:.0f} of 255; film in more light"
+NO_MATCHES = "no overlap: no matches with any other frame; keep more frames (--frames.max)"
+OTHER_MODEL = (
+    "no overlap with the largest model: posed in colmap_others/{}; film what joins the two"
+)
+FEW_MATCHES = (
+    "too few tracks: {} points of the model seen, {} needed; move slower, show more texture"
+)
+LITTLE_PARALLAX = "too little parallax: its neighbours see the same; move sideways"
+PURE_ROTATION = "pure rotation: the camera only turns there; move sideways while turning"
+UNRELIABLE = (
+    "moving scene: its matches do not agree with one still scene; keep people out of the picture"
+)
+
+# A frame whose matches move less than this part of the image side shows no depth.
+PARALLAX_SHIFT = 0.005
+BLURRED_PART = 0.6
+DARK_LEVEL = 50.0
+DARK_QUANTILE = 0.98
+
+
+def lost_reasons(
+    frames: Sequence[FrameRecord],
+    features: FeatureMatches,
+    models: list[ColmapModel],
+    min_inliers: int,
+    load_gray: Callable[[str], NDArray[np.uint8]],
+) -> dict[str, str]:
+    """The reason, with its remedy, of each key frame that is not in the first model.
+
+    Args:
+        frames: the key frames.
+        features: what the mapper was given.
+        models: the mapper's, the one that was taken first.
+        min_inliers: points that a frame has to see.
+        load_gray: image of a key frame, by name; only those of lost frames are read.
+    """
+    posed = {image.image_id - 1 for image in models[0].images}
+    usual = float(np.median([frames[index].sharpness for index in posed]))
+    reasons = {}
+    for index, frame in enumerate(frames):
+        if index in posed:
+            continue
+        brightest = float(np.quantile(load_gray(frame.name), DARK_QUANTILE))
+        if brightest < DARK_LEVEL:
+            reasons[frame.name] = DARK.format(brightest)
+        elif frame.sharpness < BLURRED_PART * usual:
+            reasons[frame.name] = BLURRED.format(frame.sharpness, usual)
+        else:
+            reasons[frame.name] = _geometric_reason(index, features, models, min_inliers)
+    return reasons
+
+
+def count_reasons(reasons: Iterable[str]) -> str:
+    """How often each kind of reason occurs, with its remedy, the most frequent first."""
+    kinds = Counter(
+        (reason.split(":")[0].split(";")[0], reason.rpartition("; ")[2]) for reason in reasons
+    )
+    return "; ".join(
+        f"{count} {kind}" + (f": {remedy}" if remedy != kind else "")
+        for (kind, remedy), count in kinds.most_common()
+    )
+
+
+def _geometric_reason(
+    index: int, features: FeatureMatches, models: list[ColmapModel], min_inliers: int
+) -> str:
+    """Why a frame that looks well was not posed."""
+    pairs = [pair for pair in features.matches if index in pair]
+    if not pairs:
+        return NO_MATCHES
+    for number, model in enumerate(models[1:]):
+        if any(image.image_id - 1 == index for image in model.images):
+            return OTHER_MODEL.format(number)
+    mine_n2, theirs_n2 = _model_points_seen(index, pairs, features, models[0])
+    if len(mine_n2) < min_inliers:
+        return FEW_MATCHES.format(len(mine_n2), min_inliers)
+    camera = next(iter(models[0].cameras.values()))
+    size = camera.width, camera.height
+    shift_px = float(np.median(np.linalg.norm(mine_n2 - theirs_n2, axis=1)))
+    if shift_px < PARALLAX_SHIFT * max(size):
+        return LITTLE_PARALLAX
+    return PURE_ROTATION if pair_motion(mine_n2, theirs_n2, size) == "rotation" else UNRELIABLE
+
+
+def _model_points_seen(
+    index: int, pairs: list[Pair], features: FeatureMatches, model: ColmapModel
+) -> tuple[FloatArray, FloatArray]:
+    """Pixels (n, 2) in this and in one posed frame of points of the model, as many as there are."""
+    posed = {image.image_id - 1: image for image in model.images}
+    most = np.zeros((0, 2)), np.zeros((0, 2))
+    for pair in pairs:
+        other = pair[1] if pair[0] == index else pair[0]
+        if other not in posed:
+            continue
+        rows = features.matches[pair]
+        mine, theirs = (rows[:, 0], rows[:, 1]) if index == pair[0] else (rows[:, 1], rows[:, 0])
+        known = posed[other].point_k[theirs] != NO_POINT
+        if known.sum() > len(most[0]):
+            most = (
+                features.keypoints[index][mine[known]].astype(np.float64),
+                features.keypoints[other][theirs[known]].astype(np.float64),
+            )
+    return most
+
+
+def refuse_still_camera(motion: Motion) -> None:
+    """Stop before mapping what cannot be mapped.
+
+    Raises:
+        NotEnoughDataError: there are no matches, or the camera stands still or only turns.
+    """
+    if motion == "none":
+        raise NotEnoughDataError(
+            "no two frames overlap enough to be matched",
+            "Film or photograph with more overlap, in better light, or keep more frames",
+        )
+    if motion == "static":
+        raise NotEnoughDataError(
+            "the camera does not move (static camera), so there is no parallax",
+            "Walk sideways round the scene while you film",
+        )
+    if motion == "rotation":
+        raise NotEnoughDataError(
+            "the camera only turns on the spot (pure rotation), so there is no parallax",
+            "Move the camera sideways while you film, instead of panning",
+        )
+
+
+def no_model_error(key_frames: int, posed: int, needed: int) -> NotEnoughDataError:
+    """The error for matches from which no model grew."""
+    found = f"only {posed} of {key_frames} frames" if posed else f"none of {key_frames} frames"
+    return NotEnoughDataError(
+        f"{found} could be posed, {needed} are needed (too little parallax or overlap)",
+        "Film a textured, still scene from several sides, moving slowly sideways",
+    )

@@ -1,0 +1,1 @@
+"""Matches between images, from tracks and from descriptors."""

@@ -1,0 +1,1 @@
+"""Points followed through the frames by flow."""

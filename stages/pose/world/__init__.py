@@ -1,0 +1,1 @@
+"""The world that poses are given in: axes and scale."""

@@ -1,0 +1,55 @@
+"""The world that poses are given in when nothing fixes it: always the same for the same model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.formats.colmap_model import ColmapModel
+from mvrecon.geometry.rigid import inverse_rigid
+from mvrecon.geometry.similarity import Similarity
+
+FloatArray = NDArray[np.float64]
+
+
+def normal_world(model: ColmapModel) -> Similarity:
+    """The similarity from the model's world to the normal one.
+
+    The normal world has its origin at the median of the points; z up, against the mean of
+    the cameras' y axes (images are upright); y along the first camera's heading; and its unit
+    is the median distance of the points from the cameras that see them.
+    """
+    world_from_cam = inverse_rigid(np.stack([image.cam_from_world for image in model.images]))
+    rotation_33 = _upright(world_from_cam[:, :3, :3])
+    point_m, image_m, _ = model.observations()
+    distance_m = np.linalg.norm(model.xyz_n3[point_m] - world_from_cam[image_m, :3, 3], axis=1)
+    scale = 1.0 / float(np.median(distance_m))
+    origin_3 = np.median(model.xyz_n3 @ rotation_33.T, axis=0)
+    return Similarity(scale, rotation_33, -scale * origin_3)
+
+
+def move_model(model: ColmapModel, similarity: Similarity) -> ColmapModel:
+    """The same model in another world."""
+    images = []
+    for image in model.images:
+        world_from_cam = similarity.apply_to_pose(inverse_rigid(image.cam_from_world))
+        images.append(replace(image, cam_from_world=inverse_rigid(world_from_cam)))
+    return replace(model, images=tuple(images), xyz_n3=similarity.apply(model.xyz_n3))
+
+
+def _upright(rotations_n33: FloatArray) -> FloatArray:
+    """Rotation (3, 3) to axes x right, y ahead, z up, from world_from_cam rotations."""
+    up_3 = -rotations_n33[:, :, 1].mean(axis=0)
+    if np.linalg.norm(up_3) < 1e-3:
+        up_3 = -rotations_n33[0, :, 1]
+    up_3 = up_3 / np.linalg.norm(up_3)
+    # The camera's own up stands in for its heading if it looks straight up or down.
+    first_33 = rotations_n33[0]
+    ahead_3 = max(
+        (axis - (axis @ up_3) * up_3 for axis in (first_33[:, 2], -first_33[:, 1])),
+        key=lambda axis: float(np.linalg.norm(axis)),
+    )
+    ahead_3 = ahead_3 / np.linalg.norm(ahead_3)
+    return np.stack([np.cross(ahead_3, up_3), ahead_3, up_3])

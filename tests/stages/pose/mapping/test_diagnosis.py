@@ -1,0 +1,98 @@
+from dataclasses import replace
+
+import numpy as np
+
+from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
+from stages.pose.mapping.diagnosis import count_reasons, lost_reasons
+from stages.pose.mapping.loops import plausible_loops
+from stages.pose.matching.problem import FeatureMatches
+from tests.stages.pose.scene import CAMERA, frame_table, turn
+from tests.stages.pose.world.test_canonical import relief_model
+
+FRAMES = frame_table(8, CAMERA, "given").key_frames
+NAMES = [frame.name for frame in FRAMES]
+GRAY = np.full((CAMERA.height, CAMERA.width), 128, np.uint8)
+ROWS = np.column_stack([np.arange(80)] * 2)
+
+
+def with_lost_frames():
+    """Frames 0–4 posed; 5 sees few points, 6 none and 7 is in another model."""
+    model = relief_model()
+    keypoints = [image.xy_k2.astype(np.float32) for image in model.images]
+    keypoints += [keypoints[4] + 40.0, keypoints[4] + 40.0, keypoints[4]]
+    matches = {(a, b): ROWS for a in range(5) for b in range(a + 1, 5)}
+    matches |= {(4, 5): ROWS[:12], (0, 7): ROWS}
+    other = ColmapModel(
+        model.cameras,
+        (ColmapImage(8, 1, "000007.jpg", np.eye(4), np.zeros((1, 2)), np.array([NO_POINT])),),
+        model.xyz_n3,
+        model.rgb_n3,
+        model.error_px_n,
+    )
+    return FeatureMatches(tuple(keypoints), matches), [model, other]
+
+
+def reasons_of(features, models, frames=FRAMES, gray=GRAY):
+    return lost_reasons(frames, features, models, 30, lambda name: gray)
+
+
+def test_each_lost_frame_has_its_reason():
+    features, models = with_lost_frames()
+    reasons = reasons_of(features, models)
+    assert sorted(reasons) == NAMES[5:]
+    assert "too few tracks: 12 points" in reasons[NAMES[5]]
+    assert "no overlap" in reasons[NAMES[6]]
+    assert "colmap_others/0" in reasons[NAMES[7]]
+
+
+def test_a_frame_that_sees_enough_is_still_turned_or_contradicted():
+    features, models = with_lost_frames()
+    still, turned, wrong = (list(features.keypoints) for _ in range(3))
+    still[5] = still[4] + 0.3
+    rays = np.column_stack([CAMERA.normalize(turned[4]), np.ones(80)]) @ turn(0.1).T
+    turned[5] = CAMERA.project(rays).astype(np.float32)
+    wrong[5] = wrong[4][::-1].copy()
+    for keypoints, word in ((still, "parallax"), (turned, "rotation"), (wrong, "moving scene")):
+        many = FeatureMatches(tuple(keypoints), {**features.matches, (4, 5): ROWS})
+        assert word in reasons_of(many, models)[NAMES[5]].split(";")[0]
+
+
+def test_a_bad_picture_is_the_reason_before_all_others():
+    features, models = with_lost_frames()
+    blurred = [replace(frame, sharpness=0.3 if frame.index > 4 else 1.0) for frame in FRAMES]
+    found = reasons_of(features, models, blurred)
+    assert all(found[name].startswith("blurred: sharpness 0.30") for name in NAMES[5:])
+    dark = reasons_of(features, models, gray=np.full_like(GRAY, 12))
+    assert all(dark[name].startswith("dark") for name in NAMES[5:])
+
+
+def test_reasons_are_counted_with_their_remedies():
+    text = count_reasons(
+        [
+            "blurred: sharpness 0.20, that of posed frames 0.50; move slower",
+            "too few tracks: 12 points seen; show more",
+            "blurred: sharpness 0.10, that of posed frames 0.50; move slower",
+            "unreadable",
+        ]
+    )
+    assert text == "2 blurred: move slower; 1 too few tracks: show more; 1 unreadable"
+
+
+def test_each_reason_names_a_remedy():
+    features, models = with_lost_frames()
+    assert all("; " in reason for reason in reasons_of(features, models).values())
+
+
+def test_a_true_loop_is_plausible_and_a_look_alike_is_not():
+    model = relief_model()
+    keypoints = [image.xy_k2.astype(np.float32) for image in model.images]
+    true = FeatureMatches(tuple(keypoints), {(0, 4): ROWS})
+    assert plausible_loops(model, true, [(0, 4)]) == [(0, 4)]
+    keypoints[4] = keypoints[4] + np.float32([0.25 * CAMERA.width, 0.0])
+    repeated = FeatureMatches(tuple(keypoints), {(0, 4): ROWS})
+    assert plausible_loops(model, repeated, [(0, 4)]) == []
+
+
+def test_loops_of_lost_frames_are_not_judged():
+    features, models = with_lost_frames()
+    assert plausible_loops(models[0], features, [(0, 7), (1, 6)]) == []

@@ -1,0 +1,40 @@
+"""A focal length that the images do not show stays at its prior; one that they show is found."""
+
+import numpy as np
+import pytest
+
+from mvrecon.formats.colmap import read_model
+from mvrecon.geometry.rigid import rigid
+from stages.pose.mapping.mapper import MappingOptions
+from stages.pose.mapping.solve import relaxed_options
+from tests.stages.pose.mapping import test_mapper as mapping
+
+PRIOR_PX = 768.0
+WALL = np.column_stack([mapping.POINTS[:, :2], np.full(len(mapping.POINTS), 6.0)])
+# Along a line, never turning: every focal length fits, with a wall at another distance.
+STRAIGHT = [rigid(np.eye(3), np.array([0.25 * i - 1.0, 0.0, 0.1 * i])) for i in range(10)]
+
+
+def focal_of(poses, folder, prior_px):
+    problem = mapping.exact_problem(poses, prior_focal_px=prior_px)
+    (path,) = mapping.solve(problem, folder, relaxed_options(MappingOptions()))
+    model = read_model(path)
+    assert len(model.images) == len(poses)
+    return model.cameras[1].fx
+
+
+def test_straight_motion_before_a_wall_keeps_the_prior(tmp_path, monkeypatch):
+    monkeypatch.setattr(mapping, "POINTS", WALL)
+    assert PRIOR_PX / 1.3 < focal_of(STRAIGHT, tmp_path, PRIOR_PX) < PRIOR_PX * 1.3
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.8])
+def test_a_far_focal_length_is_found_where_it_shows(tmp_path, factor):
+    found_px = focal_of(mapping.around(10), tmp_path, mapping.CAMERA.fx * factor)
+    assert found_px == pytest.approx(mapping.CAMERA.fx, rel=0.03)
+
+
+def test_turning_before_a_wall_shows_the_focal_length(tmp_path, monkeypatch):
+    monkeypatch.setattr(mapping, "POINTS", WALL)
+    found_px = focal_of(mapping.around(10), tmp_path, PRIOR_PX * 1.5)
+    assert found_px == pytest.approx(mapping.CAMERA.fx, rel=0.05)
