@@ -1,4 +1,4 @@
-"""Image files: listing a folder, reading upright 8-bit RGB, EXIF focal length, JPEG writing."""
+"""Image files: listing a folder, reading, writing. All of the program's image I/O is here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -14,17 +14,19 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from mvrecon.errors import InputError
+from mvrecon.formats.exif import exif_focal_px, exif_geodetic
 from mvrecon.geometry.resize import fit_size
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 EXPECTED = "Give a folder with images: " + " ".join(sorted(EXTENSIONS))
 UNREADABLE_REMEDY = "Restore or remove the file"
 
-FILM_DIAGONAL_MM = float(np.hypot(36.0, 24.0))
-# EXIF's unit of the focal plane's resolution → mm.
-RESOLUTION_UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-# Fish-eye … long telephoto; anything else is an error in the file.
-FOCAL_BOUNDS = (0.2, 20.0)
+PixelKind = Literal["rgb", "grey", "stored"]
+_READ_FLAGS = {
+    "rgb": cv2.IMREAD_COLOR,
+    "grey": cv2.IMREAD_GRAYSCALE,
+    "stored": cv2.IMREAD_UNCHANGED,
+}
 
 
 @dataclass(frozen=True)
@@ -88,62 +90,6 @@ def read_header(path: Path) -> ImageHeader:
         raise _unreadable(path, error) from error
 
 
-def exif_focal_px(exif: Image.Exif, size: tuple[int, int]) -> float | None:
-    """Focal length in pixels from EXIF tags, or None if they do not tell or make no sense.
-
-    Taken from the 35 mm equivalent (by the diagonal, as CIPA DCG-001 defines it), else from
-    the focal length and the focal plane's resolution.
-
-    Args:
-        exif: tags of the whole image.
-        size: (width, height) of the image in pixels.
-    """
-    tags = exif.get_ifd(ExifTags.IFD.Exif)
-    longest_px = max(size)
-    focal_px = None
-    if equivalent_mm := _number(tags.get(ExifTags.Base.FocalLengthIn35mmFilm)):
-        focal_px = equivalent_mm / FILM_DIAGONAL_MM * float(np.hypot(*size))
-    else:
-        focal_mm = _number(tags.get(ExifTags.Base.FocalLength))
-        per_unit = _number(tags.get(ExifTags.Base.FocalPlaneXResolution))
-        unit_mm = RESOLUTION_UNIT_MM.get(tags.get(ExifTags.Base.FocalPlaneResolutionUnit, 2))
-        if focal_mm and per_unit and unit_mm:
-            # The resolution belongs to the picture as taken; a shrunk copy keeps the tag.
-            sides_px = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
-            taken_px = max(_number(tags.get(side)) or 0.0 for side in sides_px) or longest_px
-            focal_px = focal_mm * per_unit / unit_mm * longest_px / taken_px
-    if focal_px and FOCAL_BOUNDS[0] <= focal_px / longest_px <= FOCAL_BOUNDS[1]:
-        return focal_px
-    return None
-
-
-def exif_geodetic(exif: Image.Exif) -> tuple[float, float, float] | None:
-    """Latitude and longitude [degrees] and altitude [m, 0 if unknown] from EXIF, or None."""
-    tags = exif.get_ifd(ExifTags.IFD.GPSInfo)
-    gps = ExifTags.GPS
-    latitude = _degrees(tags.get(gps.GPSLatitude), tags.get(gps.GPSLatitudeRef), "S")
-    longitude = _degrees(tags.get(gps.GPSLongitude), tags.get(gps.GPSLongitudeRef), "W")
-    if latitude is None or longitude is None or abs(latitude) > 90 or abs(longitude) > 180:
-        return None
-    if latitude == longitude == 0.0:
-        return None  # what receivers without a fix write
-    altitude_m = _number(tags.get(gps.GPSAltitude)) or 0.0
-    below_sea = tags.get(gps.GPSAltitudeRef) in (1, b"\x01")
-    return latitude, longitude, -altitude_m if below_sea else altitude_m
-
-
-def _degrees(parts: Any, side: Any, negative_side: str) -> float | None:
-    """Degrees, minutes and seconds as one number, negative on one side."""
-    try:
-        degrees, minutes, seconds = (float(part) for part in parts)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    value = degrees + minutes / 60.0 + seconds / 3600.0
-    if not np.isfinite(value):
-        return None
-    return -value if side == negative_side else value
-
-
 def read_rgb(path: Path, longest_px: int | None = None) -> NDArray[np.uint8]:
     """Upright 8-bit RGB image (h, w, 3), shrunk to at most `longest_px` on its longer side.
 
@@ -160,16 +106,76 @@ def read_grey(path: Path, longest_px: int | None = None) -> NDArray[np.uint8]:
     return _shrink(_read(path, "L", longest_px), longest_px)
 
 
-def write_jpeg(path: Path, rgb_hw3: NDArray[np.uint8], quality: int) -> None:
-    """Write an RGB image as JPEG with full colour resolution, whatever the path's suffix."""
-    parameters = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        quality,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ]
-    encoded = cv2.imencode(".jpg", np.ascontiguousarray(rgb_hw3[..., ::-1]), parameters)[1]
-    path.write_bytes(encoded.tobytes())
+def read_pixels(path: Path, kind: PixelKind = "rgb") -> NDArray[Any]:
+    """Pixels as the file holds them, not turned: what this program or a data set wrote.
+
+    Args:
+        path: of the image.
+        kind: `rgb` (h, w, 3) and `grey` (h, w) of 8 bits, or `stored`: type and channels of
+            the file, colours in OpenCV's order (blue, green, red).
+
+    Raises:
+        InputError: not a readable image.
+    """
+    pixels = cv2.imread(str(path), _READ_FLAGS[kind])
+    if pixels is None:
+        raise _unreadable(path, "cut short?" if path.is_file() else "no such file")
+    return np.ascontiguousarray(pixels[..., ::-1]) if kind == "rgb" else pixels
+
+
+def write_jpeg(
+    path: Path, rgb_hw3: NDArray[np.uint8], quality: int, full_colour: bool = True
+) -> None:
+    """Write an RGB image as JPEG, whatever the path's suffix.
+
+    Args:
+        path: of the file.
+        rgb_hw3: the image.
+        quality: 0…100.
+        full_colour: colours at the resolution of brightness, else at half of it.
+    """
+    path.write_bytes(encode_jpeg(rgb_hw3, quality, full_colour))
+
+
+def write_png(path: Path, pixels: NDArray[Any]) -> None:
+    """Write 8- or 16-bit grey (h, w) or RGB (h, w, 3) as PNG, whatever the path's suffix."""
+    path.write_bytes(encode_png(pixels))
+
+
+def encode_jpeg(rgb_hw3: NDArray[np.uint8], quality: int, full_colour: bool = True) -> bytes:
+    """An RGB image (h, w, 3), or a grey one (h, w), as a JPEG file's content."""
+    parameters = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    if full_colour:
+        parameters += [
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ]
+    return _encode(".jpg", rgb_hw3, parameters)
+
+
+def encode_png(pixels: NDArray[Any]) -> bytes:
+    """Grey (h, w) or RGB (h, w, 3) of 8 or 16 bits as a PNG file's content."""
+    return _encode(".png", pixels, [])
+
+
+def decode_rgb(data: bytes) -> NDArray[np.uint8]:
+    """RGB (h, w, 3) from an image file's content.
+
+    Raises:
+        InputError: not an image.
+    """
+    bgr_hw3 = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if bgr_hw3 is None:
+        raise InputError("cannot decode an image: unknown format", UNREADABLE_REMEDY)
+    return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)
+
+
+def _encode(suffix: str, pixels: NDArray[Any], parameters: list[int]) -> bytes:
+    in_order = pixels[..., ::-1] if pixels.ndim == 3 else pixels
+    done, encoded = cv2.imencode(suffix, np.ascontiguousarray(in_order), parameters)
+    if not done:
+        raise ValueError(f"OpenCV cannot encode {pixels.dtype} {pixels.shape} as {suffix}")
+    return encoded.tobytes()
 
 
 def _read(path: Path, mode: str, longest_px: int | None) -> NDArray[np.uint8]:
@@ -220,12 +226,3 @@ def _shrink(image: NDArray[np.uint8], longest_px: int | None) -> NDArray[np.uint
 def _unreadable(path: Path, why: object) -> InputError:
     reason = str(why).splitlines()[0] if str(why) else type(why).__name__
     return InputError(f"cannot read image {path.name}: {reason}", UNREADABLE_REMEDY)
-
-
-def _number(value: Any) -> float | None:
-    """A positive finite number, or None."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return number if np.isfinite(number) and number > 0 else None

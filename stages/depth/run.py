@@ -25,6 +25,7 @@ from mvrecon.artifacts.poses import (
 from mvrecon.engine.stage import StageContext, StoredItems, Summary
 from mvrecon.errors import InputError
 from mvrecon.geometry.camera import Camera
+from mvrecon.geometry.transfer import PixelTransfer
 from mvrecon.multiview.neighbors import choose_neighbors
 from stages.depth.config import DepthConfig
 from stages.depth.learned.agreement import start_map, with_agreement
@@ -35,7 +36,6 @@ from stages.depth.sweep.plane_sweep import SweptDepth, sweep_depth
 from stages.depth.views import (
     MATCHED_VIEWS,
     FloatMap,
-    PixelTransfer,
     View,
     halved_camera,
     network_camera,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
 from mvrecon.geometry.camera import Camera
+from mvrecon.geometry.undistortion import distorting_map
 
 FloatArray = NDArray[np.float64]
 
@@ -20,6 +21,7 @@ BORDER_SAMPLES = 64
 MAX_ZOOM = 3.0
 # Images mostly share a camera.
 REMEMBERED_MAPS = 2
+_distorting_map = lru_cache(maxsize=REMEMBERED_MAPS)(distorting_map)
 
 
 def pinhole_without_blanks(camera: Camera) -> Camera:
@@ -57,20 +59,12 @@ def undistort_image(
     """The image that `pinhole` would have taken."""
     undistorted = cv2.remap(
         image_hwc,
-        _distorting_map(camera, pinhole),
+        _distorting_map(pinhole, camera),
         np.empty(0, np.float32),
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(undistorted, np.uint8)
-
-
-@lru_cache(maxsize=REMEMBERED_MAPS)
-def _distorting_map(camera: Camera, pinhole: Camera) -> NDArray[np.float32]:
-    """Pixel (h, w, 2) of the distorted image for each pixel of the undistorted one."""
-    grid_n2 = _pixels(np.arange(pinhole.width), np.arange(pinhole.height))
-    source_n2 = camera.project(_rays(pinhole, grid_n2)).astype(np.float32)
-    return source_n2.reshape(pinhole.height, pinhole.width, 2)
 
 
 def undistort_model(model: ColmapModel, pinholes: dict[int, Camera]) -> ColmapModel:

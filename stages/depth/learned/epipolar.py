@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mvrecon.geometry.camera import Camera
-from stages.depth.views import PixelTransfer
+from mvrecon.geometry.transfer import PixelTransfer
 
 FEATURE_STRIDE = 4
 OFFSETS = 5

@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.geometry.camera import Camera
-from stages.depth.views import FloatMap, PixelTransfer
+from mvrecon.geometry.transfer import FloatMap, PixelTransfer
+from mvrecon.geometry.undistortion import distorting_map, undistorting_map
+
+# Photos may each have a camera of their own.
+REMEMBERED_MAPS = 16
+_distorting_map = lru_cache(maxsize=REMEMBERED_MAPS)(distorting_map)
+_undistorting_map = lru_cache(maxsize=REMEMBERED_MAPS)(undistorting_map)
 
 ITERATIONS = 4
 # Distance from the point along the epipolar line at which a match has lost half its weight.
@@ -84,28 +90,6 @@ def _sample(image: NDArray[np.float32], at_hw2: NDArray[np.float32]) -> NDArray[
     x_hw, y_hw = np.ascontiguousarray(at_hw2[..., 0]), np.ascontiguousarray(at_hw2[..., 1])
     sampled = cv2.remap(image, x_hw, y_hw, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(sampled, np.float32)
-
-
-@lru_cache(maxsize=16)
-def _distorting_map(camera: Camera, source: Camera) -> NDArray[np.float32]:
-    """Pixel of the distorted image for each pixel of the undistorted one."""
-    normalized_n2 = camera.normalize(_pixels(camera))
-    points_n3 = np.column_stack([normalized_n2, np.ones(len(normalized_n2))])
-    pixels_n2 = source.project(points_n3)
-    return pixels_n2.reshape(camera.height, camera.width, 2).astype(np.float32)
-
-
-@lru_cache(maxsize=16)
-def _undistorting_map(source: Camera, camera: Camera) -> NDArray[np.float32]:
-    """Pixel of the undistorted image for each pixel of the distorted one."""
-    normalized_n2 = source.normalize(_pixels(source))
-    pixels_n2 = normalized_n2 * [camera.fx, camera.fy] + [camera.cx, camera.cy]
-    return pixels_n2.reshape(source.height, source.width, 2).astype(np.float32)
-
-
-def _pixels(camera: Camera) -> NDArray[np.float64]:
-    x_hw, y_hw = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    return np.column_stack([x_hw.ravel(), y_hw.ravel()]).astype(np.float64)
 
 
 def triangulate(matches: Sequence[FlowMatch], initial: float) -> DepthPrior:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.poses import PosedFrame, SparsePoints
-from stages.depth.views import PixelTransfer
+from mvrecon.geometry.transfer import PixelTransfer
 
 MIN_POINTS = 8
 ROBUST_PERCENTILES = (2.0, 98.0)

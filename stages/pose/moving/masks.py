@@ -28,6 +28,7 @@ from mvrecon.engine.stage import StageContext
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.resize import fit_size
 from mvrecon.geometry.rigid import transform_points
+from mvrecon.geometry.undistortion import distorting_map, undistorting_map
 from stages.pose.config import PoseConfig
 from stages.pose.moving.rigidity import (
     Match,
@@ -42,6 +43,8 @@ Mask = NDArray[np.bool_]
 
 SIZE_PX = 256
 REMEMBERED = 12
+_distorting_map = lru_cache(maxsize=REMEMBERED)(distorting_map)
+_undistorting_map = lru_cache(maxsize=REMEMBERED)(undistorting_map)
 # What is nearer than the nearest points by more than this factor is not believed.
 NEARER = 4.0
 NEAREST_QUANTILE = 0.02
@@ -222,26 +225,6 @@ def _other(pair: tuple[str, str], name: str) -> str:
 
 def _working_camera(camera: Camera) -> Camera:
     return camera.scaled(*fit_size((camera.width, camera.height), SIZE_PX))
-
-
-@lru_cache(maxsize=16)
-def _distorting_map(camera: Camera, source: Camera) -> NDArray[np.float32]:
-    """Pixel of the distorted image for each pixel of the undistorted one."""
-    xy_n2 = camera.normalize(_pixels(camera))
-    pixels_n2 = source.project(np.column_stack([xy_n2, np.ones(len(xy_n2))]))
-    return pixels_n2.reshape(camera.height, camera.width, 2).astype(np.float32)
-
-
-@lru_cache(maxsize=16)
-def _undistorting_map(source: Camera, camera: Camera) -> NDArray[np.float32]:
-    """Pixel of the undistorted image for each pixel of the distorted one."""
-    xy_n2 = source.normalize(_pixels(source)) * [camera.fx, camera.fy] + [camera.cx, camera.cy]
-    return xy_n2.reshape(source.height, source.width, 2).astype(np.float32)
-
-
-def _pixels(camera: Camera) -> NDArray[np.float64]:
-    x_hw, y_hw = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    return np.column_stack([x_hw.ravel(), y_hw.ravel()]).astype(np.float64)
 
 
 def _cores(moving_hw: FloatMap, threshold: float) -> NDArray[np.uint8]:

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 
 from mvrecon.geometry.camera import Camera
+from mvrecon.geometry.transfer import PixelTransfer
 from stages.depth.sweep.flow_prior import FlowMatch, match_by_flow, triangulate
-from stages.depth.views import PixelTransfer
 from tests.stages.depth.scenes import CAMERA, POSES, SLANTED, render
 
 SOURCE = Camera(320, 240, 300.0, 302.0, 161.0, 117.0, distortion=(0.08, -0.02, 0.002, -0.001))

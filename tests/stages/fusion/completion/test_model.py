@@ -13,6 +13,7 @@ from mvrecon.artifacts.frames import image_item
 from mvrecon.errors import InputError, NotEnoughDataError, UsageError
 from mvrecon.synthetic.training.clips.files import clip_path
 from stages.depth.config import DepthConfig
+from stages.fusion.completion import model as completion
 from stages.fusion.completion.model import (
     MEASURED,
     Incomplete,
@@ -23,7 +24,6 @@ from stages.fusion.completion.model import (
     load_fill,
     load_prior,
 )
-from stages.fusion.completion.model import model as completion
 from stages.fusion.completion.network import DepthPrior, Gaussian, PriorSettings, divergence
 from stages.fusion.config import FusionConfig
 from stages.fusion.recurrent.model import export_network

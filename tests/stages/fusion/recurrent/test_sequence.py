@@ -12,6 +12,7 @@ from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.errors import UsageError
 from stages.depth.config import DepthConfig
 from stages.fusion.config import FusionConfig
+from stages.fusion.recurrent import sequence as recurrent
 from stages.fusion.recurrent.cues import ImagedDepth, find_cues
 from stages.fusion.recurrent.model import (
     export_network,
@@ -26,7 +27,6 @@ from stages.fusion.recurrent.network import (
     probability_within,
     smoothed,
 )
-from stages.fusion.recurrent.sequence import sequence as recurrent
 from stages.fusion.recurrent.step import Memory, prepare, trusted_by_views
 from stages.fusion.scene import Scene
 from stages.fusion.training.data import read_frames

@@ -1,0 +1,67 @@
+"""Where the pixels of one posed pinhole camera lie in another, at given depths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mvrecon.geometry.camera import Camera
+
+FloatMap = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class PixelTransfer:
+    """Where a pixel of one view at a given inverse depth lies in another view.
+
+    Homogeneous pixel of the other view = `infinite_33 @ (x, y, 1) + inverse_depth * epipole_3`.
+    """
+
+    infinite_33: NDArray[np.float64]
+    epipole_3: NDArray[np.float64]
+
+    @classmethod
+    def between(
+        cls,
+        camera: Camera,
+        cam_from_world: NDArray[np.float64],
+        other_camera: Camera,
+        other_from_world: NDArray[np.float64],
+    ) -> PixelTransfer:
+        """Transfer from the pixels of one posed pinhole camera to those of another."""
+        other_from_cam = other_from_world @ np.linalg.inv(cam_from_world)
+        k_33 = other_camera.k_33
+        return cls(
+            k_33 @ other_from_cam[:3, :3] @ np.linalg.inv(camera.k_33),
+            k_33 @ other_from_cam[:3, 3],
+        )
+
+    def plane_homography(self, inverse_depth: float) -> NDArray[np.float64]:
+        """(3, 3) transfer of all pixels of a fronto-parallel plane."""
+        homography_33 = self.infinite_33.copy()
+        homography_33[:, 2] += inverse_depth * self.epipole_3
+        return homography_33
+
+    def project(self, inverse_depth_hw: FloatMap) -> tuple[FloatMap, FloatMap, FloatMap]:
+        """Homogeneous pixels in the other view of all pixels at their inverse depths."""
+        height, width = inverse_depth_hw.shape
+        x_1w = np.arange(width, dtype=np.float64)[None]
+        y_h1 = np.arange(height, dtype=np.float64)[:, None]
+        u_hw, v_hw, w_hw = (
+            (row[0] * x_1w).astype(np.float32)
+            + (row[1] * y_h1 + row[2]).astype(np.float32)
+            + np.float32(epipole) * inverse_depth_hw
+            for row, epipole in zip(self.infinite_33, self.epipole_3, strict=True)
+        )
+        return u_hw, v_hw, w_hw
+
+    def disparity_px(self, pixels_n2: NDArray[np.float64], near: float, far: float) -> float:
+        """Median length of the path that pixels take from inverse depth `far` to `near`."""
+        rays_n3 = np.column_stack([pixels_n2, np.ones(len(pixels_n2))]) @ self.infinite_33.T
+        ends = []
+        for inverse_depth in (near, far):
+            xyz_n3 = rays_n3 + inverse_depth * self.epipole_3
+            ends.append(xyz_n3[:, :2] / np.maximum(np.abs(xyz_n3[:, 2:]), 1e-9))
+        return float(np.median(np.linalg.norm(ends[0] - ends[1], axis=1)))
