@@ -42,7 +42,7 @@ def _run_command(arguments: Sequence[str]) -> int:
     try:
         parsed, unknown = _make_parser().parse_known_args(arguments)
         if unknown:
-            refuse(unknown[0], parsed.known_options)
+            refuse(unknown[0], parsed.known_options, parsed.renamed)
         command: Callable[[argparse.Namespace], int] = parsed.command
         return command(parsed)
     except OSError as error:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from mvrecon.engine.config import StageConfig
+from mvrecon.engine.config import StageConfig, option_fields
 from mvrecon.errors import UsageError
 
 Options = Mapping[str, Mapping[str, Any]]
@@ -54,7 +54,7 @@ def build_configs(
 
     Args:
         classes: configuration class by stage name.
-        layers: stage name → field → value; text is parsed by the field's type.
+        layers: stage name → field (dotted, or nested) → value; text is parsed by its type.
 
     Raises:
         UsageError: an unknown stage or field, or a value of the wrong type or range.
@@ -68,12 +68,29 @@ def build_configs(
 
 
 def merge_options(layers: Iterable[Options]) -> dict[str, dict[str, Any]]:
-    """One set of options; later layers win over earlier ones."""
+    """One set of options; later layers win over earlier ones.
+
+    Returns:
+        Stage → dotted name → value: no option takes a mapping, so one is a group of options.
+    """
     merged: dict[str, dict[str, Any]] = {}
     for layer in layers:
         for stage, values in layer.items():
-            merged.setdefault(stage, {}).update(values)
+            merged.setdefault(stage, {}).update(_flat(values))
     return merged
+
+
+def upgraded_options(
+    classes: Mapping[str, type[StageConfig]], options: Options
+) -> dict[str, dict[str, Any]]:
+    """Options that an earlier version recorded, by the names that they have now."""
+    return {
+        stage: {
+            classes[stage].renamed.get(name, name) if stage in classes else name: value
+            for name, value in values.items()
+        }
+        for stage, values in merge_options([options]).items()
+    }
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -82,18 +99,41 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f", did you mean {close[0]!r}?" if close else ""
 
 
-def _validate(stage: str, config: type[StageConfig], values: Mapping[str, Any]) -> StageConfig:
-    parsed = {}
+def suggestion(name: str, config: type[StageConfig]) -> str:
+    """What was probably meant by the name of an option that there is not, or an empty text."""
+    if name in config.renamed:
+        return f", it is now {config.renamed[name]!r}"
+    known = option_fields(config)
+    same_leaf = [full for full in known if full.rpartition(".")[2] == name.rpartition(".")[2]]
+    return f", did you mean {same_leaf[0]!r}?" if same_leaf else did_you_mean(name, known)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
     for name, value in values.items():
-        field = config.model_fields.get(name)
-        if field is None:
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat
+
+
+def _validate(stage: str, config: type[StageConfig], values: Mapping[str, Any]) -> StageConfig:
+    fields = option_fields(config)
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in fields:
             raise UsageError(
-                f"no option --{stage}.{name}{did_you_mean(name, config.model_fields)}",
-                f"Options of {stage}: {', '.join(config.model_fields)}",
+                f"no option --{stage}.{name}{suggestion(name, config)}",
+                f"Options of {stage}: {', '.join(fields)}",
             )
-        parsed[name] = _parse_text(field, value) if isinstance(value, str) else value
+        *groups, leaf = name.split(".")
+        place = nested
+        for group in groups:
+            place = place.setdefault(group, {})
+        place[leaf] = _parse_text(fields[name], value) if isinstance(value, str) else value
     try:
-        built = config(**parsed)
+        built = config(**nested)
     except ValidationError as error:
         raise _usage_error(stage, error) from error
     for name, path in built.content_files().items():
@@ -115,6 +155,8 @@ def _parse_text(field: FieldInfo, text: str) -> Any:
 def _usage_error(stage: str, error: ValidationError) -> UsageError:
     first: Mapping[str, Any] = error.errors()[0]
     location: Sequence[Any] = first["loc"]
-    name = f"--{stage}.{location[0]}" if location else f"[{stage}]"
+    # A place inside a list is a number, which no option has.
+    path = ".".join(part for part in location if isinstance(part, str))
+    name = f"--{stage}.{path}" if path else f"[{stage}]"
     message = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     return UsageError(f"{name} {first['input']!r} is not accepted", f"It should be {message}")

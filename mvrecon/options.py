@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from mvrecon.config import did_you_mean
-from mvrecon.engine.config import StageConfig
+from mvrecon.engine.config import ADVANCED, StageConfig, is_marked, option_fields
 from mvrecon.errors import UsageError
 
 
@@ -32,7 +32,7 @@ class Commands:
         parser: Parser = self._subparsers.add_parser(
             name, help=text, description=text, allow_abbrev=False
         )
-        parser.set_defaults(command=command, known_options=[])
+        parser.set_defaults(command=command, known_options=[], renamed={})
         return parser
 
     def group(self, name: str, text: str) -> Commands:
@@ -43,19 +43,49 @@ class Commands:
 
 
 def add_stage_options(parser: Parser, classes: Mapping[str, type[StageConfig]]) -> None:
-    """One option for each field of each stage's configuration, documented by the field."""
+    """One option for each field of each stage's configuration, documented by the field.
+
+    Advanced ones are told by `--help-all` only.
+    """
     parser.add_argument("--workers", type=_positive, help="threads (default: all cores)")
+    advanced: dict[argparse.Action, str] = {}
+    renamed: dict[str, str] = {}
     for stage, config in classes.items():
         group = parser.add_argument_group(f"stage {stage}")
-        for name, field in config.model_fields.items():
-            group.add_argument(
+        for name, field in option_fields(config).items():
+            text = f"{field.description} (default: {field.default})".replace("%", "%%")
+            hidden = is_marked(field, ADVANCED)
+            action = group.add_argument(
                 f"--{stage}.{name}",
                 dest=f"{stage}.{name}",
                 default=argparse.SUPPRESS,
-                metavar=name.upper(),
-                help=f"{field.description} (default: {field.default})".replace("%", "%%"),
+                metavar=name.rpartition(".")[2].upper(),
+                help=argparse.SUPPRESS if hidden else text,
             )
-    parser.set_defaults(known_options=list(parser._option_string_actions))
+            if hidden:
+                advanced[action] = text
+        renamed |= {f"--{stage}.{old}": f"--{stage}.{new}" for old, new in config.renamed.items()}
+    if advanced:
+        parser.add_argument(
+            "--help-all", action=_HelpAll, advanced=advanced, help="tell the advanced options too"
+        )
+    parser.set_defaults(known_options=list(parser._option_string_actions), renamed=renamed)
+
+
+class _HelpAll(argparse.Action):
+    """Prints the help with the options that `--help` leaves out."""
+
+    def __init__(
+        self, option_strings: Sequence[str], advanced: Mapping[argparse.Action, str], **rest: Any
+    ) -> None:
+        super().__init__(option_strings, **{**rest, "nargs": 0})
+        self._advanced = advanced
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        for action, text in self._advanced.items():
+            action.help = text
+        parser.print_help()
+        parser.exit()
 
 
 def overrides(parsed: argparse.Namespace) -> dict[str, dict[str, Any]]:
@@ -68,10 +98,12 @@ def overrides(parsed: argparse.Namespace) -> dict[str, dict[str, Any]]:
     return given
 
 
-def refuse(argument: str, known: Iterable[str]) -> NoReturn:
+def refuse(argument: str, known: Iterable[str], renamed: Mapping[str, str]) -> NoReturn:
     """Raise the error for an argument that no option takes."""
     name = argument.partition("=")[0]
-    raise UsageError(f"unknown option {name}{did_you_mean(name, known)}", "See mvrecon run --help")
+    now = renamed.get(name)
+    hint = f", it is now {now}" if now else did_you_mean(name, known)
+    raise UsageError(f"unknown option {name}{hint}", "See mvrecon run --help")
 
 
 def _positive(text: str) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pydantic import Field
 
-from mvrecon.config import build_configs, load_preset, preset_names
-from mvrecon.engine.config import ContentFile, ContentPath, StageConfig
+from mvrecon.config import build_configs, load_preset, preset_names, upgraded_options
+from mvrecon.engine.config import ADVANCED, ContentFile, ContentPath, OptionGroup, StageConfig
 from mvrecon.errors import UsageError
+from mvrecon.options import Parser, add_stage_options, overrides, refuse
 
 
 class FlowLike(StageConfig):
@@ -96,3 +98,90 @@ def test_a_folder_is_refused_where_a_file_is_wanted(tmp_path: Path) -> None:
         build_reader(file=str(tmp_path))
     with pytest.raises(UsageError, match=r"--reader\.either: no file"):
         build_reader(either=str(tmp_path / "missing"))
+
+
+class Inner(OptionGroup):
+    updates: int = Field(5, ge=1, description="updates")
+    seed: int = Field(0, json_schema_extra=ADVANCED, description="seed")
+    file: ContentFile = Field(None, description="a file")
+
+
+class Nested(StageConfig):
+    renamed: ClassVar = {"updates": "first.updates", "gone": "model"}
+
+    model: str = Field("first", description="which")
+    first: Inner = Inner()
+    second: Inner = Inner(updates=7)
+
+    def unused_groups(self) -> set[str]:
+        return {"first", "second"} - {self.model}
+
+
+def build_nested(*layers: dict) -> Nested:
+    config = build_configs({"stage": Nested}, [{"stage": layer} for layer in layers])["stage"]
+    assert isinstance(config, Nested)
+    return config
+
+
+def test_groups_take_dotted_and_nested_names() -> None:
+    config = build_nested({"first": {"updates": 2, "seed": 4}}, {"first.updates": "3"})
+    assert config.first == Inner(updates=3, seed=4)
+    assert config.second == Inner(updates=7)
+
+
+def test_a_group_out_of_use_is_in_no_key(tmp_path: Path) -> None:
+    (tmp_path / "w").touch()
+    plain, other = build_nested({}), build_nested({"second.updates": 9, "second.file": tmp_path})
+    assert plain.key_options() == other.key_options()
+    assert other.content_files() == {}
+    assert build_nested({"first.updates": 9}).key_options() != plain.key_options()
+    assert build_nested({"model": "second"}).key_options() != plain.key_options()
+    used = build_nested({"first.file": tmp_path / "w"})
+    assert used.content_files() == {"first.file": tmp_path / "w"}
+    assert "file" not in used.key_options()["first"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"updates": "3"}, "it is now 'first.updates'"),
+        ({"seed": "3"}, "did you mean 'first.seed'"),
+        ({"first.updats": "3"}, "did you mean 'first.updates'"),
+        ({"second.updates": "0"}, "--stage.second.updates"),
+        ({"first.file": "missing"}, "--stage.first.file: no file"),
+    ],
+)
+def test_mistakes_in_groups_name_the_whole_option(values: dict, expected: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        build_nested(values)
+    assert expected in str(caught.value)
+
+
+def test_old_records_are_read_by_todays_names() -> None:
+    upgraded = upgraded_options({"stage": Nested}, {"stage": {"updates": 3, "gone": "second"}})
+    assert build_nested(upgraded["stage"]) == Nested(model="second", first=Inner(updates=3))
+
+
+def make_parser() -> Parser:
+    parser = Parser(prog="x")
+    add_stage_options(parser, {"stage": Nested})
+    return parser
+
+
+def test_the_command_line_offers_grouped_options() -> None:
+    parsed, unknown = make_parser().parse_known_args(["--stage.first.updates", "3", "--nope"])
+    assert overrides(parsed) == {"stage": {"first.updates": "3"}}
+    assert unknown == ["--nope"]
+    with pytest.raises(UsageError, match=r"it is now --stage\.first\.updates"):
+        refuse("--stage.updates=4", parsed.known_options, parsed.renamed)
+
+
+def test_advanced_options_are_told_when_all_are_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for flag, told in (("--help", False), ("--help-all", True)):
+        with pytest.raises(SystemExit):
+            make_parser().parse_args([flag])
+        out = capsys.readouterr().out
+        assert ("--stage.first.seed" in out) is told
+        assert "--stage.first.updates" in out

@@ -8,7 +8,13 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from mvrecon.config import build_configs, load_preset, merge_options, preset_names
+from mvrecon.config import (
+    build_configs,
+    load_preset,
+    merge_options,
+    preset_names,
+    upgraded_options,
+)
 from mvrecon.engine.runner import Runner, StageStatus
 from mvrecon.errors import InputError, MvreconError, UsageError
 from mvrecon.options import Commands, add_stage_options, overrides
@@ -90,7 +96,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _stage(options: argparse.Namespace) -> int:
-    record = RunRecord.load(options.run_dir)
+    record = _load_record(options.run_dir)
     record = RunRecord(record.raw_input, merge_options([record.options, overrides(options)]))
     runner = _make_runner(options.run_dir, record, options.workers)
     states = {status.name: status.state for status in runner.status()}
@@ -149,7 +155,13 @@ def _make_runner(run_dir: Path, record: RunRecord, workers: int | None) -> Runne
 
 
 def _load_runner(run_dir: Path) -> Runner:
-    return _make_runner(run_dir, RunRecord.load(run_dir), None)
+    return _make_runner(run_dir, _load_record(run_dir), None)
+
+
+def _load_record(run_dir: Path) -> RunRecord:
+    """What a run was asked for, also where an earlier version wrote it."""
+    record = RunRecord.load(run_dir)
+    return RunRecord(record.raw_input, upgraded_options(CONFIG_CLASSES, record.options))
 
 
 def _prepare(runner: Runner, run_dir: Path, raw_input: Path) -> None:

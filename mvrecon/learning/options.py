@@ -1,0 +1,41 @@
+"""Options that all learned parts have."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from mvrecon.engine.config import ContentFile, OptionGroup
+from mvrecon.learning.precision import Precision, UsedPrecision, used_precision
+
+
+class LearnedOptions(OptionGroup):
+    """A network's weights and the number format that it computes in.
+
+    Attributes:
+        offered: number formats that the network can compute in.
+    """
+
+    offered: ClassVar[tuple[UsedPrecision, ...]] = ("fp32", "bf16")
+
+    weights: ContentFile = Field(
+        None, description="weights of the network, instead of the shipped or fetched ones"
+    )
+    precision: Precision = Field(
+        "auto",
+        description="number format of the network: fp32, bf16, or auto, which takes bf16 on "
+        "processors with matrix units for it; the report says which was used",
+    )
+
+    @property
+    def used_precision(self) -> UsedPrecision:
+        """What `precision` stands for on this machine."""
+        return used_precision(self.precision, self.offered)
+
+    def key_options(self) -> dict[str, Any]:
+        """The options, with the precision that is used in the place of the one asked for.
+
+        A result of one precision must not be taken for another's, wherever it was made.
+        """
+        return {**super().key_options(), "precision": self.used_precision}
