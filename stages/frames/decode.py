@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import cv2
 
 from mvrecon.artifacts.frames import FrameRecord, FrameTable
+from mvrecon.artifacts.image_motion import ImageMotion
 from mvrecon.atomic import replacing
 from mvrecon.engine.channel import report_progress
 from mvrecon.formats.images import ImageHeader, list_images, read_header, write_jpeg
 from mvrecon.formats.video import Video
 from stages.frames.appearance import UNREADABLE, look_at_frames
 from stages.frames.camera_prior import make_priors
+from stages.frames.neighbours import MotionMeter
 from stages.frames.order import Order, measure_order
 from stages.frames.selection import Limits, Selection, select_from_sequence, select_from_set
 from stages.frames.source import SourceFrame, Trim, folder_frames, video_frames
@@ -67,32 +69,46 @@ def choose_key_frames(path: Path, config: FramesConfig) -> tuple[FrameTable, lis
 
 def write_key_frames(
     path: Path,
-    file_names: Mapping[int, str],
+    names: Mapping[int, str],
     folder: Path,
     settings: KeyFrameSettings,
+    in_order: bool,
 ) -> None:
     """Decode again and write the key frames, each in one step.
 
     Args:
         path: video file or image folder.
-        file_names: by index of the frame.
-        folder: where the images go.
+        names: of the key frames, by index of the frame.
+        folder: where `NAME.jpg` and, for a sequence, the image's motion `NAME.npz` go.
         settings: how to store them.
+        in_order: whether the input is a sequence.
     """
+    cv2.setNumThreads(1)
     if path.is_dir():
         frames = folder_frames(list_images(path))
     else:
         frames = video_frames(Video(path), Trim(settings.start_s))
-    last = max(file_names)
+    last = max(names)
+    meter = MotionMeter(names if in_order else ())
     written = 0
     for frame in frames:
-        if name := file_names.get(frame.index):
-            with replacing(folder / name) as temporary:
+        _save_motions(meter.finished(frame), names, folder)
+        if frame.index > last:
+            return
+        if name := names.get(frame.index):
+            with replacing(folder / f"{name}.jpg") as temporary:
                 write_jpeg(temporary, frame.rgb_hw3(settings.longest_px), settings.jpeg_quality)
             written += 1
-            report_progress(written, len(file_names), "key frame")
-        if frame.index == last:
-            return
+            report_progress(written, len(names), "key frame")
+    _save_motions(meter.last(), names, folder)
+
+
+def _save_motions(
+    motions: Iterable[tuple[int, ImageMotion]], names: Mapping[int, str], folder: Path
+) -> None:
+    for index, motion in motions:
+        with replacing(folder / f"{names[index]}.npz") as temporary:
+            motion.save(temporary)
 
 
 def _choose_from_video(path: Path, config: FramesConfig) -> tuple[FrameTable, list[str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
+from mvrecon.artifacts.image_motion import motion_item
 from mvrecon.engine.stage import StageContext, Summary
 from stages.frames.decode import KeyFrameSettings, choose_key_frames, write_key_frames
 
@@ -35,25 +36,30 @@ def make_frames(context: StageContext[FramesConfig]) -> Summary:
 def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> None:
     """Decode the key frames that are missing into the scratch folder, then store them."""
     decoded = context.out.scratch()
-    names = {image_item(frame.name): f"{frame.name}.jpg" for frame in table.key_frames}
-    missing = {
-        frame.index: f"{frame.name}.jpg"
-        for frame in table.key_frames
-        if not context.out.has(image_item(frame.name))
-        and not (decoded / f"{frame.name}.jpg").is_file()
+    in_order = table.kind == "sequence"
+    files = {image_item(frame.name): f"{frame.name}.jpg" for frame in table.key_frames}
+    if in_order:
+        files |= {motion_item(frame.name): f"{frame.name}.npz" for frame in table.key_frames}
+    lacking = {
+        Path(file).stem
+        for item, file in files.items()
+        if not context.out.has(item) and not (decoded / file).is_file()
     }
+    missing = {frame.index: frame.name for frame in table.key_frames if frame.name in lacking}
     if missing:
         config = context.config
         settings = KeyFrameSettings(config.max_size, config.jpeg_quality, config.start_s)
-        context.isolated(write_key_frames, context.raw_input, missing, decoded, settings)
+        context.isolated(
+            write_key_frames, context.raw_input, missing, decoded, settings, in_order
+        )
 
     def move(item: str) -> None:
         def save(path: Path) -> None:
-            shutil.copyfile(decoded / names[item], path)
+            shutil.copyfile(decoded / files[item], path)
 
         context.out.write(item, save)
 
-    context.make_items(list(names), move, "key frame")
+    context.make_items(list(files), move, "key frame")
 
 
 def _summarize(table: FrameTable, warnings: list[str]) -> Summary:

@@ -15,7 +15,7 @@ def run(context: StageContext[FramesConfig]) -> Summary:
 
 STAGE = Stage(
     name="frames",
-    version=3,
+    version=4,
     config=FramesConfig,
     needs=(),
     run=run,

@@ -8,6 +8,7 @@ from PIL import ExifTags, Image
 from pydantic import ValidationError
 
 from mvrecon.artifacts.frames import FrameTable
+from mvrecon.artifacts.image_motion import ImageMotion
 from mvrecon.engine.runner import Runner
 from mvrecon.errors import InputError, NotEnoughDataError
 from mvrecon.formats.images import read_rgb
@@ -54,13 +55,18 @@ def test_written_key_frames_are_the_chosen_frames(tmp_path):
     offsets = np.arange(30) * 4.0
     path = write_video(tmp_path / "clip.mp4", pan(offsets))
     table, _ = choose(path, start_s=0.5)
-    names = {frame.index: f"{frame.name}.jpg" for frame in table.key_frames}
-    write_key_frames(path, names, tmp_path, KeyFrameSettings(160, 97, 0.5))
+    names = {frame.index: frame.name for frame in table.key_frames}
+    write_key_frames(path, names, tmp_path, KeyFrameSettings(160, 97, 0.5), in_order=True)
     originals = pan(offsets)
     for frame in table.key_frames:
         image = read_rgb(tmp_path / f"{frame.name}.jpg")
         errors = [np.abs(image.astype(int) - original).mean() for original in originals]
         assert int(np.argmin(errors)) == int(frame.source)
+        motion = ImageMotion.load(tmp_path / f"{frame.name}.npz")
+        # What the camera passes moves the other way; the first frame has none before it.
+        grid_hw2, x_px = (motion.before_hw2, 4.0) if motion.before_s else (motion.after_hw2, -4.0)
+        middle_px = 160 * np.median(grid_hw2[4:-4, 4:-4], axis=(0, 1))
+        np.testing.assert_allclose(middle_px, [x_px, 0.0], atol=0.3)
 
 
 def test_sequence_folder_with_small_steps_is_thinned_one_with_good_steps_kept(tmp_path):
@@ -137,6 +143,7 @@ def test_the_stage_stores_table_images_and_summary(tmp_path):
     table = FrameTable.load(result.path("frames.json"))
     expected = [f"images/{frame.name}.jpg" for frame in table.key_frames]
     assert result.names("images/") == expected
+    assert result.names("motion/") == [f"motion/{frame.name}.npz" for frame in table.key_frames]
     image = cv2.imread(str(result.path(expected[-1])))
     assert image.shape == (120, 160, 3)
     summary = result.read_summary()

@@ -1,0 +1,1 @@
+"""Bundle adjustment of cameras that COLMAP has no model for."""

@@ -1,0 +1,206 @@
+"""Whether the camera is another than the mapper assumed, and the model adjusted to it.
+
+A rolling shutter or a zoom leaves errors that no path of an ordinary camera explains; the
+adjustment that allows for it must explain much of them to be believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from mvrecon.artifacts.image_motion import ImageMotion
+from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
+from mvrecon.geometry.camera import Camera
+from mvrecon.geometry.rigid import rigid
+from stages.pose.adjustment.bundle import Adjusted, Freedom, adjust
+from stages.pose.adjustment.cameras import Cameras, FloatArray, Observations, residuals
+
+# The robust cost must fall by this part of it: noise alone gives a thousandth.
+LEAST_GAIN = 0.03
+# A zoom over a second that is as likely as an error of one pixel: slow and fast ones pass.
+ZOOM_PER_ROOT_S = 0.1
+# Shorter read-outs, as shares of the time between frames, bend nothing; longer ones cannot be.
+READOUT_BOUNDS = (0.05, 1.1)
+# The motion of a row depends on the read-out by its acceleration: it settles at once.
+READOUT_ROUNDS = 3
+MIN_FRAMES = 5
+DISTORTION_TERMS = 1
+
+
+@dataclass(frozen=True)
+class Shutter:
+    """What was found of the camera.
+
+    Attributes:
+        model: adjusted; its keypoints are where they would be at the middle row's time, and
+            each image has a camera of its own if the focal length changes.
+        readout_s: time from the first row to the last, 0 for a global shutter.
+        zoom: ratio of the longest focal length to the shortest, 1 for a fixed one.
+        gain: part of the robust cost that this explains.
+    """
+
+    model: ColmapModel
+    readout_s: float
+    zoom: float
+    gain: float
+
+
+def explain_errors(
+    model: ColmapModel,
+    times_s: Sequence[float],
+    motions: Mapping[str, ImageMotion],
+    *,
+    frame_s: float,
+    scale_px: float,
+    calibrated: bool,
+) -> Shutter | None:
+    """The camera that explains a model's errors better than an ordinary one, if any does.
+
+    Args:
+        model: of a sequence taken by one camera.
+        times_s: of its images, in order.
+        motions: by the name of the key frame, of the images that have one.
+        frame_s: time from a frame of the video to the next.
+        scale_px: error at which an observation has lost half its weight.
+        calibrated: whether the intrinsics are known and stay as they are.
+    """
+    used = {image.camera_id for image in model.images}
+    if len(used) != 1 or len(model.images) < MIN_FRAMES:
+        return None
+    problem = _Problem(model, np.asarray(times_s, np.float64), motions, scale_px, calibrated)
+    ordinary = problem.adjust(problem.start, readout=False, zoom=False)
+    rolling = problem.adjust(ordinary.cameras, readout=True, zoom=False)
+    shares = abs(rolling.cameras.readout_s) / frame_s
+    candidates = []
+    if READOUT_BOUNDS[0] < shares < READOUT_BOUNDS[1]:
+        candidates.append(rolling)
+    if not calibrated:
+        candidates.append(problem.adjust(ordinary.cameras, readout=False, zoom=True))
+    best = min(candidates, key=lambda found: found.cost, default=ordinary)
+    if best.cost > (1.0 - LEAST_GAIN) * ordinary.cost:
+        return None
+    if len(candidates) == 2:
+        both = problem.adjust(best.cameras, readout=True, zoom=True)
+        if both.cost < (1.0 - LEAST_GAIN) * best.cost:
+            best = both
+    return Shutter(
+        model=problem.adjusted_model(best.cameras),
+        readout_s=best.cameras.readout_s,
+        zoom=float(np.exp(np.ptp(best.cameras.log_focal_n))),
+        gain=1.0 - best.cost / ordinary.cost,
+    )
+
+
+class _Problem:
+    """A model as arrays, and back."""
+
+    def __init__(
+        self,
+        model: ColmapModel,
+        times_s: FloatArray,
+        motions: Mapping[str, ImageMotion],
+        scale_px: float,
+        calibrated: bool,
+    ) -> None:
+        self._model = model
+        self._times_s = times_s
+        self._motions = motions
+        self._scale_px = scale_px
+        self._calibrated = calibrated
+        point_m, frame_m, xy_m2 = model.observations()
+        order = np.argsort(point_m, kind="stable")
+        # Points that nothing sees any more have no place in the adjustment.
+        self._kept, self._point_m = np.unique(point_m[order], return_inverse=True)
+        self._frame_m, self._xy_m2 = frame_m[order], xy_m2[order]
+        self._camera = camera = model.cameras[model.images[0].camera_id]
+        poses_n44 = np.array([image.cam_from_world for image in model.images])
+        self.start = Cameras(
+            rotation_n33=poses_n44[:, :3, :3],
+            translation_n3=poses_n44[:, :3, 3],
+            xyz_p3=model.xyz_n3[self._kept],
+            log_focal_n=np.full(len(poses_n44), np.log(camera.fx)),
+            centre_2=np.array([camera.cx, camera.cy]),
+            radial_2=np.zeros(2) if calibrated else np.array((*camera.distortion, 0.0, 0.0)[:2]),
+        )
+
+    def adjust(self, start: Cameras, readout: bool, zoom: bool) -> Adjusted:
+        """Adjust with these freedoms."""
+        freedom = Freedom(
+            focal=not self._calibrated,
+            radial=0 if self._calibrated else DISTORTION_TERMS,
+            readout=readout,
+            zoom=ZOOM_PER_ROOT_S if zoom else 0.0,
+        )
+        for _ in range(READOUT_ROUNDS if readout else 1):
+            seen = self._observations(start.readout_s)
+            found = adjust(start, seen, self._times_s, freedom, self._scale_px)
+            start = found.cameras
+        return found
+
+    def adjusted_model(self, cameras: Cameras) -> ColmapModel:
+        """The model with these cameras, a camera for each image if they differ."""
+        xyz_n3, error_px_n = self._model.xyz_n3.copy(), self._model.error_px_n.copy()
+        seen = self._observations(cameras.readout_s)
+        error_px_m = np.linalg.norm(residuals(cameras, seen), axis=1)
+        xyz_n3[self._kept] = cameras.xyz_p3
+        error_px_n[self._kept] = np.bincount(seen.point_m, error_px_m) / np.bincount(seen.point_m)
+        return replace(
+            self._model,
+            cameras=self._cameras(cameras),
+            images=self._images(cameras),
+            xyz_n3=xyz_n3,
+            error_px_n=error_px_n,
+        )
+
+    def _observations(self, readout_s: float) -> Observations:
+        motion_m2 = np.zeros_like(self._xy_m2)
+        for row, image in enumerate(self._model.images):
+            here = self._frame_m == row
+            motion_m2[here] = self._row_motion(image, self._xy_m2[here], readout_s)
+        xy_m2 = self._undistorted(self._xy_m2) if self._calibrated else self._xy_m2
+        return Observations(self._frame_m, self._point_m, xy_m2, motion_m2)
+
+    def _row_motion(self, image: ColmapImage, xy_m2: FloatArray, readout_s: float) -> FloatArray:
+        motion = self._motions.get(Path(image.name).stem)
+        if motion is None:
+            return np.zeros_like(xy_m2)
+        return motion.row_motion(xy_m2, (self._camera.width, self._camera.height), readout_s)
+
+    def _undistorted(self, xy_m2: FloatArray) -> FloatArray:
+        """Pixels of a pinhole camera with square pixels: known intrinsics are done with."""
+        plane_m2 = self._camera.normalize(xy_m2)
+        return np.asarray(self._camera.fx * plane_m2 + [self._camera.cx, self._camera.cy])
+
+    def _cameras(self, cameras: Cameras) -> dict[int, Camera]:
+        """By camera id; by image id where each image has its own."""
+        if self._calibrated:
+            return dict(self._model.cameras)
+        focal_n = np.exp(cameras.log_focal_n)
+        distortion = (*map(float, cameras.radial_2), 0.0, 0.0)
+        by_image = {
+            image.image_id: replace(
+                self._camera, fx=float(focal), fy=float(focal), distortion=distortion
+            )
+            for image, focal in zip(self._model.images, focal_n, strict=True)
+        }
+        one_id = self._model.images[0].camera_id
+        return by_image if np.ptp(focal_n) else {one_id: next(iter(by_image.values()))}
+
+    def _images(self, cameras: Cameras) -> tuple[ColmapImage, ...]:
+        own = not self._calibrated and bool(np.ptp(cameras.log_focal_n))
+        readout_s = cameras.readout_s
+        return tuple(
+            replace(
+                image,
+                camera_id=image.image_id if own else image.camera_id,
+                cam_from_world=rigid(rotation_33, translation_3),
+                xy_k2=image.xy_k2 - readout_s * self._row_motion(image, image.xy_k2, readout_s),
+            )
+            for image, rotation_33, translation_3 in zip(
+                self._model.images, cameras.rotation_n33, cameras.translation_n3, strict=True
+            )
+        )
