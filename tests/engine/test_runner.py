@@ -162,7 +162,7 @@ def test_two_processes_on_one_run_directory_share_the_work(tmp_path: Path) -> No
 
 
 def test_a_corrupt_item_is_named_and_only_it_is_rebuilt(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = toy.make_runner(tmp_path, TEXT).run("join")
     (before["shout"].folder / "shouts/1.txt").write_text("XXX!")
@@ -170,7 +170,7 @@ def test_a_corrupt_item_is_named_and_only_it_is_rebuilt(
     after = toy.make_runner(tmp_path).run("join")
     assert toy.calls == ["shout", "shouts/1.txt"]
     assert after["shout"].digest == before["shout"].digest
-    assert "shouts/1.txt" in capsys.readouterr().err
+    assert "shouts/1.txt" in caplog.text
 
 
 def test_silent_corruption_is_found_when_the_item_is_read(tmp_path: Path) -> None:
