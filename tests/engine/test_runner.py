@@ -211,6 +211,22 @@ def test_status_and_reasons(tmp_path: Path) -> None:
     ran()
 
 
+def test_the_reasons_for_which_a_stage_runs_are_told_to_who_asks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def reasons(forced: set[str], **options: dict) -> list[str]:
+        caplog.clear()
+        toy.make_runner(tmp_path, TEXT, **options).run("join", forced)
+        return [message for message in caplog.messages if ": runs: " in message]
+
+    caplog.set_level("DEBUG", "mvrecon")
+    nothing = "there is no finished result"
+    assert reasons(set()) == [f"{name}: runs: {nothing}" for name in ("lines", "shout", "join")]
+    assert reasons(set()) == []
+    assert reasons({"lines"}) == ["lines: runs: asked for, although its result is there"]
+    assert reasons(set(), join={"separator": ";"}) == ["join: runs: config.separator: , → ;"]
+
+
 def test_summary_is_stored_with_the_result(tmp_path: Path) -> None:
     results = toy.make_runner(tmp_path, TEXT).run("join")
     assert results["lines"].read_summary() == {"numbers": {"lines": 3}, "warnings": []}
