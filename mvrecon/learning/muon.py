@@ -3,6 +3,9 @@
 Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024, with the step
 size matched to that of Adam (Liu et al., "Muon is scalable for LLM training", 2025).
 Parameters without the form of a matrix, and those of last layers, are trained with Adam.
+
+`torch.optim.Muon` (torch 2.9 and later) refuses the kernels of convolutions, of which these
+networks are made; on matrices it does the same.
 """
 
 from __future__ import annotations
