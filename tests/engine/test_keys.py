@@ -60,6 +60,7 @@ def test_the_input_counts_only_for_who_reads_it(tmp_path: Path, hashes: FileHash
         ({"config": {}}, {"config": {"a": 1}}, ["config.a: None → 1"]),
         ({"f": "0" * 64}, {"f": "1" * 64}, [f"f: {'0' * 12} → {'1' * 12}"]),
         ({"f": "x" * 64}, {"f": "1"}, [f"f: {'x' * 64} → 1"]),
+        ({"f": "a" * 20}, {"f": "b"}, [f"f: {'a' * 20} → b"]),
         ({"b": 1, "a": 1}, {"b": 2, "a": 2}, ["a: 1 → 2", "b: 1 → 2"]),
     ],
 )

@@ -100,16 +100,18 @@ def test_nested_usages_each_see_their_own() -> None:
 
 def test_the_peak_of_a_child_counts_for_its_own_stage_only(tmp_path: Path) -> None:
     """Not for the stages after it, which is what the kernel's sum over children would say."""
-    size = peak_bytes() + 64 * MIB
+    own = peak_bytes()
+    peaks = []
     with Usage() as outer:
-        with Usage() as large:
-            isolated(tmp_path, touch, size)
-        with Usage() as small:
-            isolated(tmp_path, touch, MIB)
-    assert large.peak_bytes == pytest.approx(size, abs=48 * MIB)
-    assert large.peak_bytes > size
-    assert outer.peak_bytes == large.peak_bytes
-    assert small.peak_bytes < size - 32 * MIB
+        for size in (own + 128 * MIB, own + 64 * MIB, MIB):
+            with Usage() as usage:
+                isolated(tmp_path, touch, size)
+            peaks.append(usage.peak_bytes)
+    large, medium, small = (peak - own for peak in peaks)
+    assert 128 * MIB < large < 160 * MIB
+    assert 64 * MIB < medium < 96 * MIB
+    assert small < 32 * MIB
+    assert outer.peak_bytes == max(peaks)
 
 
 def test_waiting_tells_how_a_child_ended() -> None:
