@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mvrecon.learning.muon import Muon, _orthogonal
+from mvrecon.learning.muon import Muon, _orthogonal, muon_for
 
 
 def test_updates_have_singular_values_of_about_one():
@@ -53,6 +53,15 @@ def test_the_rest_goes_where_adam_takes_it():
     mine = stepped(start, lambda p: Muon([], [p], lr=0.1))
     other = stepped(start, lambda p: torch.optim.Adam([p], lr=0.1, betas=(0.9, 0.99), eps=1e-8))
     torch.testing.assert_close(mine, other, rtol=1e-5, atol=1e-6)
+
+
+def test_first_and_last_layers_and_what_is_no_matrix_are_for_adam():
+    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.Conv2d(8, 1, 3))
+    matrices, others = muon_for(network, ("0.", "2.")).param_groups
+    assert [p is network[1].weight for p in matrices["params"]] == [True]
+    assert matrices["orthogonal"]
+    assert not others["orthogonal"]
+    assert len(others["params"]) == 5
 
 
 def test_it_minimises_and_resumes_to_the_same_state():
