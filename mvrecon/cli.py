@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import errno
+import logging
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from mvrecon import __version__
 from mvrecon.commands import bench, doctor, evaluate, models, run, train
@@ -44,7 +46,8 @@ def _run_command(arguments: Sequence[str]) -> int:
         if unknown:
             refuse(unknown[0], parsed.known_options, parsed.renamed)
         command: Callable[[argparse.Namespace], int] = parsed.command
-        return command(parsed)
+        with _log_shown(parsed.log_level):
+            return command(parsed)
     except OSError as error:
         if error.errno not in FULL_OR_FORBIDDEN:
             raise
@@ -52,6 +55,19 @@ def _run_command(arguments: Sequence[str]) -> int:
             f"cannot read or write {error.filename or 'a file'} ({error.strerror})",
             f"Make room or choose another place; go on with: {_command_line(arguments)}",
         ) from error
+
+
+@contextmanager
+def _log_shown(level: int) -> Iterator[None]:
+    """Tell the person who watches what the library logs at this level and above."""
+    log, handler = logging.getLogger("mvrecon"), logging.StreamHandler()
+    log.addHandler(handler)
+    log.setLevel(level)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(logging.NOTSET)
 
 
 def _command_line(arguments: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import os
 import sys
 import urllib.error
@@ -26,6 +27,8 @@ CHUNK_BYTES = 1 << 18
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 PARTIAL_CONTENT = 206
 RANGE_NOT_SATISFIABLE = 416
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def fetch(remote: RemoteFile) -> Path:
     lock_path = target.with_name(f"{target.name}.lock")
 
     def on_wait() -> None:
-        print(f"another process fetches {target.name}; waiting", file=sys.stderr)
+        log.info("another process fetches %s; waiting", target.name)
 
     with lock.exclusive(lock_path, on_wait):
         if target.is_file():

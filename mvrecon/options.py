@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -32,7 +33,15 @@ class Commands:
         parser: Parser = self._subparsers.add_parser(
             name, help=text, description=text, allow_abbrev=False
         )
-        parser.set_defaults(command=command, known_options=[], renamed={})
+        parser.set_defaults(command=command, known_options=[], renamed={}, log_level=logging.INFO)
+        told = parser.add_mutually_exclusive_group()
+        for flags, level, told_text in (
+            (("-q", "--quiet"), logging.WARNING, "tell warnings and results only"),
+            (("-v", "--verbose"), logging.DEBUG, "tell keys too, and why a stage runs"),
+        ):
+            told.add_argument(
+                *flags, dest="log_level", action="store_const", const=level, help=told_text
+            )
         return parser
 
     def group(self, name: str, text: str) -> Commands:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
@@ -18,6 +18,8 @@ from mvrecon.engine.threads import set_single_torch_thread, single_opencv_thread
 
 C = TypeVar("C", bound=StageConfig)
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class RunContext(Generic[C]):
@@ -81,7 +83,7 @@ class RunContext(Generic[C]):
 
     def say(self, message: str) -> None:
         """One line for the person who watches."""
-        print(f"  {self.name}: {message}", file=sys.stderr, flush=True)
+        log.info("  %s: %s", self.name, message)
 
     def isolated(self, function: Callable[..., T], *arguments: Any) -> T:
         """Call a top-level function in a child process."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from mvrecon.engine import channel
+from mvrecon.engine.measure import wait_for
 from mvrecon.engine.progress import Progress
 from mvrecon.errors import StageCrashError
 
@@ -61,13 +62,13 @@ def run_isolated(
         result = _receive(child, read_fd, label)
     except BaseException:
         child.kill()
-        child.wait()
+        wait_for(child)
         raise
     finally:
         os.close(read_fd)
         if child.stdin:
             child.stdin.close()
-    status = child.wait()
+    status = wait_for(child)
     if result is None:
         raise _crash(label, status, log)
     if result.raised:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import resource
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -25,12 +27,15 @@ KIB = 1024
 
 
 class Usage:
-    """Measures the process and its children between entry and exit.
+    """Measures this process, its threads and the children that it waited for, entry to exit.
+
+    Usages may be nested. A child counts when it is waited for, with its own children.
 
     Attributes:
         wall_s: elapsed time.
-        cpu_s: processor time, children included.
-        peak_bytes: largest resident size of the process or of a child.
+        cpu_s: processor time.
+        peak_bytes: largest resident size of the process or of a child. That of a child which was
+            not waited for by `wait_for` is seen only if no earlier child was larger.
     """
 
     wall_s = 0.0
@@ -38,7 +43,10 @@ class Usage:
     peak_bytes = 0
 
     def __enter__(self) -> Usage:
+        _note_peak(_peak_bytes())  # for those around this one, before it is forgotten
         _reset_peak()
+        _running.append(self)
+        self._children_before_bytes = _max_bytes(resource.getrusage(resource.RUSAGE_CHILDREN))
         self._started = time.monotonic()
         self._cpu_before_s = _cpu_seconds()
         return self
@@ -46,8 +54,11 @@ class Usage:
     def __exit__(self, *_: object) -> None:
         self.wall_s = time.monotonic() - self._started
         self.cpu_s = _cpu_seconds() - self._cpu_before_s
-        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * KIB
-        self.peak_bytes = max(_peak_bytes(), children)
+        children_bytes = _max_bytes(resource.getrusage(resource.RUSAGE_CHILDREN))
+        _note_peak(_peak_bytes())
+        if children_bytes > self._children_before_bytes:
+            _note_peak(children_bytes)
+        _running.remove(self)
 
     def to_json(self) -> Mapping[str, Any]:
         """For the manifest."""
@@ -56,6 +67,24 @@ class Usage:
             "cpu_s": round(self.cpu_s, 3),
             "peak_bytes": self.peak_bytes,
         }
+
+
+_running: list[Usage] = []
+
+
+def wait_for(child: subprocess.Popen[bytes]) -> int:
+    """Wait for a child, so that the usages which are being measured see its own peak.
+
+    The kernel tells the peak of all children together since the process began, and of one child
+    only to who waits for it.
+
+    Returns:
+        Its exit status, as `Popen.wait` does.
+    """
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    _note_peak(_max_bytes(usage))
+    return child.returncode
 
 
 def versions() -> dict[str, str]:
@@ -74,6 +103,11 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
+def _note_peak(size_bytes: int) -> None:
+    for usage in _running:
+        usage.peak_bytes = max(usage.peak_bytes, size_bytes)
+
+
 def _reset_peak() -> None:
     try:
         Path("/proc/self/clear_refs").write_text("5")
@@ -88,5 +122,8 @@ def _peak_bytes() -> int:
                 return int(line.split()[1]) * KIB
     except OSError:
         pass
-    unit = 1 if sys.platform == "darwin" else KIB
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return _max_bytes(resource.getrusage(resource.RUSAGE_SELF))
+
+
+def _max_bytes(usage: resource.struct_rusage) -> int:
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else KIB)

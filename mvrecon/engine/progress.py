@@ -1,35 +1,33 @@
-"""Progress for a person: a bar on a terminal, plain lines elsewhere."""
+"""Progress for a person: a bar on a terminal, lines of the log elsewhere."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from types import TracebackType
-from typing import TextIO
 
 LINE_EVERY_S = 10.0
 
+log = logging.getLogger(__name__)
+
 
 class Progress:
-    """Items done, rate and time left.
+    """Items done, rate and time left; shown if the log takes what is told at level INFO.
 
     Args:
         label: what is being done.
         total: number of items, or None if unknown.
         unit: name of one item.
         done: items that were there already.
-        stream: where to write.
     """
 
-    def __init__(
-        self, label: str, total: int | None, unit: str, done: int = 0, stream: TextIO | None = None
-    ) -> None:
-        self._stream = stream or sys.stderr
+    def __init__(self, label: str, total: int | None, unit: str, done: int = 0) -> None:
         self._label, self._total, self._unit = label, total, unit
         self._done = self._initial = done
         self._started = self._last_line = time.monotonic()
         self._bar = None
-        if self._stream.isatty():
+        if log.isEnabledFor(logging.INFO) and sys.stderr.isatty():
             from tqdm import tqdm
 
             self._bar = tqdm(
@@ -37,7 +35,6 @@ class Progress:
                 total=total,
                 unit=f" {unit}",
                 initial=done,
-                file=self._stream,
                 leave=False,
                 dynamic_ncols=True,
             )
@@ -49,7 +46,7 @@ class Progress:
             self._bar.update(count)
         elif time.monotonic() - self._last_line >= LINE_EVERY_S:
             self._last_line = time.monotonic()
-            print(self._line(), file=self._stream, flush=True)
+            log.info(self._line())
 
     def _line(self) -> str:
         seconds = time.monotonic() - self._started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ from mvrecon.errors import MvreconError
 
 State = Literal["cached", "stale", "partial", "missing", "unknown"]
 MAX_REPAIRS = 8
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -123,22 +126,26 @@ class Runner:
         self, stage: Stage[Any], results: Mapping[str, Artifact], forced: bool, verify: bool
     ) -> Artifact:
         key = self._key(stage, {name: artifact.digest for name, artifact in results.items()})
+        log.debug("%s: key %s of %s", stage.name, key.name, canonical_json(key.parts))
 
         def on_wait() -> None:
-            _tell(f"{stage.name}: another process works on it; waiting")
+            log.info("%s: another process works on it; waiting", stage.name)
 
         with lock.exclusive(self.store.lock_path(stage.name, key), on_wait):
             self.store.recover(stage.name, key)
             artifact = self.store.find(stage.name, key)
             if artifact and (corrupt := artifact.corrupt_items(verify)):
-                _tell(f"{stage.name}: corrupt items, rebuilding: {', '.join(corrupt)}")
+                log.warning("%s: corrupt items, rebuilding: %s", stage.name, ", ".join(corrupt))
                 self.store.reopen(artifact, corrupt)
                 artifact = None
             if artifact and not forced:
-                _tell(f"{stage.name}: cached")
+                log.info("%s: cached", stage.name)
             else:
+                latest = self.store.latest(stage.name)
+                for line in _reasons(key, artifact, latest):
+                    log.debug("%s: runs: %s", stage.name, line)
                 # One that is forced is to be made anew.
-                earlier = None if forced else self.store.latest(stage.name)
+                earlier = None if forced else latest
                 artifact = self._execute(stage, key, results, earlier)
         self.store.set_latest(artifact)
         self._publish(stage, artifact)
@@ -151,7 +158,7 @@ class Runner:
         results: Mapping[str, Artifact],
         earlier: Artifact | None,
     ) -> Artifact:
-        _tell(f"{stage.name}: running")
+        log.info("%s: running", stage.name)
         out = self.store.open_partial(stage.name, key)
         context = RunContext(
             name=stage.name,
@@ -173,8 +180,8 @@ class Runner:
         artifact = self.store.find(stage.name, key)
         assert artifact is not None
         for warning in summary.warnings:
-            _tell(f"{stage.name}: warning: {warning}")
-        _tell(f"{stage.name}: done in {usage.wall_s:.1f} s ({_numbers(summary)})")
+            log.warning("%s: warning: %s", stage.name, warning)
+        log.info("%s: done in %.1f s (%s)", stage.name, usage.wall_s, _numbers(summary))
         return artifact
 
     def _publish(self, stage: Stage[Any], artifact: Artifact) -> None:
@@ -188,7 +195,7 @@ class Runner:
                 temporary.symlink_to(target)
 
     def _repair(self, error: CorruptItemError, results: Mapping[str, Artifact]) -> None:
-        _tell(f"{error.stage}: item {error.item} is corrupt; rebuilding it")
+        log.warning("%s: item %s is corrupt; rebuilding it", error.stage, error.item)
         artifact = results[error.stage]
         lock_path = artifact.folder.with_name(f"{artifact.folder.name}.lock")
         with lock.exclusive(lock_path, lambda: None):
@@ -211,8 +218,13 @@ class Runner:
         return StageStatus(stage.name, "missing")
 
 
-def _tell(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+def _reasons(key: Key, artifact: Artifact | None, latest: Artifact | None) -> Sequence[str]:
+    """Why a stage runs, one line each."""
+    if artifact:
+        return ["asked for, although its result is there"]
+    if latest is None:
+        return ["there is no finished result"]
+    return changed_parts(latest.manifest["key_parts"], key.parts)
 
 
 def _numbers(summary: Summary) -> str:

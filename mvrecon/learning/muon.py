@@ -3,6 +3,9 @@
 Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024, with the step
 size matched to that of Adam (Liu et al., "Muon is scalable for LLM training", 2025).
 Parameters without the form of a matrix, and those of last layers, are trained with Adam.
+
+`torch.optim.Muon` (torch 2.9 and later) refuses the kernels of convolutions, of which these
+networks are made; on matrices it does the same.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 MOMENTUM = 0.95
 ADAM_BETAS = (0.9, 0.99)
@@ -45,6 +48,16 @@ class Muon(torch.optim.Optimizer):
             for parameter in group["params"]:
                 if parameter.grad is not None:
                     update(parameter, parameter.grad, self.state[parameter], group["lr"])
+
+
+def muon_for(network: nn.Module, first_and_last: tuple[str, ...]) -> Muon:
+    """Muon for all layers of a network but those whose names start so; its rate is to be set."""
+    matrices: list[Tensor] = []
+    others: list[Tensor] = []
+    for name, parameter in network.named_parameters():
+        hidden = parameter.dim() > 1 and not name.startswith(first_and_last)
+        (matrices if hidden else others).append(parameter)
+    return Muon(matrices, others, lr=0.0)
 
 
 def _muon(parameter: Tensor, gradient: Tensor, state: dict[str, Any], lr: float) -> None:

@@ -24,7 +24,7 @@ def weight_files(config: DepthConfig) -> Mapping[str, Path]:
 
 STAGE = Stage(
     name="depth",
-    version=1,
+    version=2,
     config=DepthConfig,
     needs=("frames", "flow", "pose"),
     run=run,

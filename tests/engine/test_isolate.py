@@ -67,8 +67,9 @@ def count_to_three() -> None:
 
 
 def test_progress_of_the_child_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+    caplog.set_level("INFO", "mvrecon")
     run_isolated(count_to_three, (), tmp_path / "log", "toy")
-    assert "toy: 3/3 steps" in capsys.readouterr().err
+    assert "toy: 3/3 steps" in caplog.text

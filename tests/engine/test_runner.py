@@ -162,7 +162,7 @@ def test_two_processes_on_one_run_directory_share_the_work(tmp_path: Path) -> No
 
 
 def test_a_corrupt_item_is_named_and_only_it_is_rebuilt(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = toy.make_runner(tmp_path, TEXT).run("join")
     (before["shout"].folder / "shouts/1.txt").write_text("XXX!")
@@ -170,7 +170,7 @@ def test_a_corrupt_item_is_named_and_only_it_is_rebuilt(
     after = toy.make_runner(tmp_path).run("join")
     assert toy.calls == ["shout", "shouts/1.txt"]
     assert after["shout"].digest == before["shout"].digest
-    assert "shouts/1.txt" in capsys.readouterr().err
+    assert "shouts/1.txt" in caplog.text
 
 
 def test_silent_corruption_is_found_when_the_item_is_read(tmp_path: Path) -> None:
@@ -209,6 +209,22 @@ def test_status_and_reasons(tmp_path: Path) -> None:
     assert [status.state for status in changed] == ["cached", "stale", "unknown"]
     assert changed[1].why == ["config.mark: ! → ?"]
     ran()
+
+
+def test_the_reasons_for_which_a_stage_runs_are_told_to_who_asks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def reasons(forced: set[str], **options: dict) -> list[str]:
+        caplog.clear()
+        toy.make_runner(tmp_path, TEXT, **options).run("join", forced)
+        return [message for message in caplog.messages if ": runs: " in message]
+
+    caplog.set_level("DEBUG", "mvrecon")
+    nothing = "there is no finished result"
+    assert reasons(set()) == [f"{name}: runs: {nothing}" for name in ("lines", "shout", "join")]
+    assert reasons(set()) == []
+    assert reasons({"lines"}) == ["lines: runs: asked for, although its result is there"]
+    assert reasons(set(), join={"separator": ";"}) == ["join: runs: config.separator: , → ;"]
 
 
 def test_summary_is_stored_with_the_result(tmp_path: Path) -> None:

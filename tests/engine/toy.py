@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -92,6 +93,7 @@ def make_runner(
 
 def main() -> None:
     """Run in a process of its own: FOLDER PAUSE_S KILL_AT."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     folder, pause_s, kill_at = Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
     make_runner(folder, shout={"pause_s": pause_s, "kill_at": kill_at}).run("join")
 

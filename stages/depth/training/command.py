@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from mvrecon.errors import UsageError
-from mvrecon.learning.muon import Muon
+from mvrecon.learning.muon import Muon, muon_for
 from mvrecon.learning.training import Trainer, TrainingSettings, train
 from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, load_clip
 from mvrecon.synthetic.training.clips.posed_clips import make_clip, render_clips
@@ -119,12 +119,7 @@ def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
 
 def depth_optimizer(network: DepthNet) -> Muon:
     """Muon for all but the first and last layers."""
-    matrices: list[torch.Tensor] = []
-    others: list[torch.Tensor] = []
-    for name, parameter in network.named_parameters():
-        hidden = parameter.dim() > 1 and not name.startswith(FIRST_AND_LAST)
-        (matrices if hidden else others).append(parameter)
-    return Muon(matrices, others, lr=0.0)
+    return muon_for(network, FIRST_AND_LAST)
 
 
 def _rendered(options: TrainDepthOptions) -> list[Path]:

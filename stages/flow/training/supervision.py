@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mvrecon.learning.muon import Muon
+from mvrecon.learning.muon import Muon, muon_for
 from mvrecon.learning.training import TrainingSettings
 from mvrecon.synthetic.training.batch import Draws, FlowBatch, FlowPairs
 from mvrecon.synthetic.training.pairs.augmentation import augment
@@ -104,12 +104,7 @@ class SyntheticPairs(Dataset[SyntheticSample]):
 
 def flow_optimizer(network: Mvflow) -> Muon:
     """Muon for all but the first and last layers."""
-    matrices: list[Tensor] = []
-    others: list[Tensor] = []
-    for name, parameter in network.named_parameters():
-        hidden = parameter.dim() > 1 and not name.startswith(FIRST_AND_LAST)
-        (matrices if hidden else others).append(parameter)
-    return Muon(matrices, others, lr=0.0)
+    return muon_for(network, FIRST_AND_LAST)
 
 
 def supervised(network: Mvflow, sample: SyntheticSample) -> tuple[Tensor, dict[str, float]]:
