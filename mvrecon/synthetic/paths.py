@@ -65,11 +65,19 @@ class HandArc:
     aim_shake_m: float = 0.02
     roll_shake_deg: float = 0.8
 
-    def poses(self, times_s: FloatArray, seed: int) -> FloatArray:
-        """world_from_cam (n, 4, 4) at ascending times; the arc takes them all."""
+    def poses(
+        self, times_s: FloatArray, seed: int, arc_s: tuple[float, float] | None = None
+    ) -> FloatArray:
+        """world_from_cam (n, 4, 4) at ascending times.
+
+        Args:
+            times_s: of the poses.
+            seed: of the shaking.
+            arc_s: when the arc begins and ends; with the times if None.
+        """
         rng = np.random.default_rng(seed)
-        span_s = times_s[-1] - times_s[0]
-        progress = (times_s - times_s[0]) / (span_s if span_s > 0 else 1.0)
+        start_s, end_s = arc_s or (times_s[0], times_s[-1])
+        progress = (times_s - start_s) / (end_s - start_s if end_s > start_s else 1.0)
         # A hand starts and stops gently, but does not rest.
         progress = 0.7 * progress + 0.3 * progress**2 * (3 - 2 * progress)
         azimuth = np.deg2rad(self.from_deg + (self.to_deg - self.from_deg) * progress)

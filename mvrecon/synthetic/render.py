@@ -37,6 +37,33 @@ class View:
         return np.asarray(moved_n3 @ self.world_from_cam[:3, :3])
 
 
+@dataclass(frozen=True)
+class RollingView(View):
+    """A view whose rows are read in turn, each from where the camera is at its time.
+
+    Attributes:
+        world_from_row_h44: the pose of each row; `world_from_cam` is the middle one's.
+    """
+
+    world_from_row_h44: NDArray[np.float64]
+
+    def rays(self, dx_px: float = 0.0, dy_px: float = 0.0) -> tuple[FloatArray, FloatArray]:
+        """As `pixel_rays`, row by row."""
+        shape = self.camera.height, self.camera.width, 3
+        cam_hw3 = pixel_rays(self.camera, np.eye(4), dx_px, dy_px)[1].reshape(shape)
+        turned_hw3 = np.einsum("hij,hwj->hwi", self.world_from_row_h44[:, :3, :3], cam_hw3)
+        origins_hw3 = np.broadcast_to(self.world_from_row_h44[:, None, :3, 3], shape)
+        return origins_hw3.reshape(-1, 3).astype(np.float32), turned_hw3.reshape(-1, 3).astype(
+            np.float32
+        )
+
+
+def row_times_s(times_s: NDArray[np.float64], height: int, readout_s: float) -> NDArray[np.float64]:
+    """When each row (n, height) of frames is read; the middle one at the frame's time."""
+    late_h = (np.arange(height) - 0.5 * (height - 1)) / height
+    return np.asarray(times_s[:, None] + readout_s * late_h)
+
+
 def render_depth(scene: Scene, view: View) -> FloatArray:
     """Exact depth (h, w) at the pixel centres in metres, 0 where nothing is."""
     hits = scene.triangles.cast(*view.rays())

@@ -49,9 +49,7 @@ def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> Non
     if missing:
         config = context.config
         settings = KeyFrameSettings(config.max_size, config.jpeg_quality, config.start_s)
-        context.isolated(
-            write_key_frames, context.raw_input, missing, decoded, settings, in_order
-        )
+        context.isolated(write_key_frames, context.raw_input, missing, decoded, settings, in_order)
 
     def move(item: str) -> None:
         def save(path: Path) -> None:

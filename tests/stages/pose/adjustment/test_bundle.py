@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from stages.pose.adjustment.bundle import Freedom, adjust
-from stages.pose.adjustment.cameras import Cameras, Observations, Step, linearize, residuals, rotations
+from stages.pose.adjustment.cameras import (
+    Cameras,
+    Observations,
+    Step,
+    linearize,
+    residuals,
+    rotations,
+)
 
 FRAMES, POINTS = 6, 60
 
@@ -33,9 +40,7 @@ def problem() -> tuple[Cameras, Observations]:
 
 
 def nothing() -> Step:
-    return Step(
-        np.zeros((FRAMES, 6)), np.zeros((POINTS, 3)), np.zeros(FRAMES), np.zeros(2), 0.0
-    )
+    return Step(np.zeros((FRAMES, 6)), np.zeros((POINTS, 3)), np.zeros(FRAMES), np.zeros(2), 0.0)
 
 
 def test_the_observations_of_the_truth_have_no_residual(problem) -> None:
@@ -84,9 +89,7 @@ def test_an_adjustment_finds_back_to_the_truth(problem) -> None:
     cameras, seen = problem
     fixed = replace(cameras, log_focal_n=np.full(FRAMES, np.log(500.0)))
     seen = replace(seen, xy_m2=residuals(fixed, replace(seen, xy_m2=0 * seen.xy_m2)))
-    found = adjust(
-        disturbed(fixed), seen, np.arange(6.0), Freedom(readout=True), scale_px=1.0
-    )
+    found = adjust(disturbed(fixed), seen, np.arange(6.0), Freedom(readout=True), scale_px=1.0)
     assert found.cost < 1e-8
     assert found.cameras.readout_s == pytest.approx(0.02, abs=1e-5)
     assert np.exp(found.cameras.log_focal_n) == pytest.approx(500.0, rel=1e-4)
