@@ -46,14 +46,22 @@ class PixelTransfer:
 
     def project(self, inverse_depth_hw: FloatMap) -> tuple[FloatMap, FloatMap, FloatMap]:
         """Homogeneous pixels in the other view of all pixels at their inverse depths."""
-        height, width = inverse_depth_hw.shape
+        u_hw, v_hw, w_hw = (
+            part_hw + np.float32(epipole) * inverse_depth_hw
+            for part_hw, epipole in zip(
+                self.at_infinity(inverse_depth_hw.shape), self.epipole_3, strict=True
+            )
+        )
+        return u_hw, v_hw, w_hw
+
+    def at_infinity(self, shape: tuple[int, ...]) -> tuple[FloatMap, FloatMap, FloatMap]:
+        """Homogeneous pixels in the other view of all pixels (h, w) at inverse depth 0."""
+        height, width = shape
         x_1w = np.arange(width, dtype=np.float64)[None]
         y_h1 = np.arange(height, dtype=np.float64)[:, None]
         u_hw, v_hw, w_hw = (
-            (row[0] * x_1w).astype(np.float32)
-            + (row[1] * y_h1 + row[2]).astype(np.float32)
-            + np.float32(epipole) * inverse_depth_hw
-            for row, epipole in zip(self.infinite_33, self.epipole_3, strict=True)
+            (row[0] * x_1w).astype(np.float32) + (row[1] * y_h1 + row[2]).astype(np.float32)
+            for row in self.infinite_33
         )
         return u_hw, v_hw, w_hw
 

@@ -14,8 +14,8 @@ from mvrecon.formats.trajectory import read_trajectory
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import rotation_angle_rad
 from stages.pose.config import PoseConfig
-from stages.pose.mapping.all_frames import frames_csv, full_trajectory_text
 from stages.pose.mapping.resection import Anchor, Resected, resect_frames
+from stages.pose.results import frames_csv, full_trajectory_text
 from stages.pose.stage import run
 from tests.media import write_video
 from tests.stages.pose.scene import CAMERA, Relief, frame_table, pose_context, sideways_path

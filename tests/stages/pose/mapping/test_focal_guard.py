@@ -5,8 +5,6 @@ import pytest
 
 from mvrecon.formats.colmap import read_model
 from mvrecon.geometry.rigid import rigid
-from stages.pose.mapping.mapper import MappingOptions
-from stages.pose.mapping.solve import relaxed_options
 from tests.stages.pose.mapping import test_mapper as mapping
 
 PRIOR_PX = 768.0
@@ -17,7 +15,7 @@ STRAIGHT = [rigid(np.eye(3), np.array([0.25 * i - 1.0, 0.0, 0.1 * i])) for i in 
 
 def focal_of(poses, folder, prior_px):
     problem = mapping.exact_problem(poses, prior_focal_px=prior_px)
-    (path,) = mapping.solve(problem, folder, relaxed_options(MappingOptions()))
+    (path,) = mapping.solve(problem, folder, mapping.RELAXED)
     model = read_model(path)
     assert len(model.images) == len(poses)
     return model.cameras[1].fx

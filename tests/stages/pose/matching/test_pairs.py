@@ -1,5 +1,6 @@
 import numpy as np
 
+from stages.pose.matching.features import FeatureMatches
 from stages.pose.matching.pairs import (
     all_pairs,
     believed_bridges,
@@ -9,8 +10,8 @@ from stages.pose.matching.pairs import (
     pieces,
     support_pairs,
 )
-from stages.pose.matching.problem import FeatureMatches
 from stages.pose.matching.retrieval import describe_images
+from stages.pose.options import LoopOptions
 from tests.stages.pose.scene import Relief, sideways_path
 
 
@@ -78,14 +79,14 @@ def test_every_bridged_frame_has_a_partner_on_its_side():
 
 
 def test_loops_join_the_same_place_of_two_rounds():
-    pairs = loop_pairs(circle(120, 2), min_distance=25, every=3, per_frame=2)
+    pairs = loop_pairs(circle(120, 2), LoopOptions())
     assert pairs
     # One round is 60 frames.
     assert all(min((b - a) % 60, (a - b) % 60) <= 6 for a, b in pairs)
 
 
 def test_no_loops_on_a_way_out():
-    assert loop_pairs(circle(120, 0.5), min_distance=40, every=3, per_frame=2) == []
+    assert loop_pairs(circle(120, 0.5), LoopOptions(min_distance=40)) == []
 
 
 def test_photos_are_paired_with_look_alikes_linearly():

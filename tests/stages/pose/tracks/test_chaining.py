@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from mvrecon.artifacts.flow import FlowPair
-from stages.pose.matching.problem import FeatureMatches, combine, match_tracks
+from stages.pose.matching.features import FeatureMatches, combine
+from stages.pose.matching.track_matches import match_tracks
+from stages.pose.options import TrackOptions
 from stages.pose.tracks.chaining import build_tracks
 from stages.pose.tracks.corners import Grid, corners_by_cell
-from stages.pose.tracks.following import TrackOptions, follow_flow
-from stages.pose.tracks.tracks import Tracks
+from stages.pose.tracks.following import follow_flow
+from stages.pose.tracks.track_table import Tracks
 from tests.stages.pose.scene import Relief, sideways_path
 
 FRAMES = 10

@@ -15,7 +15,7 @@ from mvrecon.formats.trajectory import trajectory_text
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import rigid, transform_points
 from stages.pose.config import PoseConfig
-from stages.pose.known.frames import assign_poses, stored_camera
+from stages.pose.known.assignment import assign_poses, stored_camera
 from stages.pose.stage import run
 from tests.stages.pose.scene import CAMERA, Relief, frame_table, pose_context, sideways_path
 
