@@ -28,7 +28,8 @@ class FlowToView:
     Attributes:
         target_hw2: pixels of the other pinhole image.
         confidence_hw: 0…1, 0 where the flow leaves the image.
-        transfer: from the pixels of the one to those of the other posed pinhole camera.
+        transfer: from the pixels of the one to those of the other posed pinhole camera, in
+            single precision.
         grey_hw: the other image.
     """
 
@@ -42,10 +43,6 @@ class FlowToView:
         return self.transfer.at_infinity(self.confidence_hw.shape)
 
     @cached_property
-    def _epipole_3(self) -> NDArray[np.float32]:
-        return self.transfer.epipole_3.astype(np.float32)
-
-    @cached_property
     def _target_2hw(self) -> tuple[FloatMap, ...]:
         return tuple(np.asarray(part_hw, np.float32) for part_hw in cv2.split(self.target_hw2))
 
@@ -53,7 +50,7 @@ class FlowToView:
         """Pixels, x (h, w) and y (h, w), in the other view of all pixels at some inverse depth."""
         u_hw, v_hw, w_hw = (
             part_hw + epipole * inverse_depth_hw
-            for part_hw, epipole in zip(self._at_infinity_3hw, self._epipole_3, strict=True)
+            for part_hw, epipole in zip(self._at_infinity_3hw, self.transfer.epipole_3, strict=True)
         )
         w_hw = np.maximum(w_hw, NEAREST)
         return u_hw / w_hw, v_hw / w_hw
@@ -62,7 +59,7 @@ class FlowToView:
         """Inverse depth in 0…largest of the epipolar point that is nearest to the target."""
         u_hw, v_hw, w_hw = self._at_infinity_3hw
         x_hw, y_hw = self._target_2hw
-        e_x, e_y, e_z = self._epipole_3
+        e_x, e_y, e_z = self.transfer.epipole_3
         slope_x_hw, slope_y_hw = e_x - x_hw * e_z, e_y - y_hw * e_z
         pull_hw = slope_x_hw * (x_hw * w_hw - u_hw) + slope_y_hw * (y_hw * w_hw - v_hw)
         information_hw = np.maximum(slope_x_hw**2 + slope_y_hw**2, LEAST_INFORMATION)

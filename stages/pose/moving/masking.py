@@ -143,7 +143,7 @@ class _PosedFlow:
             self._working_camera(other.camera),
             other.cam_from_world,
         )
-        return FlowToView(*self._follow(frame, pair), transfer, self._grey(other.name))
+        return FlowToView(*self._follow(frame, pair), transfer.single(), self._grey(other.name))
 
     def _follow(self, frame: PosedFrame, pair: tuple[str, str]) -> tuple[VectorMap, FloatMap]:
         """Pixels of the other undistorted image, and the confidence."""

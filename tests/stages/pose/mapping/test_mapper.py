@@ -11,11 +11,9 @@ from mvrecon.artifacts.frames import CameraPrior
 from mvrecon.engine.isolate import run_isolated
 from mvrecon.errors import StageCrashError
 from mvrecon.formats.colmap import read_model
-from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, rigid
 from mvrecon.geometry.similarity import align_similarity
-from stages.pose.mapping.adjustment import AdjustmentSettings, adjust_robustly
 from stages.pose.mapping.mapper import MapperSettings, _write_sorted, map_database
 from stages.pose.mapping.solve import is_believable, relaxed_settings
 from stages.pose.matching.database import copy_without
@@ -158,16 +156,6 @@ def test_no_matches_no_model(tmp_path):
     assert solve(nothing, tmp_path, MapperSettings()) == []
 
 
-def cost_of_no_points() -> float:
-    import pycolmap
-
-    return adjust_robustly(pycolmap.Reconstruction(), AdjustmentSettings())
-
-
-def test_a_model_without_points_is_left_as_it_is(tmp_path):
-    assert run_isolated(cost_of_no_points, (), tmp_path / "log", "test") == 0.0
-
-
 def failed_check_in_native_code() -> None:
     import pycolmap
 
@@ -178,26 +166,6 @@ def failed_check_in_native_code() -> None:
 def test_an_abort_beside_pycolmap_is_a_stage_error(tmp_path):
     with pytest.raises(StageCrashError, match="SIGABRT"):
         run_isolated(failed_check_in_native_code, (), tmp_path / "log", "stage pose")
-
-
-def test_wild_cameras_are_not_believed():
-    image = ColmapImage(1, 1, "0.jpg", np.eye(4), np.zeros((1, 2)), np.zeros(1, np.int64))
-    colours = np.zeros((1, 3), np.uint8)
-    model = ColmapModel({1: CAMERA}, (image,), np.ones((1, 3)), colours, np.zeros(1))
-    wide = replace(CAMERA, fx=30.0, fy=30.0)
-    bent = replace(CAMERA, distortion=(5.0, 0.0, 0.0, 0.0))
-    assert is_believable(model)
-    assert not is_believable(replace(model, cameras={1: wide}))
-    assert not is_believable(replace(model, cameras={1: bent}))
-    assert not is_believable(replace(model, xyz_n3=np.zeros((0, 3))))
-
-
-def test_drifting_tracks_hardly_move_the_focal_length(tmp_path):
-    poses = around(8)
-    problem = exact_problem(poses, noise_px=0.1, drift_px=8.0)
-    (model,) = [read_model(path) for path in solve(problem, tmp_path, MapperSettings())]
-    assert next(iter(model.cameras.values())).fx == pytest.approx(CAMERA.fx, rel=0.002)
-    assert relative_error(model, poses) < 0.0005
 
 
 def error_with_a_point_behind(folder: Path) -> float:

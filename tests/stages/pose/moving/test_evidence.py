@@ -26,7 +26,7 @@ def flows_of(change):
                 pair.forward_confidence_hw,
                 PixelTransfer.between(
                     CAMERA, inverse_rigid(poses[VIEW]), CAMERA, inverse_rigid(poses[other])
-                ),
+                ).single(),
                 greys[other],
             )
         )
