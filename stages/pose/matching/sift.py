@@ -76,6 +76,13 @@ def match_sift(
     )
     pairs_path = scratch / "pairs.txt"
     pairs_path.write_text("".join(f"{names[first]} {names[second]}\n" for first, second in pairs))
+    _match_and_verify(path, pairs_path, settings)
+    return _read_matches(path, len(names), set(used), pairs, settings.options.min_inliers)
+
+
+def _match_and_verify(path: Path, pairs_path: Path, settings: SiftSettings) -> None:
+    import pycolmap
+
     pycolmap.match_image_pairs(
         path,
         matching_options=pycolmap.FeatureMatchingOptions(
@@ -85,7 +92,6 @@ def match_sift(
         verification_options=two_view_options(settings.max_error_px, MAX_TRIALS),
         device=pycolmap.Device.cpu,
     )
-    return _read_matches(path, len(names), set(used), pairs, settings.options.min_inliers)
 
 
 def _read_matches(
