@@ -9,6 +9,13 @@ from pydantic import Field
 from mvrecon.engine.config import ADVANCED, OptionGroup
 
 
+def _advanced(default: float, bounds: tuple[float, float], description: str) -> Any:
+    """A field that only a researcher varies, within bounds."""
+    least, most = bounds
+    extra = ADVANCED
+    return Field(default, ge=least, le=most, description=description, json_schema_extra=extra)
+
+
 class TrackOptions(OptionGroup):
     """Flow chained into point tracks."""
 
@@ -19,42 +26,24 @@ class TrackOptions(OptionGroup):
     min_flow_confidence: float = Field(
         0.3, ge=0.0, le=1.0, description="a track ends where the flow is less sure"
     )
-    max_round_trip: float = Field(
+    max_round_trip: float = _advanced(
         1.0,
-        gt=0.0,
-        le=10.0,
-        description="a track ends where flow there and back misses its start by more [px of the "
-        "flow]",
-        json_schema_extra=ADVANCED,
+        (0.01, 10.0),
+        "a track ends where flow there and back misses its start by more [px of the flow]",
     )
-    max_disagreement: float = Field(
+    max_disagreement: float = _advanced(
         2.0,
-        gt=0.0,
-        le=20.0,
-        description="a track ends where flow over several frames contradicts it by more [px of the "
-        "flow]",
-        json_schema_extra=ADVANCED,
+        (0.01, 20.0),
+        "a track ends where flow over several frames contradicts it by more [px of the flow]",
     )
-    max_anchor_age: int = Field(
-        12,
-        ge=1,
-        le=100,
-        description="how old a look of a point is at most that a track is aligned with [frames]",
-        json_schema_extra=ADVANCED,
+    max_anchor_age: int = _advanced(
+        12, (1, 100), "how old a look of a point is at most that a track is aligned with [frames]"
     )
-    min_correlation: float = Field(
-        0.85,
-        ge=0.0,
-        le=1.0,
-        description="correlation with that look, for an alignment that is believed",
-        json_schema_extra=ADVANCED,
+    min_correlation: float = _advanced(
+        0.85, (0.0, 1.0), "correlation with that look, for an alignment that is believed"
     )
-    look_alike: float = Field(
-        0.85,
-        ge=0.0,
-        le=1.0,
-        description="correlation of patches that flow may take for one another",
-        json_schema_extra=ADVANCED,
+    look_alike: float = _advanced(
+        0.85, (0.0, 1.0), "correlation of patches that flow may take for one another"
     )
 
 
@@ -65,13 +54,10 @@ class SiftOptions(OptionGroup):
         1024, ge=128, le=8192, description="longest side of images for SIFT on photos [px]"
     )
     features: int = Field(4096, ge=256, le=32768, description="SIFT features of a photo [features]")
-    min_inliers: int = Field(
+    min_inliers: int = _advanced(
         15,
-        ge=8,
-        le=1000,
-        description="matches that agree with one geometry, for a pair of photos that is kept "
-        "[matches]",
-        json_schema_extra=ADVANCED,
+        (8, 1000),
+        "matches that agree with one geometry, for a pair of photos that is kept [matches]",
     )
 
 
@@ -95,27 +81,16 @@ class BridgeOptions(SiftOptions):
         le=8192,
         description="longest side of images for SIFT at gaps and loops of a sequence [px]",
     )
-    features: int = Field(
-        2048,
-        ge=256,
-        le=32768,
-        description="SIFT features of a frame at gaps and loops [features]",
-        json_schema_extra=ADVANCED,
+    features: int = _advanced(
+        2048, (256, 32768), "SIFT features of a frame at gaps and loops [features]"
     )
-    min_inliers: int = Field(
+    min_inliers: int = _advanced(
         20,
-        ge=8,
-        le=1000,
-        description="matches that agree with one geometry, for a pair of frames that is kept "
-        "[matches]",
-        json_schema_extra=ADVANCED,
+        (8, 1000),
+        "matches that agree with one geometry, for a pair of frames that is kept [matches]",
     )
-    gap: float = Field(
-        0.12,
-        ge=0.0,
-        le=1.0,
-        description="neighbours that share a smaller part of the tracks wanted are a gap",
-        json_schema_extra=ADVANCED,
+    gap: float = _advanced(
+        0.12, (0.0, 1.0), "neighbours that share a smaller part of the tracks wanted are a gap"
     )
 
 
@@ -126,34 +101,14 @@ class LoopOptions(OptionGroup):
     min_inliers: int = Field(
         40, ge=15, le=1000, description="matches that agree, to believe a loop [matches]"
     )
-    min_distance: int = Field(
-        25,
-        ge=2,
-        le=10000,
-        description="least time between the two visits [frames]",
-        json_schema_extra=ADVANCED,
-    )
-    every: int = Field(
-        3,
-        ge=1,
-        le=100,
-        description="step between the frames that are compared [frames]",
-        json_schema_extra=ADVANCED,
-    )
-    partners: int = Field(
-        2,
-        ge=1,
-        le=20,
-        description="look-alikes tried for each of them [frames]",
-        json_schema_extra=ADVANCED,
-    )
-    max_shift: float = Field(
+    min_distance: int = _advanced(25, (2, 10000), "least time between the two visits [frames]")
+    every: int = _advanced(3, (1, 100), "step between the frames that are compared [frames]")
+    partners: int = _advanced(2, (1, 20), "look-alikes tried for each of them [frames]")
+    max_shift: float = _advanced(
         0.12,
-        gt=0.0,
-        le=1.0,
-        description="median distance of a loop's matches from where a model made without it"
-        " expects them [image widths]",
-        json_schema_extra=ADVANCED,
+        (0.001, 1.0),
+        "median distance of a loop's matches from where a model made without it expects them "
+        "[image widths]",
     )
 
     def key_options(self) -> dict[str, Any]:
@@ -187,44 +142,30 @@ class MappingOptions(OptionGroup):
         le=1.0,
         description="other settings are tried while the largest model has less of the key frames",
     )
-    min_inliers: int = Field(
+    min_inliers: int = _advanced(
         15,
-        ge=6,
-        le=1000,
-        description="points of the model that a frame has to see, with the relaxed settings, which "
-        "come first for a sequence in one piece [points]",
-        json_schema_extra=ADVANCED,
+        (6, 1000),
+        "points of the model that a frame has to see, with the relaxed settings, which come "
+        "first for a sequence in one piece [points]",
     )
-    min_angle: float = Field(
-        0.5,
-        ge=0.0,
-        le=30.0,
-        description="least triangulation angle of a point, with the relaxed settings [deg]",
-        json_schema_extra=ADVANCED,
+    min_angle: float = _advanced(
+        0.5, (0.0, 30.0), "least triangulation angle of a point, with the relaxed settings [deg]"
     )
-    init_angle: float = Field(
+    init_angle: float = _advanced(
         4.0,
-        ge=0.1,
-        le=60.0,
-        description="least triangulation angle of the first two frames, with the relaxed settings "
-        "[deg]",
-        json_schema_extra=ADVANCED,
+        (0.1, 60.0),
+        "least triangulation angle of the first two frames, with the relaxed settings [deg]",
     )
-    robust_scale: float = Field(
+    robust_scale: float = _advanced(
         0.25,
-        gt=0.0,
-        le=10.0,
-        description="error above which an observation counts less in the final adjustment, as a"
-        " part of max_error",
-        json_schema_extra=ADVANCED,
+        (0.01, 10.0),
+        "error above which an observation counts less in the final adjustment, as a part of "
+        "max_error",
     )
-    seam: float = Field(
+    seam: float = _advanced(
         0.08,
-        ge=0.0,
-        le=1.0,
-        description="a sequence is cut where fewer points are common, as a part of those a frame "
-        "sees",
-        json_schema_extra=ADVANCED,
+        (0.0, 1.0),
+        "a sequence is cut where fewer points are common, as a part of those a frame sees",
     )
 
 
@@ -234,53 +175,23 @@ class MovingOptions(OptionGroup):
     mode: Literal["mask", "keep"] = Field(
         "mask", description="whether things that move by themselves are left out of the model"
     )
-    size: int = Field(
-        256,
-        ge=64,
-        le=2048,
-        description="longest side of the images in which they are looked for [px]",
-        json_schema_extra=ADVANCED,
+    size: int = _advanced(
+        256, (64, 2048), "longest side of the images in which they are looked for [px]"
     )
-    relative_error: float = Field(
-        0.05,
-        ge=0.0,
-        le=1.0,
-        description="expected error of flow, as a part of what it moves by parallax",
-        json_schema_extra=ADVANCED,
+    relative_error: float = _advanced(
+        0.05, (0.0, 1.0), "expected error of flow, as a part of what it moves by parallax"
     )
-    min_error: float = Field(
-        0.5,
-        gt=0.0,
-        le=20.0,
-        description="expected error of flow at least [px]",
-        json_schema_extra=ADVANCED,
+    min_error: float = _advanced(0.5, (0.01, 20.0), "expected error of flow at least [px]")
+    core: float = _advanced(
+        0.35, (0.0, 1.0), "share of the evidence that marks the core of a moving thing"
     )
-    core: float = Field(
-        0.35,
-        ge=0.0,
-        le=1.0,
-        description="share of the evidence that marks the core of a moving thing",
-        json_schema_extra=ADVANCED,
+    fringe: float = _advanced(0.4, (0.0, 1.0), "share of unexplained flow into which a core grows")
+    min_area: float = _advanced(
+        0.003, (0.0, 1.0), "smaller things are not masked [part of the image]"
     )
-    fringe: float = Field(
-        0.4,
-        ge=0.0,
-        le=1.0,
-        description="share of unexplained flow into which a core grows",
-        json_schema_extra=ADVANCED,
-    )
-    min_area: float = Field(
-        0.003,
-        ge=0.0,
-        le=1.0,
-        description="smaller things are not masked [part of the image]",
-        json_schema_extra=ADVANCED,
-    )
-    max_area: float = Field(
+    max_area: float = _advanced(
         0.7,
-        ge=0.0,
-        le=1.0,
-        description="if more seems to move it is the poses that are wrong, and nothing is masked "
-        "[part of the image]",
-        json_schema_extra=ADVANCED,
+        (0.0, 1.0),
+        "if more seems to move it is the poses that are wrong, and nothing is masked [part of "
+        "the image]",
     )

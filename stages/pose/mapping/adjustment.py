@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stages.pose.mapping.focal_guard import assume_focals, cost_ratio_allowed
+from stages.pose.mapping.settings import MapperSettings
 
 if TYPE_CHECKING:
     import pycolmap
@@ -16,23 +17,8 @@ MAX_ITERATIONS = 40
 TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True)
-class AdjustmentSettings:
-    """How to adjust.
-
-    Attributes:
-        loss_scale_px: error above which an observation counts less.
-        refine_focal: whether free cameras' focal length is refined.
-        fixed_cameras: indices of the cameras that stay as they are.
-    """
-
-    loss_scale_px: float = 0.5
-    refine_focal: bool = True
-    fixed_cameras: tuple[int, ...] = ()
-
-
 def adjust(
-    model: pycolmap.Reconstruction, priors: Mapping[int, float], settings: AdjustmentSettings
+    model: pycolmap.Reconstruction, priors: Mapping[int, float], settings: MapperSettings
 ) -> pycolmap.Reconstruction:
     """Adjust all at once; a focal length far from its prior must have a reason.
 
@@ -53,7 +39,7 @@ def adjust(
     return assumed if assumed_cost <= allowed * cost else model
 
 
-def adjust_robustly(model: pycolmap.Reconstruction, settings: AdjustmentSettings) -> float:
+def adjust_robustly(model: pycolmap.Reconstruction, settings: MapperSettings) -> float:
     """Adjust with a heavy-tailed loss, as errors of flow tracks have heavy tails.
 
     The mappers' own loss is quadratic; with it, the few tracks that are pixels off decide
@@ -68,7 +54,7 @@ def adjust_robustly(model: pycolmap.Reconstruction, settings: AdjustmentSettings
     adjustment.refine_focal_length = settings.refine_focal
     adjustment.print_summary = False
     adjustment.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    adjustment.ceres.loss_function_scale = settings.loss_scale_px
+    adjustment.ceres.loss_function_scale = settings.robust_scale * settings.max_error_px
     adjustment.ceres.solver_options.num_threads = 1
     adjustment.ceres.solver_options.max_num_iterations = MAX_ITERATIONS
     adjustment.ceres.solver_options.function_tolerance = TOLERANCE

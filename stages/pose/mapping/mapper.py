@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mvrecon.engine.channel import report_progress
 from stages.pose.colmap import SEED, quieten, reproducible_pipeline
-from stages.pose.mapping.adjustment import AdjustmentSettings, adjust
+from stages.pose.mapping.adjustment import adjust
 from stages.pose.mapping.focal_guard import prior_focals
+from stages.pose.mapping.settings import MapperSettings
 
 if TYPE_CHECKING:
     import pycolmap
@@ -33,43 +33,6 @@ GLOBAL_GROWTH = 1.5
 # COLMAP's own bounds of errors, 4 and 12 pixels, for images of any size, in units of ours.
 FILTER_FACTOR = 2.0
 RESECTION_FACTOR = 6.0
-
-
-@dataclass(frozen=True)
-class MapperSettings:
-    """How to map; those of the angles and of points to register are COLMAP's own if not given.
-
-    Attributes:
-        mapper: pycolmap's mapper.
-        calibrate: whether focal lengths are first estimated from pairs of views.
-        max_error_px: of the inliers of two views.
-        robust_scale: error above which an observation counts less, as a part of `max_error_px`.
-        focal_bounds: least and largest focal length, in units of the longer image side.
-        refine_focal: whether free cameras' focal length is refined.
-        fixed_cameras: indices of the cameras that stay as they are.
-        init_min_angle_deg: triangulation angle of the first pair.
-        init_max_forward_motion: of the first pair, 1 allows motion along the optical axis.
-        min_angle_deg: least triangulation angle of a point.
-        abs_pose_min_inliers: to register a frame.
-    """
-
-    mapper: Literal["incremental", "global"] = "incremental"
-    calibrate: bool = False
-    max_error_px: float = 2.0
-    robust_scale: float = 0.25
-    focal_bounds: tuple[float, float] = (0.3, 5.0)
-    refine_focal: bool = True
-    fixed_cameras: tuple[int, ...] = ()
-    init_min_angle_deg: float = 16.0
-    init_max_forward_motion: float = 0.95
-    min_angle_deg: float = 1.5
-    abs_pose_min_inliers: int = 30
-
-    def adjustment(self) -> AdjustmentSettings:
-        """How the models are adjusted at the end."""
-        return AdjustmentSettings(
-            self.robust_scale * self.max_error_px, self.refine_focal, self.fixed_cameras
-        )
 
 
 def map_database(
@@ -100,7 +63,7 @@ def map_database(
     else:
         models = _map_incrementally(database_path, folder, settings, start)
     priors = prior_focals(verified_path)
-    adjusted = [adjust(model, priors, settings.adjustment()) for model in models.values()]
+    adjusted = [adjust(model, priors, settings) for model in models.values()]
     return _write_sorted(adjusted, folder)
 
 

@@ -12,9 +12,10 @@ from mvrecon.formats.colmap_model import ColmapModel
 from stages.pose.config import PoseConfig, error_px
 from stages.pose.mapping.diagnosis import no_model_error
 from stages.pose.mapping.loops import plausible_loops
-from stages.pose.mapping.mapper import MapperSettings, map_database
+from stages.pose.mapping.mapper import map_database
 from stages.pose.mapping.parallax import camera_motion, refuse_still_camera
 from stages.pose.mapping.seams import split_at_seams
+from stages.pose.mapping.settings import MapperSettings, attempted_settings, relaxed_settings
 from stages.pose.matching.database import copy_without
 from stages.pose.matching.features import Matched, Pair
 from stages.pose.matching.photos import match_photos
@@ -22,7 +23,6 @@ from stages.pose.matching.problem import mapping_problem
 from stages.pose.matching.sequence import match_sequence
 from stages.pose.matching.track_matches import is_trackable
 from stages.pose.matching.verification import verify
-from stages.pose.options import MappingOptions
 from stages.pose.solution import Solution
 
 # A camera outside these bounds is not believed: focal length in longer image sides, and the
@@ -175,34 +175,3 @@ class _Search:
 
 def _size(model: ColmapModel) -> int:
     return len(model.images)
-
-
-def attempted_settings(
-    standard: MapperSettings, relaxed: MapperSettings, pieces: int
-) -> dict[str, MapperSettings]:
-    """What is tried in turn, by name, until a model is large enough.
-
-    Args:
-        standard: strict, as for photos that were taken to be mapped.
-        relaxed: come first for a sequence in one piece, whose matches hold few outliers.
-        pieces: runs of frames joined by tracks; 0 for photos.
-    """
-    incremental = replace(relaxed, mapper="incremental")
-    return {
-        **({} if pieces == 1 else {"standard": standard}),
-        "relaxed": relaxed,
-        "calibrated": replace(incremental, calibrate=True),
-        "global": replace(relaxed, mapper="global", calibrate=True),
-        "fixed focal length": replace(incremental, refine_focal=False),
-    }
-
-
-def relaxed_settings(standard: MapperSettings, options: MappingOptions) -> MapperSettings:
-    """For forward motion, small parallax and weak texture."""
-    return replace(
-        standard,
-        init_min_angle_deg=options.init_angle,
-        init_max_forward_motion=1.0,
-        min_angle_deg=options.min_angle,
-        abs_pose_min_inliers=options.min_inliers,
-    )

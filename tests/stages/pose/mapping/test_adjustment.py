@@ -4,8 +4,8 @@ import pytest
 
 from mvrecon.engine.isolate import run_isolated
 from mvrecon.formats.colmap import read_model
-from stages.pose.mapping.adjustment import AdjustmentSettings, adjust_robustly
-from stages.pose.mapping.mapper import MapperSettings
+from stages.pose.mapping.adjustment import adjust_robustly
+from stages.pose.mapping.settings import MapperSettings
 from tests.stages.pose.mapping.test_mapper import (
     CAMERA,
     around,
@@ -18,7 +18,7 @@ from tests.stages.pose.mapping.test_mapper import (
 def cost_of_no_points() -> float:
     import pycolmap
 
-    return adjust_robustly(pycolmap.Reconstruction(), AdjustmentSettings())
+    return adjust_robustly(pycolmap.Reconstruction(), MapperSettings())
 
 
 def test_a_model_without_points_is_left_as_it_is(tmp_path):
