@@ -19,8 +19,8 @@ class PixelTransfer:
     Homogeneous pixel of the other view = `infinite_33 @ (x, y, 1) + inverse_depth * epipole_3`.
     """
 
-    infinite_33: NDArray[np.float64]
-    epipole_3: NDArray[np.float64]
+    infinite_33: NDArray[np.floating]
+    epipole_3: NDArray[np.floating]
 
     @classmethod
     def between(
@@ -38,22 +38,34 @@ class PixelTransfer:
             k_33 @ other_from_cam[:3, 3],
         )
 
+    def single(self) -> PixelTransfer:
+        """In single precision: exact to a thousandth of a pixel in small images, and faster."""
+        return PixelTransfer(self.infinite_33.astype(np.float32), self.epipole_3.astype(np.float32))
+
     def plane_homography(self, inverse_depth: float) -> NDArray[np.float64]:
         """(3, 3) transfer of all pixels of a fronto-parallel plane."""
-        homography_33 = self.infinite_33.copy()
+        homography_33 = self.infinite_33.astype(np.float64)
         homography_33[:, 2] += inverse_depth * self.epipole_3
         return homography_33
 
     def project(self, inverse_depth_hw: FloatMap) -> tuple[FloatMap, FloatMap, FloatMap]:
         """Homogeneous pixels in the other view of all pixels at their inverse depths."""
-        height, width = inverse_depth_hw.shape
-        x_1w = np.arange(width, dtype=np.float64)[None]
-        y_h1 = np.arange(height, dtype=np.float64)[:, None]
         u_hw, v_hw, w_hw = (
-            (row[0] * x_1w).astype(np.float32)
-            + (row[1] * y_h1 + row[2]).astype(np.float32)
-            + np.float32(epipole) * inverse_depth_hw
-            for row, epipole in zip(self.infinite_33, self.epipole_3, strict=True)
+            part_hw + np.float32(epipole) * inverse_depth_hw
+            for part_hw, epipole in zip(
+                self.at_infinity(inverse_depth_hw.shape), self.epipole_3, strict=True
+            )
+        )
+        return u_hw, v_hw, w_hw
+
+    def at_infinity(self, shape: tuple[int, ...]) -> tuple[FloatMap, FloatMap, FloatMap]:
+        """Homogeneous pixels in the other view of all pixels (h, w) at inverse depth 0."""
+        height, width = shape
+        x_1w = np.arange(width, dtype=self.infinite_33.dtype)[None]
+        y_h1 = np.arange(height, dtype=self.infinite_33.dtype)[:, None]
+        u_hw, v_hw, w_hw = (
+            (row[0] * x_1w).astype(np.float32) + (row[1] * y_h1 + row[2]).astype(np.float32)
+            for row in self.infinite_33
         )
         return u_hw, v_hw, w_hw
 

@@ -37,7 +37,7 @@ def moving_section(report: ReportInput) -> str:
         return ""
     note = (
         f"Something moves by itself in {len(moving)} of {len(paths)} key frames: no rigid scene "
-        "explains its flow. It is left out of depth and surface (--pose.moving keep takes it in)."
+        "explains its flow. It is left out of depth and surface (--pose.moving.mode keep takes it in)."
     )
     return section("moving", "Moving things", note, f'<div class="row">{"".join(pictures)}</div>')
 

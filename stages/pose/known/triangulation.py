@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,32 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.geometry.rigid import inverse_rigid
-from stages.pose.mapping.mapper import SEED, quieten
+from stages.pose.colmap import SEED, quieten, reproducible_pipeline
 from stages.pose.matching.database import create_database, to_colmap_camera
-from stages.pose.matching.problem import FeatureMatches, MappingProblem
+from stages.pose.matching.features import FeatureMatches
+from stages.pose.matching.problem import MappingProblem
 
 if TYPE_CHECKING:
     import pycolmap
 
-
-@dataclass(frozen=True)
-class TriangulationOptions:
-    """How to triangulate.
-
-    Attributes:
-        max_error_px: largest reprojection error of an observation.
-        min_angle_deg: least triangulation angle of a point.
-    """
-
-    max_error_px: float = 4.0
-    min_angle_deg: float = 0.5
+# Least triangulation angle of a point: known poses make even a small one exact.
+MIN_ANGLE_DEG = 0.5
 
 
 def triangulate_known(
     problem: MappingProblem,
     world_from_cam: Mapping[int, NDArray[np.float64]],
     scratch: Path,
-    options: TriangulationOptions,
+    max_error_px: float,
 ) -> Path:
     """Triangulate and adjust points; cameras and poses stay.
 
@@ -45,7 +35,7 @@ def triangulate_known(
         problem: with cameras as they are known and matches that agree with them.
         world_from_cam: poses (4, 4) by row of the image.
         scratch: existing folder.
-        options: how.
+        max_error_px: largest reprojection error of an observation.
 
     Returns:
         Folder of the model.
@@ -64,7 +54,7 @@ def triangulate_known(
         database_path,
         scratch,
         folder,
-        options=_pipeline_options(options),
+        options=_pipeline_options(max_error_px),
     )
     model.update_point_3d_errors()
     model.write_binary(folder)
@@ -108,19 +98,11 @@ def _posed_images(
     return model
 
 
-def _pipeline_options(options: TriangulationOptions) -> pycolmap.IncrementalPipelineOptions:
-    import pycolmap
-
-    pipeline = pycolmap.IncrementalPipelineOptions()
-    pipeline.num_threads = 1
-    pipeline.random_seed = SEED
-    pipeline.extract_colors = False
+def _pipeline_options(max_error_px: float) -> pycolmap.IncrementalPipelineOptions:
+    pipeline = reproducible_pipeline(max_error_px, MIN_ANGLE_DEG)
     pipeline.ba_refine_focal_length = False
     pipeline.ba_refine_principal_point = False
     pipeline.ba_refine_extra_params = False
-    pipeline.mapper.filter_max_reproj_error = options.max_error_px
-    pipeline.mapper.filter_min_tri_angle = options.min_angle_deg
-    pipeline.triangulation.min_angle = options.min_angle_deg
-    pipeline.triangulation.merge_max_reproj_error = options.max_error_px
-    pipeline.triangulation.complete_max_reproj_error = options.max_error_px
+    pipeline.triangulation.merge_max_reproj_error = max_error_px
+    pipeline.triangulation.complete_max_reproj_error = max_error_px
     return pipeline

@@ -14,9 +14,9 @@ from mvrecon.engine.stage import StageContext
 from mvrecon.errors import InputError
 from mvrecon.formats.colmap import read_model
 from mvrecon.formats.colmap_model import ColmapModel
-from stages.pose.config import PoseConfig
-from stages.pose.known.check import (
-    KnownCheck,
+from stages.pose.config import PoseConfig, error_px
+from stages.pose.known.assignment import assign_poses, stored_camera
+from stages.pose.known.epipolar_check import (
     PosedView,
     better_reading,
     epipolar_error_px,
@@ -25,28 +25,29 @@ from stages.pose.known.check import (
     unfit_views,
     zoom_views,
 )
-from stages.pose.known.frames import assign_poses, stored_camera
-from stages.pose.known.points import TriangulationOptions, triangulate_known
-from stages.pose.mapping.solve import Solution
-from stages.pose.matching.matches import (
-    Matched,
-    empty_problem,
-    is_trackable,
-    match_photos,
-    track_frames,
-)
-from stages.pose.matching.problem import FeatureMatches, MappingProblem, match_tracks
+from stages.pose.known.triangulation import triangulate_known
+from stages.pose.matching.features import FeatureMatches, Matched
+from stages.pose.matching.photos import match_photos
+from stages.pose.matching.problem import MappingProblem, mapping_problem
+from stages.pose.matching.track_matches import is_trackable, track_frames
+from stages.pose.solution import KnownCheck, Solution
 
 # Distance from the epipolar line that good poses keep to, for images 1000 pixels wide.
 MAX_EPIPOLAR_PX = 2.0
 NO_POSE = "no pose among the known ones"
+# Fewer points are of no use to depth.
 MIN_POINTS = 20
 # A single frame is called wrong at so many times the limit of all.
 SINGLE_MISFIT = 2.0
+# Names in one warning.
 SHOWN = 5
-# A match counts as right up to so many times the typical error, within bounds.
+# Another reading of the poses has to lower the error to this part.
+MUCH_BETTER = 0.5
+# A match counts as right up to so many times the typical error, at least the limit of good
+# poses, at most so many times that; its points may lie twice as far from where they are seen.
 TOLERANCE = 3.0
 MAX_TOLERANCE = 5.0
+REPROJECTION_FACTOR = 2.0
 
 
 def solve_known(context: StageContext[PoseConfig], table: FrameTable, path: Path) -> Solution:
@@ -91,8 +92,7 @@ def solve_known(context: StageContext[PoseConfig], table: FrameTable, path: Path
 
 
 def _limit_px(table: FrameTable) -> float:
-    camera = table.camera_of(table.key_frames[0])
-    return max(MAX_EPIPOLAR_PX * max(camera.width, camera.height) / 1000.0, 1.0)
+    return error_px(MAX_EPIPOLAR_PX, table.camera_of(table.key_frames[0]))
 
 
 def _load_views(
@@ -124,7 +124,7 @@ def _load_views(
 def _match(context: StageContext[PoseConfig], table: FrameTable) -> Matched:
     """Matches without loops and bridged gaps, which known poses do not need."""
     if is_trackable(table):
-        return Matched(match_tracks(track_frames(context, table)), [], 1)
+        return Matched(track_frames(context, table), [], 1)
     return match_photos(context, table)
 
 
@@ -144,7 +144,7 @@ def _misfit(
         f"the known poses do not fit the images: matches lie {typical_px:.1f} px from their"
         f" epipolar lines (median), {limit_px:.1f} px would be right"
     )
-    if reading := better_reading(features, views, min(limit_px, 0.5 * typical_px)):
+    if reading := better_reading(features, views, min(limit_px, MUCH_BETTER * typical_px)):
         raise InputError(
             f"{text}; they fit if they are read as {reading}",
             "Convert them to world_from_cam with OpenCV axes (x right, y down, z forward)",
@@ -166,16 +166,14 @@ def _triangulate(
         if pair[0] in views and pair[1] in views:
             error = epipolar_error_px(features, views, pair)
             agreeing[pair] = rows[error <= tolerance_px] if len(error) else rows[:0]
-    problem = _fixed_problem(
-        replace(
-            empty_problem(context, table), features=FeatureMatches(features.keypoints, agreeing)
-        ),
-        table,
-        views,
+    problem = mapping_problem(context, table, FeatureMatches(features.keypoints, agreeing))
+    folder = context.isolated(
+        triangulate_known,
+        _fixed_problem(problem, table, views),
+        {row: view.world_from_cam for row, view in views.items()},
+        context.out.scratch(),
+        REPROJECTION_FACTOR * tolerance_px,
     )
-    poses = {row: view.world_from_cam for row, view in views.items()}
-    options = TriangulationOptions(max_error_px=2.0 * tolerance_px)
-    folder = context.isolated(triangulate_known, problem, poses, context.out.scratch(), options)
     return read_model(folder)
 
 

@@ -3,9 +3,12 @@ import pytest
 
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.geometry.rigid import rigid
-from stages.pose.mapping.camera_motion import classify_motion, rotation_residual_px
-from stages.pose.mapping.diagnosis import refuse_still_camera
-from stages.pose.matching.problem import FeatureMatches
+from stages.pose.mapping.parallax import (
+    camera_motion,
+    refuse_still_camera,
+    rotation_residual_px,
+)
+from stages.pose.matching.features import FeatureMatches
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path, turn
 
 SIZE = (CAMERA.width, CAMERA.height)
@@ -29,17 +32,17 @@ def features(poses, noise_px=0.2):
 
 
 def test_a_moving_camera():
-    assert classify_motion(features(sideways_path(5)), SIZE) == "moving"
+    assert camera_motion(features(sideways_path(5)), SIZE) == "moving"
 
 
 def test_a_static_camera():
-    assert classify_motion(features([np.eye(4)] * 5), SIZE) == "static"
+    assert camera_motion(features([np.eye(4)] * 5), SIZE) == "static"
 
 
 @pytest.mark.parametrize("step_rad", [0.02, 0.06])
 def test_a_camera_that_only_turns(step_rad):
     poses = [rigid(turn(step_rad * i, 0.3 * step_rad * i), np.zeros(3)) for i in range(5)]
-    assert classify_motion(features(poses), SIZE) == "rotation"
+    assert camera_motion(features(poses), SIZE) == "rotation"
 
 
 def test_a_planar_scene_is_not_taken_for_a_rotation():
@@ -51,7 +54,7 @@ def test_a_planar_scene_is_not_taken_for_a_rotation():
     there = relief_is_flat.project(last, relief_is_flat.points(first, xy))
     rows = np.column_stack([np.arange(200)] * 2)
     found = FeatureMatches((xy.astype(np.float32), there.astype(np.float32)), {(0, 1): rows})
-    assert classify_motion(found, SIZE) == "moving"
+    assert camera_motion(found, SIZE) == "moving"
 
 
 def test_the_residual_ignores_some_outliers():
@@ -65,7 +68,7 @@ def test_the_residual_ignores_some_outliers():
 
 def test_no_matches():
     nothing = FeatureMatches((np.zeros((0, 2), np.float32),) * 3, {})
-    assert classify_motion(nothing, SIZE) == "none"
+    assert camera_motion(nothing, SIZE) == "none"
 
 
 @pytest.mark.parametrize(

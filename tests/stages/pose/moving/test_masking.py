@@ -7,7 +7,6 @@ import pytest
 from mvrecon.artifacts.flow import FlowPair
 from mvrecon.artifacts.poses import load_moving_mask, moving_mask_item
 from stages.pose.config import PoseConfig
-from stages.pose.moving.masks import segment
 from stages.pose.stage import run
 from tests.stages.pose.scene import (
     CAMERA,
@@ -97,29 +96,7 @@ def test_only_what_moves_is_masked(tmp_path, moving):
 
 
 def test_masks_can_be_left_out(tmp_path):
-    context = context_of(tmp_path, True, PoseConfig(moving="keep"))
+    context = context_of(tmp_path, True, PoseConfig(moving={"mode": "keep"}))
     run(context)
     assert not context.out.has(moving_mask_item("000000"))
     assert load_moving_mask(Folder(context.out.folder), "000000", SIZE) is None
-
-
-def test_thin_evidence_is_no_moving_thing():
-    moving = np.zeros((180, 240), np.float32)
-    moving[:, 100:106] = 1.0
-    assert not segment(moving, moving).any()
-    moving[60:100, 90:140] = 1.0
-    assert segment(moving, moving)[70:90, 100:130].all()
-
-
-def test_a_thing_grows_into_odd_flow_but_not_far():
-    moving, odd = (np.zeros((180, 240), np.float32) for _ in range(2))
-    moving[60:100, 60:100] = 1.0
-    odd[60:100, 60:200] = 1.0
-    mask = segment(moving, odd)
-    assert mask[70:90, 60:105].all()
-    assert not mask[:, 150:].any()
-
-
-def test_all_moving_is_not_believed():
-    everywhere = np.ones((180, 240), np.float32)
-    assert not segment(everywhere, everywhere).any()

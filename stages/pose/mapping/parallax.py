@@ -1,4 +1,4 @@
-"""What kind of camera motion the matches show, before anything is mapped."""
+"""Whether the camera moves, only turns or stands still: there is no depth without parallax."""
 
 from __future__ import annotations
 
@@ -8,24 +8,29 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.pose.matching.problem import FeatureMatches
+from mvrecon.errors import NotEnoughDataError
+from stages.pose.matching.features import FeatureMatches
 
 FloatArray = NDArray[np.float64]
-Motion = Literal["none", "static", "rotation", "moving"]
+CameraMotion = Literal["none", "static", "rotation", "moving"]
 
 # Both as parts of the longer image side, but never below the noise of a match.
 STATIC_SHIFT = 0.003
 ROTATION_RESIDUAL = 0.002
 NOISE_PX = 1.0
+# Of the matches of a pair: up to a fifth may lie on moving things, or be wrong.
 QUANTILE = 0.8
 # The camera moves if more than this part of the pairs shows it.
 MOVING_PART = 0.05
+# Focal lengths under which a rotation is sought [longer image sides]: of wide to long lenses.
 FOCAL_FACTORS = (0.5, 0.65, 0.8, 1.0, 1.25, 1.6, 2.2, 3.0)
+# Each leaves out the matches that the rotation before it explained worst.
 ROBUST_ROUNDS = 3
+# More pairs tell no more.
 MAX_PAIRS = 200
 
 
-def classify_motion(features: FeatureMatches, size: tuple[int, int]) -> Motion:
+def camera_motion(features: FeatureMatches, size: tuple[int, int]) -> CameraMotion:
     """Whether there are matches at all, and whether the camera moves, or only turns.
 
     Each image is compared with the last one that it has matches with: there the parallax is
@@ -42,21 +47,36 @@ def classify_motion(features: FeatureMatches, size: tuple[int, int]) -> Motion:
     if not pairs:
         return "none"
     pairs = pairs[:: -(-len(pairs) // MAX_PAIRS)]
-    kinds = [pair_motion(*_pixels(features, pair), size) for pair in pairs]
+    kinds = [pair_motion(*features.pixels(pair), size) for pair in pairs]
     if np.mean([kind == "moving" for kind in kinds]) > MOVING_PART:
         return "moving"
     return "static" if all(kind == "static" for kind in kinds) else "rotation"
 
 
-def _pixels(features: FeatureMatches, pair: tuple[int, int]) -> tuple[FloatArray, FloatArray]:
-    rows = features.matches[pair]
-    return (
-        features.keypoints[pair[0]][rows[:, 0]].astype(np.float64),
-        features.keypoints[pair[1]][rows[:, 1]].astype(np.float64),
-    )
+def refuse_still_camera(motion: CameraMotion) -> None:
+    """Stop before mapping what cannot be mapped.
+
+    Raises:
+        NotEnoughDataError: there are no matches, or the camera stands still or only turns.
+    """
+    if motion == "none":
+        raise NotEnoughDataError(
+            "no two frames overlap enough to be matched",
+            "Film or photograph with more overlap, in better light, or keep more frames",
+        )
+    if motion == "static":
+        raise NotEnoughDataError(
+            "the camera does not move (static camera), so there is no parallax",
+            "Walk sideways round the scene while you film",
+        )
+    if motion == "rotation":
+        raise NotEnoughDataError(
+            "the camera only turns on the spot (pure rotation), so there is no parallax",
+            "Move the camera sideways while you film, instead of panning",
+        )
 
 
-def pair_motion(xy_1: FloatArray, xy_2: FloatArray, size: tuple[int, int]) -> Motion:
+def pair_motion(xy_1: FloatArray, xy_2: FloatArray, size: tuple[int, int]) -> CameraMotion:
     """What corresponding pixels (n, 2) of two images of a size (width, height) show."""
     side_px = max(size)
     if np.quantile(np.linalg.norm(xy_2 - xy_1, axis=1), QUANTILE) < max(

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.epipolar import essential_matrix, sampson_distance
 from mvrecon.geometry.rigid import inverse_rigid
-from stages.pose.matching.problem import FeatureMatches, Pair
+from stages.pose.matching.features import FeatureMatches, Pair
 
 FloatArray = NDArray[np.float64]
 
+# More pairs of matched frames tell no more, and are looked at for each focal length tried.
 MAX_PAIRS = 300
 # Of the median distance from the camera centres' median: nearer cameras share their centre.
 SAME_CENTRE = 1e-6
@@ -24,8 +25,11 @@ READINGS: Mapping[str, Callable[[FloatArray], FloatArray]] = {
     "cam_from_world": inverse_rigid,
     "camera axes as OpenGL's (y up, z backward)": lambda pose: pose @ FLIP_YZ,
 }
+# Factors on an assumed focal length, those of phones to those of telephoto lenses: the best of
+# them, then the best of finer steps between its neighbours, to 0.1 %.
 FOCAL_STEPS = np.geomspace(0.4, 2.5, 25)
-FOCAL_REFINEMENTS = 3
+FINER_STEPS = 13
+FOCAL_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -41,21 +45,6 @@ class PosedView:
     world_from_cam: FloatArray
 
 
-@dataclass(frozen=True)
-class KnownCheck:
-    """What came of checking known poses.
-
-    Attributes:
-        reasons: why key frames have no pose, by name.
-        epipolar_error_px: median distance of matches from their epipolar lines.
-        warnings: one sentence each.
-    """
-
-    reasons: Mapping[str, str]
-    epipolar_error_px: float
-    warnings: tuple[str, ...]
-
-
 Views = Mapping[int, PosedView]
 
 
@@ -69,11 +58,11 @@ def epipolar_error_px(features: FeatureMatches, views: Views, pair: Pair) -> Flo
     second_from_first = inverse_rigid(second.world_from_cam) @ first.world_from_cam
     if np.linalg.norm(second_from_first[:3, 3]) <= SAME_CENTRE * _extent(views):
         return np.zeros(0)
-    rows = features.matches[pair]
+    xy_1, xy_2 = features.pixels(pair)
     distance = sampson_distance(
         essential_matrix(second_from_first),
-        first.camera.normalize(features.keypoints[pair[0]][rows[:, 0]].astype(np.float64)),
-        second.camera.normalize(features.keypoints[pair[1]][rows[:, 1]].astype(np.float64)),
+        first.camera.normalize(xy_1),
+        second.camera.normalize(xy_2),
     )
     return distance * 0.5 * (first.camera.fx + second.camera.fx)
 
@@ -115,24 +104,18 @@ def fit_focal(features: FeatureMatches, views: Views) -> float:
     """Factor on the focal lengths under which the poses agree best with the matches."""
     factors: Sequence[float] = FOCAL_STEPS.tolist()
     best = 1.0
-    for _ in range(FOCAL_REFINEMENTS):
+    for _ in range(FOCAL_ROUNDS):
         errors = [typical_error_px(features, zoom_views(views, factor)) for factor in factors]
         row = int(np.argmin(errors))
         best = factors[row]
         low, high = factors[max(row - 1, 0)], factors[min(row + 1, len(factors) - 1)]
-        factors = np.geomspace(low, high, 13).tolist()
+        factors = np.geomspace(low, high, FINER_STEPS).tolist()
     return best
 
 
 def zoom_views(views: Views, factor: float) -> dict[int, PosedView]:
     """The views with other focal lengths."""
-    return {
-        row: replace(
-            view,
-            camera=replace(view.camera, fx=view.camera.fx * factor, fy=view.camera.fy * factor),
-        )
-        for row, view in views.items()
-    }
+    return {row: replace(view, camera=view.camera.zoomed(factor)) for row, view in views.items()}
 
 
 def _some_pairs(features: FeatureMatches, views: Views) -> list[Pair]:

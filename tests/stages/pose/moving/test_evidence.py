@@ -2,45 +2,47 @@ import numpy as np
 import pytest
 
 from mvrecon.geometry.rigid import inverse_rigid
-from stages.pose.moving.rigidity import Match, judge_rigidity, sparse_inverse_depth
+from mvrecon.geometry.transfer import PixelTransfer
+from stages.pose.moving.evidence import find_motion, sparse_inverse_depth
+from stages.pose.moving.flow_to_view import FlowToView
+from stages.pose.options import MovingOptions
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path
 
 VIEW = 2
 SHAPE = (CAMERA.height, CAMERA.width)
 
 
-def matches_of(change):
-    """Matches of the middle one of some frames; `change(flow, other)` alters them."""
+def flows_of(change):
+    """Flow from the middle one of some frames; `change(flow, other)` alters them."""
     relief, poses = Relief(), sideways_path(5, 0.2)
-    grays = [relief.image(pose).astype(np.float32) for pose in poses]
+    greys = [relief.image(pose).astype(np.float32) for pose in poses]
     grid = relief.grid().reshape(*SHAPE, 2)
-    matches = []
+    flows = []
     for other in (0, 1, 3, 4):
         pair = relief.flow(poses[VIEW], poses[other])
-        other_from_view = inverse_rigid(poses[other]) @ poses[VIEW]
-        k = CAMERA.k_33
-        matches.append(
-            Match(
+        flows.append(
+            FlowToView(
                 (grid + change(pair.forward_hw2, other)).astype(np.float32),
                 pair.forward_confidence_hw,
-                (k @ other_from_view[:3, :3] @ np.linalg.inv(k)).astype(np.float32),
-                (k @ other_from_view[:3, 3]).astype(np.float32),
-                grays[other],
+                PixelTransfer.between(
+                    CAMERA, inverse_rigid(poses[VIEW]), CAMERA, inverse_rigid(poses[other])
+                ).single(),
+                greys[other],
             )
         )
-    return grays[VIEW], matches
+    return greys[VIEW], flows
 
 
 def judge(change, sparse=0.2):
-    gray, matches = matches_of(change)
-    return judge_rigidity(gray, matches, np.full(SHAPE, sparse, np.float32), 2.0)
+    grey, flows = flows_of(change)
+    return find_motion(grey, flows, np.full(SHAPE, sparse, np.float32), 2.0, MovingOptions())
 
 
 def test_exact_flow_of_a_rigid_scene_is_explained():
-    rigidity = judge(lambda flow, other: flow)
-    assert rigidity.odd_hw[20:-20, 40:-40].max() == 0
-    assert rigidity.moving_hw.max() == 0
-    assert rigidity.known_hw[20:-20, 40:-40].min() == pytest.approx(1.0)
+    found = judge(lambda flow, other: flow)
+    assert found.odd_hw[20:-20, 40:-40].max() == 0
+    assert found.moving_hw.max() == 0
+    assert found.known_hw[20:-20, 40:-40].min() == pytest.approx(1.0)
 
 
 def test_wrong_flow_is_odd_but_refutes_nothing():
@@ -49,17 +51,17 @@ def test_wrong_flow_is_odd_but_refutes_nothing():
         changed[60:100, 90:130, 1] += 12.0 * np.sign(other - VIEW)
         return changed
 
-    rigidity = judge(wrong_inside)
-    assert rigidity.odd_hw[70:90, 100:120].min() > 0.9
+    found = judge(wrong_inside)
+    assert found.odd_hw[70:90, 100:120].min() > 0.9
     # The picture is right at the rigid point and wrong at the flow's end.
-    assert rigidity.moving_hw[70:90, 100:120].max() == 0
+    assert found.moving_hw[70:90, 100:120].max() == 0
 
 
 def test_flow_that_does_not_fit_the_poses_at_all_tells_nothing():
     rng = np.random.default_rng(0)
-    rigidity = judge(lambda flow, other: flow + rng.normal(scale=15.0, size=flow.shape))
-    assert rigidity.known_hw.max() == 0
-    assert rigidity.moving_hw.max() == 0
+    found = judge(lambda flow, other: flow + rng.normal(scale=15.0, size=flow.shape))
+    assert found.known_hw.max() == 0
+    assert found.moving_hw.max() == 0
 
 
 def test_sparse_points_give_the_nearest_inverse_depth():
