@@ -29,7 +29,7 @@ def test_every_module_and_preset_is_in_the_wheel(wheel_names: set[str]) -> None:
         for path in (REPOSITORY / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert "mvrecon/report/viewer.js" in modules
+    assert "mvrecon/report/templates/viewer.js" in modules
     presets = {f"mvrecon/configs/{path.name}" for path in (REPOSITORY / "configs").glob("*.toml")}
     assert modules <= wheel_names
     assert presets
