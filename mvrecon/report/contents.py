@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# What the template of a section shows: plain data.
+Section = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class StageReport:
