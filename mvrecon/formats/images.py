@@ -107,7 +107,7 @@ def read_grey(path: Path, longest_px: int | None = None) -> NDArray[np.uint8]:
 
 
 def read_pixels(path: Path, kind: PixelKind = "rgb") -> NDArray[Any]:
-    """Pixels as the file holds them, not turned: what this program or a data set wrote.
+    """Pixels by OpenCV: of images that this program or a data set wrote.
 
     Args:
         path: of the image.
@@ -115,11 +115,14 @@ def read_pixels(path: Path, kind: PixelKind = "rgb") -> NDArray[Any]:
             the file, colours in OpenCV's order (blue, green, red).
 
     Raises:
-        InputError: not a readable image.
+        InputError: missing, not an image, or cut short.
     """
-    pixels = cv2.imread(str(path), _READ_FLAGS[kind])
+    try:
+        pixels = _decode(path.read_bytes(), _READ_FLAGS[kind])
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror})", UNREADABLE_REMEDY) from error
     if pixels is None:
-        raise _unreadable(path, "cut short?" if path.is_file() else "no such file")
+        raise InputError(f"{path} is not an image, or is cut short", UNREADABLE_REMEDY)
     return np.ascontiguousarray(pixels[..., ::-1]) if kind == "rgb" else pixels
 
 
@@ -162,12 +165,17 @@ def decode_rgb(data: bytes) -> NDArray[np.uint8]:
     """RGB (h, w, 3) from an image file's content.
 
     Raises:
-        InputError: not an image.
+        InputError: not an image, or cut short.
     """
-    bgr_hw3 = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    bgr_hw3 = _decode(data, cv2.IMREAD_COLOR)
     if bgr_hw3 is None:
-        raise InputError("cannot decode an image: unknown format", UNREADABLE_REMEDY)
+        raise InputError("cannot decode an image: no image, or cut short", UNREADABLE_REMEDY)
     return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)
+
+
+def _decode(data: bytes, flags: int) -> NDArray[Any] | None:
+    # Of a file that is cut short cv2.imread gives what there is; cv2.imdecode gives nothing.
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
 
 
 def _encode(suffix: str, pixels: NDArray[Any], parameters: list[int]) -> bytes:
@@ -205,13 +213,13 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 
 def _read_with_opencv(path: Path) -> NDArray[np.uint8]:
     """RGB image (h, w, 3) of a kind that Pillow does not know, such as 16-bit RGB TIFF."""
-    data = np.frombuffer(path.read_bytes(), np.uint8)
+    data = path.read_bytes()
     try:
-        bgr_hw3 = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        bgr_hw3 = _decode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise _unreadable(path, error) from error
     if bgr_hw3 is None:
-        raise _unreadable(path, "unknown format" if data.size else "empty file")
+        raise _unreadable(path, "unknown format" if data else "empty file")
     return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 import open3d as o3d
 from numpy.typing import NDArray
 
+from mvrecon.formats.images import write_png
 from mvrecon.geometry.camera import Camera
 from mvrecon.synthetic.render import View, render_depth, render_radiance
 from mvrecon.synthetic.scene import Scene
@@ -97,7 +97,7 @@ def write_ground_truth(
             depth_file = f"depth/{number:06d}.png"
             frame["depth"] = depth_file
             depth_hw = np.round(render_depth(scene, view) * DEPTH_SCALE)
-            cv2.imwrite(str(folder / depth_file), depth_hw.astype(np.uint16))
+            write_png(folder / depth_file, depth_hw.astype(np.uint16))
         frames.append(frame)
     header = {
         "convention": CONVENTION,

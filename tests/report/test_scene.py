@@ -66,14 +66,14 @@ def test_a_camera_is_a_pyramid_through_the_corners_of_its_image():
     assert len(lines) == 8
     assert np.allclose(lines[0, 0], [2, 0, 0], atol=1e-4)
     corner = np.array([(-0.5 - CAMERA.cx) / CAMERA.fx, (-0.5 - CAMERA.cy) / CAMERA.fy, 1]) * 0.5
-    assert np.allclose(lines[0, 1], [2, 0, 0] + corner, atol=1e-4)
+    assert np.allclose(lines[0, 1] - [2, 0, 0], corner, atol=1e-4)
 
 
 def test_a_large_mesh_is_simplified_and_a_small_one_is_not(monkeypatch):
     steps = np.arange(12)
     xyz = np.stack([*np.meshgrid(steps, steps), np.ones((12, 12))], -1).reshape(-1, 3)
     corner = (steps[:-1, None] * 12 + steps[None, :-1]).reshape(-1, 1)
-    faces = np.concatenate([corner + [0, 1, 12], corner + [1, 13, 12]]).astype(np.int32)
+    faces = np.concatenate([corner + np.int32([0, 1, 12]), corner + np.int32([1, 13, 12])])
     count = len(xyz)
     cloud = PointCloud(
         xyz.astype(np.float32),
@@ -83,7 +83,7 @@ def test_a_large_mesh_is_simplified_and_a_small_one_is_not(monkeypatch):
     )
 
     def face_count():
-        layer = mesh_layer("m", Mesh(cloud, faces))
+        layer = mesh_layer("m", Mesh(cloud, faces.astype(np.int32)))
         assert np.all(colors(layer) == 77)
         return len(base64.b64decode(layer["indices"])) // 12
 
