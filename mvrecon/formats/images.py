@@ -1,4 +1,8 @@
-"""Image files: listing a folder, reading, writing. All of the program's image I/O is here."""
+"""Image files: listing a folder, reading, writing. All of the program's image I/O is here.
+
+A user's pictures are read by Pillow, which knows EXIF and most formats; what the program wrote, by
+OpenCV alone, as there is nothing else where networks are trained.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,17 @@ import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from mvrecon.errors import InputError
-from mvrecon.formats.exif import exif_focal_px, exif_geodetic
 from mvrecon.geometry.resize import fit_size
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 EXPECTED = "Give a folder with images: " + " ".join(sorted(EXTENSIONS))
@@ -75,6 +80,10 @@ def read_header(path: Path) -> ImageHeader:
     Raises:
         InputError: the file is not a readable image.
     """
+    from PIL import ExifTags, Image, UnidentifiedImageError
+
+    from mvrecon.formats.exif import exif_focal_px, exif_geodetic
+
     try:
         with Image.open(path) as image:
             exif = image.getexif()
@@ -187,6 +196,8 @@ def _encode(suffix: str, pixels: NDArray[Any], parameters: list[int]) -> bytes:
 
 
 def _read(path: Path, mode: str, longest_px: int | None) -> NDArray[np.uint8]:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
         with Image.open(io.BytesIO(path.read_bytes())) as image:
             if longest_px:
@@ -204,6 +215,8 @@ def _read(path: Path, mode: str, longest_px: int | None) -> NDArray[np.uint8]:
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype("u1"))
     if image.mode == "F":

@@ -51,7 +51,7 @@ def make_clip(
             poses_t44 = draw_path(scene, renderer.triangles, FRAMES, rng)
         except NotEnoughDataError:
             continue
-        depth_thw = np.stack([renderer.depth(camera, pose) for pose in poses_t44])
+        depth_thw = np.stack([renderer.triangles.depth(camera, pose) for pose in poses_t44])
         if (depth_thw > 0).mean() < 0.4:
             continue
         raw_thw3 = np.stack([renderer.image(camera, pose) for pose in poses_t44])
