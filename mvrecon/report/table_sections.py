@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mvrecon.report.contents import ReportInput, Section, StageReport
@@ -41,9 +40,9 @@ def _stage(stage: StageReport, longest_s: float) -> dict[str, Any]:
 def configuration_section(report: ReportInput) -> Section | None:
     """Every option of every stage."""
     options = [
-        (name, _text(value))
+        (f"{stage.name}.{name}", _text(value))
         for stage in report.stages
-        for name, value in _flat(stage.config, f"{stage.name}.")
+        for name, value in stage.config.items()
     ]
     return {"options": options} if options else None
 
@@ -51,15 +50,6 @@ def configuration_section(report: ReportInput) -> Section | None:
 def versions_section(report: ReportInput) -> Section | None:
     """The libraries that the results may depend on."""
     return {"versions": list(report.versions.items())} if report.versions else None
-
-
-def _flat(options: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
-    """Options by the names that the command line has for them, groups taken apart."""
-    for name, value in options.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _seconds(value: float | None) -> str:

@@ -31,7 +31,7 @@ def hostile_run(root):
             stage,
             warnings=[HOSTILE],
             numbers={HOSTILE: HOSTILE},
-            config={HOSTILE: HOSTILE, "group": {HOSTILE: HOSTILE}},
+            config={HOSTILE: HOSTILE},
         )
         for stage in report.stages
     ]
@@ -44,8 +44,7 @@ def test_hostile_names_and_warnings_stay_text(tmp_path):
     page = Page(html)
     assert html.count("<script") == plain.count("<script")
     assert f"frames: {HOSTILE}" in page.sections["warnings"]
-    assert HOSTILE in page.sections["configuration"]
-    assert f"frames.group.{HOSTILE}" in page.sections["configuration"]
+    assert f"frames.{HOSTILE}" in page.sections["configuration"]
     assert HOSTILE in page.sections["versions"]
     # As attribute of a picture, where a quote would end it, and as a reason in a table.
     assert f"000000 · {HOSTILE}" in [alt for _, _, alt in page.images]
