@@ -38,6 +38,7 @@ class GroupedConfig(toy.ShoutConfig):
 
 def test_options_have_the_names_of_the_command_line(tmp_path):
     runner = toy.make_runner(tmp_path, "one")
+    runner.run("lines")
     runner.configs["shout"] = GroupedConfig()
     text = Page(update_report(runner).read_text()).sections["configuration"]
     assert "shout.end.mark?" in text
