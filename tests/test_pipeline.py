@@ -29,7 +29,7 @@ SMALL = [
     "--frames.end_s=1.2",
     "--depth.max_size=160",
     "--depth.max_hypotheses=48",
-    "--surface.max_faces=5000",
+    "--surface.mesh.max_faces=5000",
 ]
 STAGES = [stage.name for stage in PIPELINE]
 
@@ -108,7 +108,7 @@ def test_a_second_run_does_nothing(finished: Path, capsys: pytest.CaptureFixture
         ("pose", {"tracks": 400}),
         ("depth", {"neighbors": 3}),
         ("fusion", {"model": "none"}),
-        ("surface", {"max_faces": 4000}),
+        ("surface", {"mesh": {"max_faces": 4000}}),
     ],
 )
 def test_a_changed_option_makes_its_stage_stale_and_none_before_it(
@@ -177,7 +177,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
 
 def test_clean_keeps_the_newest_result_of_each_stage(copied: Path) -> None:
     before = digests(copied)
-    assert cli.main(["stage", "surface", str(copied), "--surface.max_faces", "3000"]) == 0
+    assert cli.main(["stage", "surface", str(copied), "--surface.mesh.max_faces", "3000"]) == 0
     assert cli.main(["clean", str(copied)]) == 0
     assert len([path for path in (copied / "store/surface").iterdir() if path.is_dir()]) == 1
     after = digests(copied)

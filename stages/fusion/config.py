@@ -39,7 +39,7 @@ class FusionConfig(StageConfig):
     completion: Completion = Field(
         "none",
         description="guess of what no view measured: none, inpainting or prior (learned); "
-        "kept apart from what was measured (see surface.completed)",
+        "kept apart from what was measured (see surface.depth.completed)",
     )
     prior_weights: Path | None = Field(
         None,

@@ -14,7 +14,7 @@ from torch import Tensor
 from mvrecon.formats.flow_colours import flow_to_rgb
 from mvrecon.synthetic.training.batch import Draws, FlowBatch
 from mvrecon.synthetic.training.pairs.augmentation import augment
-from mvrecon.synthetic.training.pairs.scenes import scene_pairs
+from mvrecon.synthetic.training.pairs.mixture import scene_pairs
 from stages.flow.models.mvflow.network import Mvflow, probability_within
 from stages.flow.training.losses import endpoint_error
 from stages.flow.training.starts import dis_starts

@@ -73,7 +73,7 @@ def _flow(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Flow (h, w, 2) from the first to the second pose, and whether its target is seen there."""
     first_44, second_44 = poses_244
-    depth_hw = renderer.depth(camera, first_44)
+    depth_hw = renderer.triangles.depth(camera, first_44)
     far_hw = np.where(depth_hw > 0, depth_hw, SKY_M)
     flow = rigid_flow(far_hw, (camera, first_44), (camera, second_44))
     return flow.flow_hw2, flow.inside_hw & ~flow.hidden_hw(renderer.triangles, second_44)

@@ -1,4 +1,4 @@
-"""The mixture of scenes that training sees."""
+"""The mixture of layered and rigid scenes that flow is trained on."""
 
 from __future__ import annotations
 
