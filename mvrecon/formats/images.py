@@ -15,7 +15,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from mvrecon.errors import InputError
 from mvrecon.formats.exif import exif_focal_px, exif_geodetic
-from mvrecon.geometry.resize import fit_size
+from mvrecon.geometry.resize import fit_size, resize_by_area
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 EXPECTED = "Give a folder with images: " + " ".join(sorted(EXTENSIONS))
@@ -216,11 +216,7 @@ def _read_with_opencv(path: Path) -> NDArray[np.uint8]:
 
 
 def _shrink(image: NDArray[np.uint8], longest_px: int | None) -> NDArray[np.uint8]:
-    size = (image.shape[1], image.shape[0])
-    target = fit_size(size, longest_px)
-    if target == size:
-        return image
-    return np.asarray(cv2.resize(image, target, interpolation=cv2.INTER_AREA), np.uint8)
+    return resize_by_area(image, fit_size((image.shape[1], image.shape[0]), longest_px))
 
 
 def _unreadable(path: Path, why: object) -> InputError:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.artifacts.depth_summary import summarize_depths
 from mvrecon.artifacts.flow import PAIRS_ITEM, FlowPair, load_pairs, pair_item
-from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
+from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable
+from mvrecon.artifacts.images import read_key_frame
 from mvrecon.artifacts.poses import (
     POINTS_ITEM,
     POSES_ITEM,
@@ -23,8 +23,8 @@ from mvrecon.artifacts.poses import (
     load_poses,
 )
 from mvrecon.engine.stage import StageContext, StoredItems, Summary
-from mvrecon.errors import InputError
 from mvrecon.geometry.camera import Camera
+from mvrecon.geometry.resize import resize_by_area
 from mvrecon.geometry.transfer import PixelTransfer
 from mvrecon.multiview.neighbors import choose_neighbors
 from stages.depth.config import DepthConfig
@@ -173,23 +173,18 @@ class Scene:
         return View(self._read_gray(row, camera), camera, frame.cam_from_world)
 
     def _read_gray(self, row: int, camera: Camera) -> FloatMap:
-        return self._read_image(row, camera, cv2.IMREAD_GRAYSCALE)
+        return self._read_image(row, camera, "grey")
 
     def _read_rgb(self, row: int) -> NDArray[np.uint8]:
         camera = self._measured_camera(self.frames[row])
-        bgr_hw3 = np.round(self._read_image(row, camera, cv2.IMREAD_COLOR))
-        return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)
+        return np.round(self._read_image(row, camera, "rgb")).astype(np.uint8)
 
-    def _read_image(self, row: int, camera: Camera, flags: int) -> FloatMap:
-        path = self._images.path(image_item(self.frames[row].name))
-        pixels = cv2.imread(str(path), flags)
-        if pixels is None:
-            raise InputError(f"cannot read undistorted image {path}", "Rerun the pose stage")
-        size_wh = (camera.width, camera.height)
-        if pixels.shape[1::-1] == size_wh:
-            return pixels.astype(np.float32)
-        resized = cv2.resize(pixels.astype(np.float32), size_wh, interpolation=cv2.INTER_AREA)
-        return np.asarray(resized, np.float32)
+    def _read_image(
+        self, row: int, camera: Camera, kind: Literal["rgb", "grey"]
+    ) -> NDArray[np.float32]:
+        pixels = read_key_frame(self._images, self.frames[row].name, kind=kind)
+        # Fractions of a grey level help the matching.
+        return resize_by_area(pixels.astype(np.float32), (camera.width, camera.height))
 
     def _prior(self, row: int, bounds: tuple[float, float]) -> DepthPrior | None:
         """Depth from the flow between this frame and its partners."""

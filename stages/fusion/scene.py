@@ -7,11 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
+from mvrecon.artifacts.images import read_key_frame
 from mvrecon.artifacts.poses import (
     POINTS_ITEM,
     POSES_ITEM,
@@ -21,7 +19,6 @@ from mvrecon.artifacts.poses import (
     moving_mask_item,
 )
 from mvrecon.engine.stage import StageContext
-from mvrecon.errors import InputError
 from mvrecon.multiview.consensus import fuse
 from mvrecon.multiview.neighbors import choose_neighbors
 from stages.fusion.config import FusionConfig
@@ -109,14 +106,8 @@ class Scene:
         return DepthMap.load(self._depths.path(depth_item(self.name(row))))
 
     def _read_image(self, row: int) -> RgbImage:
-        path = self._pose.path(image_item(self.name(row)))
-        image_hw3 = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if image_hw3 is None:
-            raise InputError(f"cannot read undistorted image {path}", "Rerun the pose stage")
         size_wh = self.depth(row).depth_hw.shape[::-1]
-        if image_hw3.shape[1::-1] != size_wh:
-            image_hw3 = cv2.resize(image_hw3, size_wh, interpolation=cv2.INTER_AREA)
-        return np.ascontiguousarray(image_hw3[..., ::-1], np.uint8)
+        return read_key_frame(self._pose, self.name(row), size_wh)
 
 
 def _fill_of(config: FusionConfig) -> Fill | None:
