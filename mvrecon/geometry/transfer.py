@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,8 @@ from numpy.typing import NDArray
 from mvrecon.geometry.camera import Camera
 
 FloatMap = NDArray[np.float32]
+# An array or a tensor.
+T = TypeVar("T", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,19 @@ class PixelTransfer:
     ) -> PixelTransfer:
         """Transfer from the pixels of one posed pinhole camera to those of another."""
         other_from_cam = other_from_world @ np.linalg.inv(cam_from_world)
-        k_33 = other_camera.k_33
+        return cls.of_motion(camera.k_33, other_camera.k_33, other_from_cam)
+
+    @classmethod
+    def of_motion(
+        cls,
+        k_33: NDArray[np.float64],
+        other_k_33: NDArray[np.float64],
+        other_from_cam: NDArray[np.float64],
+    ) -> PixelTransfer:
+        """Transfer between cameras whose relative pose (4, 4) is known."""
         return cls(
-            k_33 @ other_from_cam[:3, :3] @ np.linalg.inv(camera.k_33),
-            k_33 @ other_from_cam[:3, 3],
+            other_k_33 @ other_from_cam[:3, :3] @ np.linalg.inv(k_33),
+            other_k_33 @ other_from_cam[:3, 3],
         )
 
     def plane_homography(self, inverse_depth: float) -> NDArray[np.float64]:
@@ -44,18 +57,50 @@ class PixelTransfer:
         homography_33[:, 2] += inverse_depth * self.epipole_3
         return homography_33
 
-    def project(self, inverse_depth_hw: FloatMap) -> tuple[FloatMap, FloatMap, FloatMap]:
-        """Homogeneous pixels in the other view of all pixels at their inverse depths."""
-        height, width = inverse_depth_hw.shape
-        x_1w = np.arange(width, dtype=np.float64)[None]
-        y_h1 = np.arange(height, dtype=np.float64)[:, None]
+    def project(
+        self, inverse_depth_hw: FloatMap, exact_rays: bool = False
+    ) -> tuple[FloatMap, FloatMap, FloatMap]:
+        """Homogeneous pixels in the other view of all pixels at their inverse depths.
+
+        Args:
+            inverse_depth_hw: 0 at infinity.
+            exact_rays: rays are summed in 64 bits, which takes longer.
+        """
+        rays = self._rays(inverse_depth_hw.shape, np.float64 if exact_rays else np.float32)
         u_hw, v_hw, w_hw = (
-            (row[0] * x_1w).astype(np.float32)
-            + (row[1] * y_h1 + row[2]).astype(np.float32)
-            + np.float32(epipole) * inverse_depth_hw
-            for row, epipole in zip(self.infinite_33, self.epipole_3, strict=True)
+            ray_hw + np.float32(epipole) * inverse_depth_hw
+            for ray_hw, epipole in zip(rays, self.epipole_3, strict=True)
         )
         return u_hw, v_hw, w_hw
+
+    def project_depth(self, depth_hw: FloatMap) -> tuple[FloatMap, FloatMap, FloatMap]:
+        """Pixels in the other view, times their depth there, and that depth."""
+        u_hw, v_hw, z_hw = (
+            ray_hw * depth_hw + np.float32(epipole)
+            for ray_hw, epipole in zip(
+                self._rays(depth_hw.shape, np.float32), self.epipole_3, strict=True
+            )
+        )
+        return u_hw, v_hw, z_hw
+
+    def project_pixels(self, x: T, y: T, depth: T) -> tuple[T, T, T]:
+        """The same for given pixels, arrays or tensors that fit each other."""
+        u, v, z = (
+            (row[0] * x + row[1] * y + row[2]) * depth + epipole
+            for row, epipole in zip(self.infinite_33.tolist(), self.epipole_3.tolist(), strict=True)
+        )
+        return u, v, z
+
+    def _rays(
+        self, shape_hw: tuple[int, ...], summed_in: type[np.floating[Any]]
+    ) -> Iterator[FloatMap]:
+        """The three components of all pixels' homogeneous pixels at infinity."""
+        height, width = shape_hw
+        x_1w = np.arange(width, dtype=np.float64)[None]
+        y_h1 = np.arange(height, dtype=np.float64)[:, None]
+        for row in self.infinite_33:
+            ray_hw = (row[0] * x_1w).astype(summed_in) + (row[1] * y_h1 + row[2]).astype(summed_in)
+            yield ray_hw.astype(np.float32, copy=False)
 
     def disparity_px(self, pixels_n2: NDArray[np.float64], near: float, far: float) -> float:
         """Median length of the path that pixels take from inverse depth `far` to `near`."""

@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.depth import DepthMap
+from mvrecon.geometry.transfer import FloatMap
 from mvrecon.multiview.consensus import find_consensus
 from stages.depth.learned.start import Start
-from stages.depth.views import FloatMap
 
 AGREEMENT_CUES = 4
-# Relative difference of depth at which agreement ends.
+# Relative difference of depth at which agreement ends; the network is trained with it.
 TOLERANCE = 0.03
-# Added before the logarithm, in views.
-LEAST_VOTES = 0.1
 
 
 def start_map(
@@ -52,12 +50,6 @@ def with_agreement(start: Start, own: DepthMap, others: Sequence[DepthMap]) -> S
 def agreed_start(own: DepthMap, others: Sequence[DepthMap]) -> tuple[FloatMap, NDArray[np.float32]]:
     """Inverse depth (h, w) with the most support, and `AGREEMENT_CUES` numbers of about −1…1."""
     consensus = find_consensus(own, others, TOLERANCE)
-    agreement = consensus.agreement
-    ratio_hw = consensus.inverse_depth_hw * own.depth_hw
-    cues = [
-        np.clip(np.log(ratio_hw), -1.0, 1.0),
-        agreement.own_hw,
-        np.log(agreement.support_hw + LEAST_VOTES) / 2.0,
-        np.log(agreement.contradiction_hw + LEAST_VOTES) / 2.0,
-    ]
-    return consensus.inverse_depth_hw, np.stack([np.asarray(cue, np.float32) for cue in cues])
+    ratio_hw = np.log(consensus.inverse_depth_hw * own.depth_hw).clip(-1.0, 1.0)
+    cues_chw = np.concatenate([ratio_hw[None], consensus.agreement.cues_3hw()])
+    return consensus.inverse_depth_hw, cues_chw

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.depth.views import FloatMap
+from mvrecon.geometry.transfer import FloatMap
 
 # Weights of second and first differences against the data, in the units of `data_weights`.
 BEND_WEIGHT = 1.0
@@ -44,7 +44,7 @@ class _Smoothness:
     slope_y: FloatMap
 
 
-def complete(
+def fill_by_planes(
     inverse_depth_hw: FloatMap, relative_error_hw: FloatMap, image_hw3: NDArray[np.float32]
 ) -> FloatMap:
     """The surface that is most plausible given an estimate and its uncertainty.

@@ -45,6 +45,17 @@ def inverse_depth_range(depths_n: NDArray[np.float64]) -> tuple[float, float] | 
     return float(far / FAR_MARGIN), float(near * NEAR_MARGIN)
 
 
+def searched_range(
+    frames: Sequence[PosedFrame], points: SparsePoints, frame: int, neighbors: Sequence[int]
+) -> tuple[float, float] | None:
+    """The same of a frame, from the points of all frames if those near see too few."""
+    near = depths_of_points(frames, points, frame, neighbors)
+    everyone = range(len(frames))
+    return inverse_depth_range(near) or inverse_depth_range(
+        depths_of_points(frames, points, frame, everyone)
+    )
+
+
 def sweep_inverse_depths(
     bounds: tuple[float, float],
     transfers: Sequence[PixelTransfer],

@@ -86,7 +86,9 @@ def fuse(
     raw_input = run_dir / "input.txt"
     raw_input.write_text(f"{kind} {frames}")
     configs = {name: StageConfig() for name in ("frames", "pose", "depth")}
-    fusion = FusionConfig(model=model, weights=weights, completion=completion)
+    fusion = FusionConfig(
+        model=model, recurrent={"weights": weights}, completion={"method": completion}
+    )
     runner = Runner(PIPELINE, run_dir, raw_input, {**configs, "fusion": fusion}, workers)
     return runner.run("fusion")["fusion"]
 

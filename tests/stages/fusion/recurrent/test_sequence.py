@@ -10,12 +10,14 @@ import torch
 
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.errors import UsageError
+from mvrecon.learning.weights import export_weights
+from stages.clip_pipeline import depths_by_stage
 from stages.depth.config import DepthConfig
 from stages.fusion.config import FusionConfig
+from stages.fusion.inputs import FusionInputs, ImagedDepth
 from stages.fusion.recurrent import sequence as recurrent
-from stages.fusion.recurrent.cues import ImagedDepth, find_cues
+from stages.fusion.recurrent.cues import find_cues
 from stages.fusion.recurrent.model import (
-    export_network,
     fuse_in_turn,
     fuse_view,
     load_network,
@@ -28,7 +30,6 @@ from stages.fusion.recurrent.network import (
     smoothed,
 )
 from stages.fusion.recurrent.step import Memory, prepare, trusted_by_views
-from stages.fusion.scene import Scene
 from stages.fusion.training.data import read_frames
 from tests.conftest import REPOSITORY
 from tests.stages.fusion.clips import make_clip, write_clips
@@ -43,7 +44,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     network = FusionNetwork()
     path = tmp_path_factory.mktemp("weights") / "fusion.pt"
-    export_network(network, path)
+    export_weights(network, network.settings, path)
     return path
 
 
@@ -51,7 +52,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def frames(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("clips")
     write_clips(folder, 1)
-    return read_frames(folder / "000000.npz", DepthConfig(), folder / "cues")
+    return read_frames(folder / "000000.npz", depths_by_stage(DepthConfig()), folder / "cues")
 
 
 def names(artifact) -> list[str]:
@@ -100,7 +101,7 @@ def test_a_longer_sequence_takes_over_its_prefix(
 ) -> None:
     """The last views of the shorter one had fewer neighbours: they are fused anew."""
     monkeypatch.setattr(recurrent, "CHECKPOINT_EVERY", 2)
-    monkeypatch.setattr(Scene, "_choose_neighbors", nearest_rows)
+    monkeypatch.setattr(FusionInputs, "_choose_neighbors", nearest_rows)
     whole = fuse(tmp_path / "whole", weights, model="forward", frames=7)
     fuse(tmp_path / "grown", weights, model="forward", frames=5)
     steps = []
@@ -115,8 +116,8 @@ def test_a_longer_sequence_takes_over_its_prefix(
     assert grown.digest == whole.digest
 
 
-def nearest_rows(scene: Scene, row: int) -> list[int]:
-    return [other for other in (row - 1, row + 1) if 0 <= other < len(scene.frames)]
+def nearest_rows(inputs: FusionInputs, row: int) -> list[int]:
+    return [other for other in (row - 1, row + 1) if 0 <= other < len(inputs.frames)]
 
 
 @pytest.mark.parametrize("kind", ["sequence", "photos"])
@@ -239,11 +240,11 @@ def test_smoothing_fills_from_what_is_trusted() -> None:
 
 def test_another_number_format_is_another_result() -> None:
     options = [
-        FusionConfig(model="both", precision=precision).key_options()
+        FusionConfig(model="both", recurrent={"precision": precision}).key_options()
         for precision in ("fp32", "bf16")
     ]
     assert options[0] != options[1]
-    assert "precision" not in FusionConfig(model="geometric").key_options()
+    assert "recurrent" not in FusionConfig(model="geometric").key_options()
 
 
 def test_the_shipped_weights_improve_on_what_they_are_given() -> None:
