@@ -17,10 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from mvrecon.evaluation.metrics.depth import abs_rel_by_confidence, depth_errors
-from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, load_clip
+from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, held_out, load_clip
 from stages.clip_pipeline import clip_estimator
 from stages.depth.config import DepthConfig
-from stages.depth.training.validation import held_out
 
 TABLE = Path(__file__).with_suffix(".md")
 MODELS = ("sweep", "learned")

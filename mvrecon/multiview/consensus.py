@@ -28,6 +28,7 @@ VOTING_REACH = 2.0
 OWN_ADVANTAGE = 0.3
 # Confidence that depth without any evidence still counts with.
 LEAST_CONFIDENCE = 0.02
+# Of mean shift; the second round leaves out what the first moved away from.
 AVERAGING_ROUNDS = 2
 
 

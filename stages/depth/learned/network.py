@@ -37,6 +37,7 @@ REACHES_PX = (1.0, 0.5, 0.25)
 SIMILARITIES = 2 * OFFSETS + 1
 UPDATE_CUES = 5
 CUES = SWEEP_CUES + AGREEMENT_CUES
+# Of the logarithm of inverse depth in one update.
 LARGEST_LOG_CHANGE = 0.5
 
 

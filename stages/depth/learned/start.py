@@ -20,7 +20,7 @@ SWEEP_CUES = 12
 SAME_MINIMUM = 2
 # A second minimum that is dearer by all of a correlation on all eight paths is none.
 FAR_COST = 8 * 127
-# The network mends what fewer views and planes than the sweep's leave wrong, at half the time.
+# Fewer views and planes than the sweep's, for time: the network mends what they leave wrong.
 SWEPT_VIEWS = 4
 MAX_HYPOTHESES = 80
 

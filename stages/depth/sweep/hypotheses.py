@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from mvrecon.artifacts.poses import PosedFrame, SparsePoints
 from mvrecon.geometry.transfer import PixelTransfer
 
+# Fewer points do not tell the range: its percentiles would be single points.
 MIN_POINTS = 8
+# Of inverse depth: beyond them are false points.
 ROBUST_PERCENTILES = (2.0, 98.0)
 # Surfaces reach beyond the points: floors come nearer, backgrounds lie farther.
 NEAR_MARGIN = 1.35
 FAR_MARGIN = 1.7
+# Planes of a sweep over a range that hardly moves a pixel: still enough for a minimum.
 MIN_HYPOTHESES = 24
 
 

@@ -26,8 +26,10 @@ AMBIGUITY_MARGIN = 100
 
 # Finer than the sweep's: the surface is nearly right, so small windows do.
 REFINEMENT_WINDOW_PX = 5
+# Penalties as of the sweep; its jumps are kept, so further ones are small.
 REFINEMENT_SMALL_PENALTY = 8
 REFINEMENT_LARGE_PENALTY = 60
+# Bilateral filtering; wide enough for the ripples that windows leave.
 SMOOTHING_ROUNDS = 2
 SMOOTHING_SIGMA_PX = 3.0
 # Each round tries offsets of so many sweep steps, −3…3 times.

@@ -14,7 +14,7 @@ from mvrecon.errors import UsageError
 from mvrecon.learning.muon import Muon, muon_for
 from mvrecon.learning.training import Trainer, TrainingSettings, train
 from mvrecon.learning.weights import export_weights
-from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, load_clip
+from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, held_out, load_clip
 from mvrecon.synthetic.training.clips.posed_clips import make_clip, render_clips
 from mvrecon.synthetic.training.clips.render import texture_pyramid
 from mvrecon.synthetic.training.clips.scenes import KINDS
@@ -27,7 +27,7 @@ from stages.depth.learned.network import DepthNet
 from stages.depth.training.clip_starts import FlowsOfClip, add_starts
 from stages.depth.training.samples import ClipSamples
 from stages.depth.training.supervision import supervised
-from stages.depth.training.validation import held_out, validate, validation_clips
+from stages.depth.training.validation import validate, validation_clips
 
 WEIGHTS = "depthnet.pt"
 PICTURE = "validation.png"

@@ -24,7 +24,6 @@ from stages.depth.training.supervision import predict
 from stages.depth.views import MATCHED_VIEWS
 
 KEPT_SHARE = 0.8
-HELD_OUT_EVERY = 10
 
 
 @dataclass(frozen=True)
@@ -35,14 +34,6 @@ class ValidationClip:
     sample: DepthSample
     start_depth_hw: FloatMap
     truth_hw: FloatMap
-
-
-def held_out(clips: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Clips to train on, and every tenth to validate on."""
-    last = HELD_OUT_EVERY - 1
-    chosen = [int(path.stem) % HELD_OUT_EVERY == last for path in clips]
-    train = [path for path, held in zip(clips, chosen, strict=True) if not held]
-    return train, [path for path, held in zip(clips, chosen, strict=True) if held]
 
 
 def validation_clips(clips: Sequence[Path]) -> list[ValidationClip]:

@@ -20,12 +20,14 @@ from torch import Tensor, nn
 
 from mvrecon.learning.layers import ResidualBlock, neighborhoods, upsampled_convexly
 
+# Pixels of the image for one of the latent map and for one of the result before upsampling.
 STRIDE = 32
 QUARTER = 4
 # Dilations of the spreading, each applied twice, at 1/4.
 SPREADS = (8, 4, 2, 1)
 # Channels: image, whether it is known, measured depth, its share, the fill.
 INPUTS = 3 * QUARTER**2 + 4
+# Keeps what nothing was measured for from dividing by 0.
 LEAST_WEIGHT = 1e-6
 # Logarithms of the latent's standard deviations stay within ± this.
 LARGEST_LOG_DEVIATION = 4.0

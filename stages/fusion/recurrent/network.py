@@ -19,17 +19,23 @@ from torch import Tensor, nn
 
 from mvrecon.learning.layers import ResidualBlock, neighborhoods, upsampled_convexly
 
+# Pixels of the image for one of the coarsest features, for one of the result before upsampling
+# and for one of the recurrent state.
 STRIDE = 16
 QUARTER, EIGHTH = 4, 8
+# The four of `FusionInput` and the consensus smoothed.
 HYPOTHESES = 5
 SPREADS = (1, 2)  # dilations, each applied twice
+# Channels of the evidence, and which of them is the confidence of the consensus.
 EVIDENCE = 7
 TRUST = 6
 INPUTS = 48 + 16 + EVIDENCE + 2 * (HYPOTHESES - 1) + 2 + 2
+# Halvings of the size, at most: all of the picture can reach a pixel.
 SMOOTHING_LEVELS = 8
 # Scales (natural logarithms) of the mixture of Laplace distributions, in relative depth.
 NARROW_LOG_SCALE = (-7.0, -2.5)
 WIDE_SCALE = 0.3
+# Relative error up to which a depth counts as right.
 CORRECT = 0.05
 
 

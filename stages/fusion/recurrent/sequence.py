@@ -22,7 +22,7 @@ from stages.fusion.recurrent.network import FusionNetwork
 from stages.fusion.recurrent.prefix import digests_along, take_over
 from stages.fusion.recurrent.step import FusionView, Memory, prepare, trusted_by_views
 
-# Views between two stored memories: a megabyte each against seconds to fuse them again.
+# Views between two stored memories: some megabytes each, against fusing them again.
 CHECKPOINT_EVERY = 16
 
 # From the row of a view and its fused depth to what is stored.

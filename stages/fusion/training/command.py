@@ -12,6 +12,7 @@ from torch import Tensor
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.learning.training import Trainer, TrainingSettings, train
 from mvrecon.learning.weights import export_weights
+from mvrecon.synthetic.training.clips.files import clip_paths, held_out
 from stages.fusion.recurrent.model import load_network
 from stages.fusion.recurrent.network import FusionNetwork, FusionOutput
 from stages.fusion.recurrent.step import Memory, results, run_network
@@ -23,7 +24,6 @@ from stages.fusion.training.data import (
     FusionSample,
     median_error,
     read_frames,
-    training_clips,
 )
 from stages.fusion.training.losses import Truth, mean_where, single_loss, temporal_loss
 from stages.fusion.training.validation import Validation
@@ -89,9 +89,9 @@ def train_fusion(
     """
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("this machine has no CUDA device", "Train with --device cpu")
-    used, held_out = training_clips(options.clips)
+    used, unseen = held_out(clip_paths(options.clips))
     cache = options.folder / f"cues-{depths_of_clips.model}"
-    clips = [read_frames(path, depths_of_clips, cache) for path in held_out[:VALIDATION_CLIPS]]
+    clips = [read_frames(path, depths_of_clips, cache) for path in unseen[:VALIDATION_CLIPS]]
     clips = [clip for clip in clips if median_error(clip) < LARGEST_MEDIAN_ERROR]
     if not used or not clips:
         raise NotEnoughDataError(

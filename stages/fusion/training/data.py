@@ -20,7 +20,6 @@ from mvrecon.multiview.neighbors import choose_neighbors
 from mvrecon.synthetic.training.clips.files import (
     ClipDepths,
     PosedClip,
-    clip_paths,
     load_clip,
 )
 from stages.fusion.inputs import ImagedDepth
@@ -32,7 +31,6 @@ from stages.fusion.training.losses import Truth
 
 NEIGHBORS = 8
 TOLERANCE = 0.03
-HELD_OUT_EVERY = 10
 REMEMBERED_CLIPS = 12
 CROP_STEP_PX = 16
 # Where the depth stage failed altogether, fusion cannot mend it.
@@ -116,17 +114,6 @@ class FusionSample:
             [[view.to(device) for view in views] for views in self.views],
             [Truth(*(value.to(device) for value in vars(truth).values())) for truth in self.truths],
         )
-
-
-def training_clips(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Clips to train with, and those held out.
-
-    Raises:
-        InputError: there is none.
-    """
-    paths = clip_paths(folder)
-    held_out = [path for path in paths if int(path.stem) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1]
-    return [path for path in paths if path not in held_out], held_out
 
 
 def read_frames(path: Path, depths_of_clips: DepthsOfClips, cache: Path) -> list[ClipFrame]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.learning.training import Trainer, TrainingSettings, train
 from mvrecon.learning.weights import export_weights
+from mvrecon.synthetic.training.clips.files import HELD_OUT_EVERY, clip_paths, held_out
 from stages.fusion.completion.model import load_network
 from stages.fusion.completion.network import QUARTER, CompletionNetwork, Gaussian, divergence
 from stages.fusion.training.clip_depths import DepthsOfClips
@@ -23,7 +24,6 @@ from stages.fusion.training.completion.data import (
     run_views,
 )
 from stages.fusion.training.completion.validation import HoleValidation
-from stages.fusion.training.data import HELD_OUT_EVERY, training_clips
 from stages.fusion.training.losses import gradient_loss, mean_where, robust
 
 WEIGHTS = "completion.pt"
@@ -91,11 +91,11 @@ def train_completion(
     """
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("this machine has no CUDA device", "Train with --device cpu")
-    used, held_out = training_views(options, depths_of_clips)
-    validation = HoleValidation(held_out[:VALIDATION_GROUPS], options.folder / PICTURE)
+    used, unseen = training_views(options, depths_of_clips)
+    validation = HoleValidation(unseen[:VALIDATION_GROUPS], options.folder / PICTURE)
     if not used or not validation.views:
         raise NotEnoughDataError(
-            f"there are {len(used)} clips and views to train and {len(held_out)} to validate with",
+            f"there are {len(used)} clips and views to train and {len(unseen)} to validate with",
             "Give more clips (mvrecon train depth renders some) or longer runs",
         )
     torch.manual_seed(options.settings.seed)
@@ -112,18 +112,18 @@ def training_views(
 ) -> tuple[list[Views], list[Views]]:
     """Groups of views to train with, and those held out."""
     used: list[Views] = []
-    held_out: list[Views] = []
+    unseen: list[Views] = []
     if options.clips is not None:
         cache = options.folder / f"cues-{depths_of_clips.model}"
-        parts = training_clips(options.clips)
-        for views, paths in zip((used, held_out), parts, strict=True):
+        parts = held_out(clip_paths(options.clips))
+        for views, paths in zip((used, unseen), parts, strict=True):
             views += [clip_views(path, depths_of_clips, cache) for path in paths]
     for run_dir in options.runs:
         views = run_views(run_dir)
         split = len(views) - len(views) // HELD_OUT_EVERY
         used += views[:split]
-        held_out += views[split:]
-    return used, held_out
+        unseen += views[split:]
+    return used, unseen
 
 
 def objective(

@@ -136,8 +136,22 @@ def test_moving_things_stay_empty(weights: Path, tmp_path: Path, model: str) -> 
         assert np.mean(depth_hw > 0) > 0.9
 
 
-def test_photos_do_not_depend_on_their_order(weights: Path, frames) -> None:
-    """The memory of a neighbour counts, and a view alone needs none."""
+@pytest.mark.parametrize("model", ["forward", "both"])
+def test_photos_do_not_depend_on_their_order(weights: Path, tmp_path: Path, model: str) -> None:
+    order = (3, 0, 4, 2, 1)
+    plain = fuse(tmp_path / "plain", weights, model=model, kind="photos")
+    other = fuse(tmp_path / "other", weights, model=model, kind="photos", order=order)
+    for place, row in enumerate(order):
+        one, two = (
+            DepthMap.load(fused.path(depth_item(f"{name:06d}")))
+            for fused, name in ((plain, row), (other, place))
+        )
+        np.testing.assert_array_equal(one.depth_hw > 0, two.depth_hw > 0)
+        np.testing.assert_allclose(one.depth_hw, two.depth_hw, rtol=1e-5)
+        np.testing.assert_allclose(one.confidence_hw, two.confidence_hw, atol=1e-3)
+
+
+def test_the_memory_of_a_neighbour_counts(weights: Path, frames) -> None:
     network = load_network(weights)
     views = [prepare(frame.imaged, frame.cues) for frame in frames]
     alone = fuse_view(network, views[1], None)
