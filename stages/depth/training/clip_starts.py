@@ -87,14 +87,7 @@ def clip_starts(clip: PosedClip, seed: int, flows_of_clip: FlowsOfClip) -> ClipD
         starts.append(measure_start(views[row], near, bounds, prior, sweep))
         bounds_t2[row] = bounds
         neighbors_tk[row, : len(neighbors)] = neighbors
-    fine = [
-        upsample_by_color(start.inverse_depth_hw, view.gray_hw, gray_hw)
-        for start, view, gray_hw in zip(starts, views, grays, strict=True)
-    ]
-    depth_thw = np.stack(
-        [1 / np.maximum(fine_hw, 0.5 * b[0]) for fine_hw, b in zip(fine, bounds_t2, strict=True)]
-    )
-    confidence_thw = np.stack([_full_size(start.confidence_hw, grays[0]) for start in starts])
+    depths = _at_full_size(starts, views, grays, bounds_t2)
     extras: dict[str, NDArray[Any]] = {
         "start_thw": np.stack([start.inverse_depth_hw for start in starts]),
         "cues_tchw": np.stack([start.cues_chw for start in starts]).astype(np.float16),
@@ -102,13 +95,24 @@ def clip_starts(clip: PosedClip, seed: int, flows_of_clip: FlowsOfClip) -> ClipD
         "bounds_t2": bounds_t2,
         "neighbors_tk": neighbors_tk,
     }
-    return ClipDepths(depth_thw.astype(np.float32), confidence_thw, extras)
+    return ClipDepths(*depths, extras)
 
 
-def _full_size(values_hw: FloatMap, like_hw: FloatMap) -> FloatMap:
-    size_wh = like_hw.shape[::-1]
-    resized_hw = cv2.resize(values_hw, size_wh, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(np.clip(resized_hw, 0, 1), np.float32)
+def _at_full_size(
+    starts: Sequence[Start],
+    views: Sequence[View],
+    grays: Sequence[FloatMap],
+    bounds_t2: NDArray[np.float64],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Depth and confidence (t, h, w) of starts, the images given at both sizes."""
+    size_wh = grays[0].shape[::-1]
+    depths, confidences = [], []
+    for start, view, gray_hw, (far, _) in zip(starts, views, grays, bounds_t2, strict=True):
+        inverse_hw = upsample_by_color(start.inverse_depth_hw, view.gray_hw, gray_hw)
+        depths.append(1 / np.maximum(inverse_hw, 0.5 * far))
+        confidence_hw = cv2.resize(start.confidence_hw, size_wh, interpolation=cv2.INTER_LINEAR)
+        confidences.append(np.asarray(np.clip(confidence_hw, 0, 1), np.float32))
+    return np.stack(depths).astype(np.float32), np.stack(confidences)
 
 
 def _prior(
