@@ -48,3 +48,12 @@ def test_given_weights_count_in_the_place_of_the_shipped_ones(weights: Path) -> 
 def test_an_old_name_leads_to_the_new_one(old: str) -> None:
     with pytest.raises(UsageError, match=FusionConfig.renamed[old]):
         build_configs({"fusion": FusionConfig}, [{"fusion": {old: "none"}}])
+
+
+def test_another_number_format_is_another_result() -> None:
+    options = [
+        FusionConfig(model="both", recurrent={"precision": precision}).key_options()
+        for precision in ("fp32", "bf16")
+    ]
+    assert options[0] != options[1]
+    assert "recurrent" not in FusionConfig(model="geometric").key_options()
