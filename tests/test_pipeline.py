@@ -28,7 +28,7 @@ SMALL = [
     "--frames.max_size=320",
     "--frames.end_s=1.2",
     "--depth.max_size=160",
-    "--depth.max_hypotheses=48",
+    "--depth.sweep.max_hypotheses=48",
     "--surface.mesh.max_faces=5000",
 ]
 STAGES = [stage.name for stage in PIPELINE]

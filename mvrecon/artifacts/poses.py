@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.engine.stage import StoredItems
+from mvrecon.formats.images import read_pixels
 from mvrecon.geometry.camera import Camera
 
 POSES_ITEM = "poses.json"
@@ -34,14 +35,15 @@ def load_moving_mask(
 
     Returns:
         (h, w), true on moving things; None if they were not looked for.
+
+    Raises:
+        InputError: the mask is not readable.
     """
     item = moving_mask_item(name)
     if item not in pose.names(item):
         return None
-    mask_hw = cv2.imread(str(pose.path(item)), cv2.IMREAD_GRAYSCALE)
-    resized_hw = cv2.resize(
-        np.asarray(mask_hw, np.uint8), shape[1::-1], interpolation=cv2.INTER_LINEAR
-    )
+    mask_hw = read_pixels(pose.path(item), "grey")
+    resized_hw = cv2.resize(mask_hw, shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(resized_hw > 127)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
-from mvrecon.geometry.resize import fit_size
+from mvrecon.geometry.resize import fit_size, resize_by_area
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -237,11 +237,7 @@ def _read_with_opencv(path: Path) -> NDArray[np.uint8]:
 
 
 def _shrink(image: NDArray[np.uint8], longest_px: int | None) -> NDArray[np.uint8]:
-    size = (image.shape[1], image.shape[0])
-    target = fit_size(size, longest_px)
-    if target == size:
-        return image
-    return np.asarray(cv2.resize(image, target, interpolation=cv2.INTER_AREA), np.uint8)
+    return resize_by_area(image, fit_size((image.shape[1], image.shape[0]), longest_px))
 
 
 def _unreadable(path: Path, why: object) -> InputError:

@@ -19,6 +19,7 @@ REMEMBERED_MAPS = 16
 _distorting_map = lru_cache(maxsize=REMEMBERED_MAPS)(distorting_map)
 _undistorting_map = lru_cache(maxsize=REMEMBERED_MAPS)(undistorting_map)
 
+# Of the reweighted least squares; the last ones hardly move anything.
 ITERATIONS = 4
 # Distance from the point along the epipolar line at which a match has lost half its weight.
 ROBUST_SCALE_PX = 1.5
