@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stages.flow.models.mvflow.correlation import warp
+from stages.flow.models.warp import warp
 
 CENSUS_SIDE = 5
 CENSUS_SPREAD = 0.9
@@ -47,7 +47,7 @@ class FlowEnergy:
 
     def __init__(self, first_b3hw: Tensor, second_b3hw: Tensor, weights: EnergyWeights) -> None:
         self.weights = weights
-        self._first, self._second = _grey(first_b3hw), _grey(second_b3hw)
+        self._first, self._second = grey(first_b3hw), grey(second_b3hw)
         self._census = census(self._first)
         self._flatness = tuple(
             torch.exp(-EDGE_SHARPNESS * torch.diff(first_b3hw, dim=axis).abs().mean(1, True))
@@ -105,5 +105,6 @@ def consistent(forward_b2hw: Tensor, backward_b2hw: Tensor) -> Tensor:
     return miss < 0.01 * size + 0.5
 
 
-def _grey(image_b3hw: Tensor) -> Tensor:
+def grey(image_b3hw: Tensor) -> Tensor:
+    """Luma (b, 1, h, w)."""
     return (image_b3hw * image_b3hw.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)

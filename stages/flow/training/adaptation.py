@@ -15,8 +15,8 @@ from mvrecon.errors import NotEnoughDataError
 from mvrecon.learning.training import TrainingSettings
 from mvrecon.synthetic.training.batch import Draws
 from stages.flow.models.energy import EnergyWeights, FlowEnergy, charbonnier, consistent
-from stages.flow.models.mvflow.correlation import warp
 from stages.flow.models.mvflow.network import Mvflow
+from stages.flow.models.warp import warp
 from stages.flow.training.starts import dis_starts
 
 WEIGHTS = EnergyWeights()

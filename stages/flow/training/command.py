@@ -21,10 +21,10 @@ from mvrecon.synthetic.training.textures import (
     procedural_textures,
     split_textures,
 )
-from stages.flow.models.mvflow.confidence import fit_calibration
 from stages.flow.models.mvflow.model import STRIDE, export_mvflow, load_mvflow
 from stages.flow.models.mvflow.network import Mvflow
 from stages.flow.training.adaptation import ClipPairs, unsupervised
+from stages.flow.training.calibration import fit_calibration
 from stages.flow.training.supervision import (
     FEATURE_STEPS,
     SyntheticPairs,

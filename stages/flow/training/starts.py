@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mvrecon.synthetic.training.batch import Draws
 from stages.flow.models.dis import START_PRESET, START_REFINEMENTS, DisPreset, dis_search
+from stages.flow.models.energy import grey
 
 MEDIUM_SHARE = 0.6
 DROPPED_SHARE = 0.1
@@ -50,9 +51,8 @@ def dis_starts(
 
 def _to_grey(image_b3hw: Tensor) -> NDArray[np.uint8]:
     """Luma (b, h, w) of RGB in 0…1."""
-    weights = image_b3hw.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    grey = (image_b3hw * weights).sum(1) * 255.0
-    return np.asarray(grey.round().clamp(0, 255).to(torch.uint8).cpu().numpy())
+    levels_bhw = grey(image_b3hw)[:, 0] * 255.0
+    return np.asarray(levels_bhw.round().clamp(0, 255).to(torch.uint8).cpu().numpy())
 
 
 def _spoil(flow_b2hw: Tensor, draws: Draws) -> Tensor:
