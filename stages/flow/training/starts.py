@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mvrecon.synthetic.training.batch import Draws
-from stages.flow.models.dis import START_PRESET, START_REFINEMENTS, DisPreset, dis_search
+from stages.flow.config import DisPreset
+from stages.flow.models.dis import START_PRESET, START_REFINEMENTS, dis_search
 from stages.flow.models.energy import grey
 
 MEDIUM_SHARE = 0.6

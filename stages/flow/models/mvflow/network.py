@@ -33,6 +33,8 @@ from stages.flow.models.warp import stays_inside, warp
 # Pixels of the image per pixel of the level, finest first.
 STRIDES = (4, 8)
 FINE, COARSE = 0, 1
+# Sides of images must be multiples of this: the encoder halves them five times.
+STRIDE = 32
 
 
 @dataclass(frozen=True)
