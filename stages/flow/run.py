@@ -31,7 +31,9 @@ from stages.flow.pairs import Pair, partner_pairs, sequence_pairs
 # A pixel counts as confident above this, a pair as usable above this share of them.
 CONFIDENT = 0.5
 USABLE_SHARE = 0.05
+# Numbers for the report rest on every so manieth pixel in x and y: medians need no more.
 STATISTICS_STRIDE = 4
+# So many useless pairs are named in the warning, the others counted.
 WARNED_PAIRS = 8
 
 Image = NDArray[np.uint8]

@@ -20,6 +20,7 @@ from stages.flow.models.warp import warp
 from stages.flow.training.starts import dis_starts
 
 WEIGHTS = EnergyWeights()
+# Of the distance by which forward and back miss, px.
 RETURN_WEIGHT = 0.01
 # Keeps the result near the initial flow where the images say nothing.
 STAY_WEIGHT = 0.002

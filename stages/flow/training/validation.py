@@ -20,6 +20,8 @@ from stages.flow.training.losses import endpoint_error
 from stages.flow.training.starts import dis_starts
 
 SEED = 7_000_003
+# `large_`: of pixels that move by more. `far_share`: off by more, as KITTI counts. `kept_`: of
+# this share of the pixels, the surest.
 LARGE_MOTION_PX = 10.0
 FAR_PX = 3.0
 KEPT_SHARE = 0.8

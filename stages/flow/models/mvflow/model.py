@@ -22,6 +22,7 @@ from stages.flow.models.mvflow.encoder import Encoded
 from stages.flow.models.mvflow.network import STRIDE, Mvflow, MvflowSettings
 from stages.flow.models.working_size import LARGEST_SIDE_PX, at_working_size, flow_at_size
 
+# Smaller images are padded: features are freed from what all cells share, so some must be there.
 SMALLEST_SIDE_PX = 64
 
 Image = NDArray[np.uint8]
