@@ -104,7 +104,7 @@ def test_a_second_run_does_nothing(finished: Path, capsys: pytest.CaptureFixture
     ("stage", "options"),
     [
         ("frames", {"jpeg_quality": 90}),
-        ("flow", {"dis_preset": "fast"}),
+        ("flow", {"max_size": 448}),
         ("pose", {"tracks": 400}),
         ("depth", {"neighbors": 3}),
         ("fusion", {"model": "none"}),
@@ -118,6 +118,12 @@ def test_a_changed_option_makes_its_stage_stale_and_none_before_it(
     place = STAGES.index(stage)
     later = ["unknown"] * (len(STAGES) - place - 1)
     assert states == ["cached"] * place + ["stale", *later]
+
+
+def test_options_of_a_model_that_is_not_chosen_do_not_count(finished: Path) -> None:
+    others = {"dis.preset": "fast", "raft.updates": 3, "raft.precision": "bf16"}
+    states = {status.state for status in make_runner(finished, {"flow": others}).status()}
+    assert states == {"cached"}
 
 
 def test_workers_do_not_count(finished: Path) -> None:
