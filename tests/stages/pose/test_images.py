@@ -36,8 +36,9 @@ def test_without_distortion_the_file_is_copied(tmp_path, source):
     assert (tmp_path / "found.jpg").read_bytes() == source.read_bytes()
 
 
-def test_a_broken_image_is_an_error_and_nothing_is_written(tmp_path, source):
-    source.write_bytes(b"no image")
+@pytest.mark.parametrize("part", [0.0, 0.5])
+def test_a_broken_image_is_an_error_and_nothing_is_written(tmp_path, source, part):
+    source.write_bytes(source.read_bytes()[: int(part * source.stat().st_size)])
     with pytest.raises(InputError, match=r"source\.jpg"):
         write_undistorted(source, BENT, tmp_path / "found.jpg")
     assert not (tmp_path / "found.jpg").exists()
@@ -50,5 +51,5 @@ def test_a_key_frame_is_read_grey_as_it_is_stored(tmp_path):
     assert grey.shape == image.shape
     assert np.abs(grey.astype(int) - image).mean() < 2
     stored_image(context, "000000").unlink()
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match="(?i)no such file"):
         load_grey(context, "000000")
