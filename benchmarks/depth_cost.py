@@ -26,10 +26,9 @@ from mvrecon.synthetic.training.clips.posed_clips import make_clip
 from mvrecon.synthetic.training.clips.render import texture_pyramid
 from mvrecon.synthetic.training.clips.torch_clips import make_torch_clip
 from mvrecon.synthetic.training.textures import procedural_textures
+from stages.clip_pipeline import clip_estimator, flows_of_clip
 from stages.depth.config import DepthConfig
-from stages.depth.run import Scene
 from stages.depth.training.clip_starts import clip_starts
-from stages.fusion.training.clip_depths import FolderItems, write_inputs
 
 TABLE = Path(__file__).with_suffix(".md")
 SEED = 77
@@ -54,7 +53,7 @@ PARTS: dict[str, list[tuple[str, str, str]]] = {
         ("features", "_encode", ""),
         ("network: similarities", "similarities", ""),
         ("network: the rest", "network.py:forward", ""),
-        ("filling in", "complete", ""),
+        ("filling in", "fill_by_planes", ""),
         *REFINEMENT,
     ],
 }
@@ -94,13 +93,11 @@ def main() -> None:
 def _parts(model: str, clip: PosedClip, frames: int) -> str:
     """Table of one model's parts, over frames that are measured one after the other."""
     with tempfile.TemporaryDirectory() as folder:
-        items = FolderItems(Path(folder))
-        write_inputs(clip, items.folder)
-        inputs = {"frames": items, "flow": items, "pose": items}
-        scene = Scene(inputs, DepthConfig.model_validate({"model": model}))
+        config = DepthConfig.model_validate({"model": model})
+        estimator = clip_estimator(clip, Path(folder), config)
         profile = cProfile.Profile(time.process_time)
         for row in range(min(frames, len(clip))):
-            profile.runcall(scene.depth_map, row)
+            profile.runcall(estimator.depth_map, row)
     stats: dict[Any, Any] = pstats.Stats(profile).stats  # type: ignore[attr-defined]
     count = min(frames, len(clip))
     total = _seconds(stats, "depth_map", "") / count
@@ -140,7 +137,9 @@ def _clips(textures_nhw3: torch.Tensor, count: int) -> str:
     ]
     for name, make in renderers.items():
         clips, render_s = _timed(make, range(count))
-        _, starts_s = _timed(lambda seed, clips=clips: clip_starts(clips[seed], seed), range(count))
+        _, starts_s = _timed(
+            lambda seed, clips=clips: clip_starts(clips[seed], seed, flows_of_clip), range(count)
+        )
         lines.append(
             f"| {name} | {render_s:.2f} | {1 / render_s:.2f} | {starts_s:.2f} | "
             f"{1 / (render_s + starts_s):.2f} |"

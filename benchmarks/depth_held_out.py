@@ -17,11 +17,9 @@ import torch
 from numpy.typing import NDArray
 
 from mvrecon.evaluation.metrics.depth import abs_rel_by_confidence, depth_errors
-from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, load_clip
+from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, held_out, load_clip
+from stages.clip_pipeline import clip_estimator
 from stages.depth.config import DepthConfig
-from stages.depth.run import Scene
-from stages.depth.training.validation import held_out
-from stages.fusion.training.clip_depths import FolderItems, write_inputs
 
 TABLE = Path(__file__).with_suffix(".md")
 MODELS = ("sweep", "learned")
@@ -78,10 +76,11 @@ def main() -> None:
         clip = load_clip(path)
         kinds.append(clip.kind)
         with tempfile.TemporaryDirectory() as folder:
-            write_inputs(clip, Path(folder))
             for model in MODELS:
                 weights = options.weights if model == "learned" else None
-                config = DepthConfig.model_validate({"model": model, "weights": weights})
+                config = DepthConfig.model_validate(
+                    {"model": model, "learned": {"weights": weights}}
+                )
                 rows[model].append(_measure(clip, Path(folder), config))
         pair = " ".join(f"{model} {rows[model][-1].abs_rel:.4f}" for model in MODELS)
         print(path.stem, clip.kind, pair, flush=True)
@@ -93,9 +92,8 @@ def main() -> None:
 
 
 def _measure(clip: PosedClip, folder: Path, config: DepthConfig) -> Measured:
-    items = FolderItems(folder)
     row = len(clip) // 2
-    found = Scene({"frames": items, "flow": items, "pose": items}, config).depth_map(row)
+    found = clip_estimator(clip, folder, config).depth_map(row)
     truth_hw = clip.depth_thw[row]
     known_hw = truth_hw > 0
     errors = depth_errors(found.depth_hw, truth_hw)

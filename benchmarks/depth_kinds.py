@@ -16,13 +16,13 @@ from pathlib import Path
 import torch
 
 from mvrecon.learning.training import Trainer, TrainingSettings, train
-from mvrecon.synthetic.training.clips.files import clip_paths
+from mvrecon.synthetic.training.clips.files import clip_paths, held_out
 from mvrecon.synthetic.training.clips.scenes import KINDS
 from stages.depth.learned.network import DepthNet
 from stages.depth.training.command import depth_optimizer, split
 from stages.depth.training.samples import ClipSamples
 from stages.depth.training.supervision import supervised
-from stages.depth.training.validation import ValidationClip, held_out, validate, validation_clips
+from stages.depth.training.validation import ValidationClip, validate, validation_clips
 
 TABLE = Path(__file__).with_suffix(".md")
 DECAY_SHARE = 0.5

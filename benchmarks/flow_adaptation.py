@@ -21,7 +21,9 @@ from mvrecon.evaluation.bench.flow.figures import FLOW_FIGURES
 from mvrecon.evaluation.bench.flow.measure import FlowVariant, measure_part
 from mvrecon.evaluation.bench.flow.rows import flow_row
 from mvrecon.evaluation.bench.rows import Row, markdown_table
-from stages.flow.config import MVFLOW_WEIGHTS, FlowConfig
+from mvrecon.learning.options import LearnedOptions
+from stages.flow.config import FlowConfig
+from stages.flow.models.mvflow.card import MVFLOW_WEIGHTS
 from stages.flow.training.command import WEIGHTS, TrainFlowOptions, train_flow
 
 TABLE = Path(__file__).with_suffix(".md")
@@ -101,7 +103,7 @@ def _measure(options: argparse.Namespace, adapted: Path, parts: Mapping[str, ran
             FlowVariant(
                 label,
                 load_estimate,
-                FlowConfig(model="mvflow", weights=weights),
+                FlowConfig(mvflow=LearnedOptions(weights=weights)),
                 {"model": "mvflow", "weights": hash_file(weights)},
             )
             for label, weights in (("mvflow", MVFLOW_WEIGHTS), ("mvflow adapted", adapted))

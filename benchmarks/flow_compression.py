@@ -26,8 +26,9 @@ from benchmarks.flow_variants import VARIANTS, Inputs, Runner, Variant
 from mvrecon.datasets.flow_sets import read_flow_sets
 from mvrecon.errors import MvreconError
 from mvrecon.formats.images import read_rgb
+from mvrecon.learning.options import LearnedOptions
 from mvrecon.synthetic.training.textures import procedural_textures
-from stages.flow.config import FlowConfig
+from stages.flow.config import FlowConfig, RaftOptions
 from stages.flow.models.dis import DisFlow
 from stages.flow.models.registry import find_card
 from stages.flow.training.validation import validation_pairs
@@ -91,8 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         synthetic = synthetic_pairs(SYNTHETIC_PAIRS, TEXTURE_SEED)
         results = {}
         for model in MODELS:
-            config = FlowConfig.model_validate(
-                {"model": model, "weights": weights.get(model), "updates": UPDATES}
+            config = FlowConfig(
+                model=model,
+                mvflow=LearnedOptions(weights=weights.get("mvflow")),
+                raft=RaftOptions(weights=weights.get("raft-small"), updates=UPDATES),
             )
             folder = options.work / model
             folder.mkdir(parents=True, exist_ok=True)
@@ -197,8 +200,8 @@ def report(results: dict[tuple[str, str], Measurement], public: int) -> str:
             "",
             f"One pair, one way, both images encoded, {WIDTH}×{HEIGHT}, one thread; RAFT-small "
             f"with {UPDATES} updates; mvflow without the dis that it starts from. Times are "
-            "relative to fp32 with channels-last memory in torch, which is what `flow.precision = "
-            "fp32` runs, measured in turn. EPE in px: mean over pairs of the images' means, on "
+            "relative to fp32 with channels-last memory in torch, which is what precision `fp32` "
+            "runs, measured in turn. EPE in px: mean over pairs of the images' means, on "
             f"{public} public pairs and on {SYNTHETIC_PAIRS} held-out synthetic pairs, cropped or "
             "padded to that size; lower is better.",
             "",

@@ -21,8 +21,9 @@ from mvrecon.datasets.flow_sets import read_flow_sets
 from mvrecon.evaluation.metrics.flow import end_point_error
 from mvrecon.formats.images import read_rgb
 from stages.flow.confidence import FEATURES, confidence_features, stays_inside
-from stages.flow.config import FlowConfig
-from stages.flow.models.base import FlowModel, load_flow_model
+from stages.flow.config import FlowConfig, RaftOptions
+from stages.flow.models.base import FlowModel
+from stages.flow.models.registry import load_flow_model
 
 PIXELS_PER_PAIR = 20_000
 RIGHT_PX = 1.0
@@ -41,7 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     configs = [FlowConfig(model="dis")]
     if arguments.weights:
-        configs.append(FlowConfig(model="raft-small", weights=arguments.weights))
+        configs.append(FlowConfig(model="raft-small", raft=RaftOptions(weights=arguments.weights)))
     groups = read_flow_sets(arguments.root)
     # The flow of such a set is only as true as its depth, so sensor depth does not serve.
     rendered = arguments.root / "rgbd" / "livingroom_synthetic"

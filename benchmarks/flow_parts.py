@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from mvrecon.learning.training import Trainer, TrainingSettings, train
 from mvrecon.synthetic.training.textures import load_textures, split_textures
 from stages.flow.models.mvflow import network as mvflow_network
+from stages.flow.models.mvflow.card import MVFLOW_WEIGHTS
 from stages.flow.models.mvflow.correlation import Matches
 from stages.flow.models.mvflow.model import load_mvflow
 from stages.flow.models.mvflow.network import Mvflow
@@ -132,7 +133,7 @@ def _trained(
 
 
 def _network(row: str, start: Path | None) -> Mvflow:
-    network, _ = load_mvflow(start)
+    network, _ = load_mvflow(start or MVFLOW_WEIGHTS)
     if row == "no flow spread from sure cells":
         network.spread = _NoSpread()  # type: ignore[assignment]
     if row == "one update at 1/8 instead of three":

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stages.flow.models.export import write_onnx
-from stages.flow.models.graph import FlowGraph, MvflowGraph, RaftGraph
+from stages.flow.models.graph import FlowGraph
+from stages.flow.models.mvflow.graph import MvflowGraph
+from stages.flow.models.raft.graph import RaftGraph
 
 # Input name → tensor, of one pair.
 Inputs = Mapping[str, Tensor]

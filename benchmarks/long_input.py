@@ -27,7 +27,7 @@ from mvrecon.synthetic.clip import write_video
 from mvrecon.synthetic.lighting import Light
 from mvrecon.synthetic.paths import look_at
 from mvrecon.synthetic.render import View, render_radiance
-from mvrecon.synthetic.scene import Scene
+from mvrecon.synthetic.scene import BakedScene
 from mvrecon.synthetic.shapes import box, placed
 from mvrecon.synthetic.textures import speckle
 
@@ -107,7 +107,7 @@ def walk(count: int) -> list[NDArray[np.float64]]:
     return poses
 
 
-def _scene() -> Scene:
+def _scene() -> BakedScene:
     colours = [(0.1, 0.2, 0.4), (0.8, 0.3, 0.2), (0.9, 0.8, 0.3), (0.2, 0.5, 0.3)]
     walls = speckle((0.6, 0.6, 0.5), colours, 0.12, 0.8, 3)
     patches = box(ROOM_M, walls, 0, inward=True)
@@ -119,7 +119,7 @@ def _scene() -> Scene:
         centre = (2.95 * np.cos(angle), 2.95 * np.sin(angle), 0.0)
         patches += placed(box(size, texture, 20 + 10 * number), centre, float(rng.uniform(0, 90)))
     light = Light((0.5, 0.3, 2.4), shadow_samples=4, ambient_samples=4)
-    return Scene(patches, light, texels_per_m=60.0)
+    return BakedScene(patches, light, texels_per_m=60.0)
 
 
 def _pictures(poses: Sequence[NDArray[np.float64]]) -> Iterator[NDArray[np.uint8]]:

@@ -85,10 +85,7 @@ def upgraded_options(
 ) -> dict[str, dict[str, Any]]:
     """Options that an earlier version recorded, by the names that they have now."""
     return {
-        stage: {
-            classes[stage].renamed.get(name, name) if stage in classes else name: value
-            for name, value in values.items()
-        }
+        stage: classes[stage].upgraded(values) if stage in classes else values
         for stage, values in merge_options([options]).items()
     }
 

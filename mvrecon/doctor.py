@@ -21,7 +21,7 @@ OPEN3D_LIBRARIES = {
     "libEGL.so.1": "libegl1",
     "libX11.so.6": "libx11-6",
 }
-PYTHON_PACKAGES = ("torch", "cv2", "kornia", "open3d", "pycolmap", "av", "PIL")
+PYTHON_PACKAGES = ("torch", "cv2", "jinja2", "open3d", "pycolmap", "av", "PIL")
 MIN_MEMORY_GIB = 4.0
 MIN_DISK_GIB = 5.0
 GIB = 1024**3

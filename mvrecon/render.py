@@ -107,13 +107,6 @@ def _directions(camera: Camera) -> NDArray[np.float32]:
     return directions_hw3
 
 
-def render_mesh(
-    mesh: Mesh, camera: Camera, world_from_cam: FloatArray
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """One view of a mesh: image (h, w, 3) and depth (h, w), 0 = no surface."""
-    return MeshRenderer(mesh).render(camera, world_from_cam)
-
-
 def look_at(eye_3: FloatArray, target_3: FloatArray, up_3: FloatArray) -> FloatArray:
     """`world_from_cam` (4, 4) of a camera at `eye_3` that looks at `target_3`.
 

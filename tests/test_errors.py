@@ -184,13 +184,13 @@ def test_learned_flow_without_weights(tmp_path: Path, capsys: pytest.CaptureFixt
     clip = media.write_video(tmp_path / "clip.mp4", media.pan(range(0, 60, 3)))
     code, line = fail(capsys, "run", clip, "-o", tmp_path / "run", "--flow.model", "raft-small")
     assert code == USAGE
-    assert "--flow.weights" in line
+    assert "--flow.raft.weights" in line
 
 
 def test_weights_that_are_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clip = media.write_video(tmp_path / "clip.mp4", media.pan(range(0, 60, 3)))
     code, line = fail(
-        capsys, "run", clip, "-o", tmp_path / "run", "--flow.weights", tmp_path / "no.pth"
+        capsys, "run", clip, "-o", tmp_path / "run", "--flow.mvflow.weights", tmp_path / "no.pth"
     )
     assert code == USAGE
     assert "no.pth" in line

@@ -29,7 +29,12 @@ def test_every_module_and_preset_is_in_the_wheel(wheel_names: set[str]) -> None:
         for path in (REPOSITORY / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    assert "mvrecon/report/viewer.js" in modules
+    templates = {name for name in modules if name.endswith((".html.j2", ".css", ".js"))}
+    assert templates >= {
+        f"mvrecon/report/templates/{name}"
+        for name in ("document.html.j2", "report.html.j2", "sections/depth.html.j2")
+    }
+    assert "mvrecon/report/templates/viewer.js" in templates
     presets = {f"mvrecon/configs/{path.name}" for path in (REPOSITORY / "configs").glob("*.toml")}
     assert modules <= wheel_names
     assert presets
@@ -41,14 +46,19 @@ def test_nothing_else_is_in_the_wheel(wheel_names: set[str]) -> None:
     assert {name for name in tops if not name.endswith(".dist-info")} == {"mvrecon", "stages"}
 
 
-def test_the_installed_tree_finds_its_presets(wheel_names: set[str], tmp_path: Path) -> None:
-    """Unpacked away from the source tree, the presets are still found."""
+def test_the_installed_tree_finds_its_files(wheel_names: set[str], tmp_path: Path) -> None:
+    """Unpacked away from the source tree, presets and templates are still found."""
     command = [
         sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
         "--target", str(tmp_path / "site"), str(REPOSITORY),
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
-    code = "from mvrecon import config; print(config.presets_dir(), config.preset_names())"
+    code = """
+from mvrecon import config
+from mvrecon.report.templates import environment
+print(config.presets_dir(), config.preset_names())
+print(environment().get_template("report.html.j2").filename)
+"""
     output = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,
@@ -59,3 +69,4 @@ def test_the_installed_tree_finds_its_presets(wheel_names: set[str], tmp_path: P
     ).stdout
     assert str(tmp_path / "site" / "mvrecon" / "configs") in output
     assert "default" in output
+    assert str(tmp_path / "site" / "mvrecon" / "report" / "templates") in output

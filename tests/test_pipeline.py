@@ -28,8 +28,8 @@ SMALL = [
     "--frames.max_size=320",
     "--frames.end_s=1.2",
     "--depth.max_size=160",
-    "--depth.max_hypotheses=48",
-    "--surface.max_faces=5000",
+    "--depth.sweep.max_hypotheses=48",
+    "--surface.mesh.max_faces=5000",
 ]
 STAGES = [stage.name for stage in PIPELINE]
 
@@ -104,11 +104,11 @@ def test_a_second_run_does_nothing(finished: Path, capsys: pytest.CaptureFixture
     ("stage", "options"),
     [
         ("frames", {"jpeg_quality": 90}),
-        ("flow", {"dis_preset": "fast"}),
+        ("flow", {"max_size": 448}),
         ("pose", {"tracks": 400}),
         ("depth", {"neighbors": 3}),
         ("fusion", {"model": "none"}),
-        ("surface", {"max_faces": 4000}),
+        ("surface", {"mesh": {"max_faces": 4000}}),
     ],
 )
 def test_a_changed_option_makes_its_stage_stale_and_none_before_it(
@@ -118,6 +118,12 @@ def test_a_changed_option_makes_its_stage_stale_and_none_before_it(
     place = STAGES.index(stage)
     later = ["unknown"] * (len(STAGES) - place - 1)
     assert states == ["cached"] * place + ["stale", *later]
+
+
+def test_options_of_a_model_that_is_not_chosen_do_not_count(finished: Path) -> None:
+    others = {"dis.preset": "fast", "raft.updates": 3, "raft.precision": "bf16"}
+    states = {status.state for status in make_runner(finished, {"flow": others}).status()}
+    assert states == {"cached"}
 
 
 def test_workers_do_not_count(finished: Path) -> None:
@@ -177,7 +183,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
 
 def test_clean_keeps_the_newest_result_of_each_stage(copied: Path) -> None:
     before = digests(copied)
-    assert cli.main(["stage", "surface", str(copied), "--surface.max_faces", "3000"]) == 0
+    assert cli.main(["stage", "surface", str(copied), "--surface.mesh.max_faces", "3000"]) == 0
     assert cli.main(["clean", str(copied)]) == 0
     assert len([path for path in (copied / "store/surface").iterdir() if path.is_dir()]) == 1
     after = digests(copied)

@@ -2,7 +2,7 @@ import numpy as np
 
 from mvrecon.formats.mesh import Mesh, PointCloud
 from mvrecon.geometry.camera import Camera
-from mvrecon.render import MeshRenderer, look_at, render_mesh
+from mvrecon.render import MeshRenderer, look_at
 
 CAMERA = Camera(40, 30, 50.0, 50.0, 19.5, 14.5)
 
@@ -21,7 +21,7 @@ def square(z=2.0, half=0.25):
 
 
 def test_depth_is_along_the_axis_and_the_outline_is_where_projection_puts_it():
-    rgb, depth = render_mesh(square(), CAMERA, np.eye(4))
+    rgb, depth = MeshRenderer(square()).render(CAMERA, np.eye(4))
     v, u = np.nonzero(depth)
     assert np.allclose(depth[depth > 0], 2.0, atol=1e-5)
     # ±0.25 at depth 2 is ±6.25 px about the principal point.
@@ -30,7 +30,7 @@ def test_depth_is_along_the_axis_and_the_outline_is_where_projection_puts_it():
 
 
 def test_vertex_colors_are_interpolated():
-    rgb, _ = render_mesh(square(), CAMERA, np.eye(4))
+    rgb, _ = MeshRenderer(square()).render(CAMERA, np.eye(4))
     row = rgb[15, 14:26].astype(float)
     expected_blue = 255 * ((np.arange(14, 26) - 19.5) / 12.5 + 0.5)
     assert np.allclose(row[:, 2], expected_blue, atol=1.0)

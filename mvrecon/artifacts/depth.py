@@ -15,6 +15,12 @@ def depth_item(name: str) -> str:
     return f"depth/{name}.npz"
 
 
+def inverted(values_hw: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Inverse depth of depth, or depth of inverse depth; 0 = none stays 0."""
+    has_hw = values_hw > 0
+    return np.where(has_hw, 1.0 / np.where(has_hw, values_hw, 1.0), 0.0).astype(np.float32)
+
+
 @dataclass(frozen=True)
 class DepthMap:
     """Depth along the optical axis of one pinhole view.

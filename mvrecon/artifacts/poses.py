@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.engine.stage import StoredItems
+from mvrecon.formats.images import read_pixels
 from mvrecon.geometry.camera import Camera
 
 POSES_ITEM = "poses.json"
@@ -34,14 +35,15 @@ def load_moving_mask(
 
     Returns:
         (h, w), true on moving things; None if they were not looked for.
+
+    Raises:
+        InputError: the mask is not readable.
     """
     item = moving_mask_item(name)
     if item not in pose.names(item):
         return None
-    mask_hw = cv2.imread(str(pose.path(item)), cv2.IMREAD_GRAYSCALE)
-    resized_hw = cv2.resize(
-        np.asarray(mask_hw, np.uint8), shape[1::-1], interpolation=cv2.INTER_LINEAR
-    )
+    mask_hw = read_pixels(pose.path(item), "grey")
+    resized_hw = cv2.resize(mask_hw, shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(resized_hw > 127)
 
 
@@ -54,7 +56,9 @@ class PosedFrame:
         timestamp_s: presentation time.
         camera: pinhole camera of the pose stage's undistorted image.
         source_camera: refined camera of the frames stage's image, with distortion.
-        world_from_cam: (4, 4), OpenCV axes.
+        world_from_cam: (4, 4), OpenCV axes, at the time of the middle row.
+        readout_s: time from the first row to the last of the frames stage's image, 0 if all
+            are read at once.
     """
 
     name: str
@@ -62,6 +66,7 @@ class PosedFrame:
     camera: Camera
     source_camera: Camera
     world_from_cam: NDArray[np.float64]
+    readout_s: float = 0.0
 
     @property
     def cam_from_world(self) -> NDArray[np.float64]:
@@ -83,6 +88,7 @@ def poses_to_json(frames: list[PosedFrame]) -> str:
                 "camera": frame.camera.to_json(),
                 "source_camera": frame.source_camera.to_json(),
                 "world_from_cam": frame.world_from_cam.tolist(),
+                "readout_s": frame.readout_s,
             }
             for frame in frames
         ],
@@ -99,6 +105,7 @@ def load_poses(path: Path) -> list[PosedFrame]:
             camera=Camera.from_json(entry["camera"]),
             source_camera=Camera.from_json(entry["source_camera"]),
             world_from_cam=np.array(entry["world_from_cam"]),
+            readout_s=entry["readout_s"],
         )
         for entry in json.loads(path.read_text())
     ]

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mvrecon.config import build_configs
 from mvrecon.engine.hashing import hash_file
@@ -60,10 +60,11 @@ def flow_variants(options: argparse.Namespace) -> list[FlowVariant]:
     variants = []
     for label in dict.fromkeys(labels):
         name, *settings = label.split(":")
-        given: dict[str, Any] = {"model": name}
+        own = dict(assignment(setting, f"--model {label}") for setting in settings)
         if file := weights.get(label, weights.get(name)):
-            given["weights"] = file
-        given |= dict(assignment(setting, f"--model {label}") for setting in settings)
+            own.setdefault("weights", file)
+        given = {FlowConfig.full_name(name, option): value for option, value in own.items()}
+        given["model"] = name
         config = build_configs({"flow": FlowConfig}, [overrides(options), {"flow": given}])["flow"]
         assert isinstance(config, FlowConfig)
         card = find_card(name)
@@ -81,7 +82,7 @@ def flow_variants(options: argparse.Namespace) -> list[FlowVariant]:
 
 def load_estimate(config: FlowConfig) -> Estimate:
     """Flow both ways with confidence, as the flow stage makes it."""
-    from stages.flow.models.base import load_flow_model
+    from stages.flow.models.registry import load_flow_model
     from stages.flow.run import estimate_pair
 
     return partial(estimate_pair, load_flow_model(config))

@@ -19,6 +19,7 @@ from mvrecon.commands.bench_flow import (
 from mvrecon.config import build_configs, load_preset
 from mvrecon.errors import UsageError
 from mvrecon.options import Parser, overrides
+from stages.flow.config import FlowConfig
 from stages.pipeline import PIPELINE
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def run_variants(options: argparse.Namespace) -> list[RunVariant]:
         label = ", ".join([f"{source} poses", *words])
         chosen = [f"--{name}={value}" for name, value in settings]
         chosen += [
-            f"--flow.weights={weights[value]}"
+            f"--flow.{FlowConfig.full_name(value, 'weights')}={weights[value]}"
             for name, value in settings
             if name == FLOW_MODEL and value in weights
         ]

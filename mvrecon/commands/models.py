@@ -28,13 +28,13 @@ def add_commands(commands: Commands) -> None:
     flow.add_argument("--format", choices=["onnx"], default="onnx")
     flow.add_argument("--model", default="mvflow", help="see mvrecon models (default: mvflow)")
     flow.add_argument("--weights", type=Path, help="checkpoint, instead of the one that is there")
-    flow.add_argument("--updates", type=int, default=12, help="recurrent updates of RAFT")
+    flow.add_argument("--updates", type=int, help="recurrent updates of RAFT (default: 12)")
     flow.add_argument("--size", default="640x480", metavar="WIDTHxHEIGHT", help="[px]")
     flow.add_argument("-o", "--output", type=Path, metavar="FILE", help="(default: MODEL.onnx)")
 
 
 def _list(_: argparse.Namespace) -> int:
-    from stages.flow.models.registry import model_names
+    from stages.flow.config import model_names
 
     height, width = COST_SIZE
     rows: list[tuple[str, ...]] = [
@@ -45,7 +45,7 @@ def _list(_: argparse.Namespace) -> int:
     for row in rows:
         print("  ".join(text.ljust(size) for text, size in zip(row, sizes, strict=True)).rstrip())
     print(
-        "\nWeights that are not here: mvrecon models get NAME, or --flow.weights FILE.\n"
+        "\nWeights that are not here: mvrecon models get NAME, or --flow.raft.weights FILE.\n"
         "GFLOP of one pair, one way, with the default number of updates; two for each "
         "multiplication and addition of convolutions and matrix products."
     )
@@ -75,7 +75,7 @@ def _weights(card: ModelCard) -> str:
     if card.shipped is not None:
         return "shipped"
     if card.checkpoint is None:
-        return "none needed" if card.graph is None else "--flow.weights FILE"
+        return "none needed" if card.graph is None else "--flow.plugin.weights FILE"
     return "fetched" if fetched(card.checkpoint) else "not here"
 
 
@@ -103,8 +103,11 @@ def _export_flow(options: argparse.Namespace) -> int:
     from stages.flow.models.export import export_flow_onnx
 
     width, height = _size(options.size)
-    given = {"model": options.model, "weights": options.weights, "updates": options.updates}
-    config = build_configs({"flow": FlowConfig}, [{"flow": given}])["flow"]
+    chosen = {"model": options.model}
+    for name in ("weights", "updates"):
+        if (value := getattr(options, name)) is not None:
+            chosen[FlowConfig.full_name(options.model, name)] = value
+    config = build_configs({"flow": FlowConfig}, [{"flow": chosen}])["flow"]
     assert isinstance(config, FlowConfig)
     path = options.output or Path(f"{config.model}.onnx")
     graph = export_flow_onnx(config, height, width, path)

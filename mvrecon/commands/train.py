@@ -94,25 +94,33 @@ def _train_flow(options: argparse.Namespace) -> int:
 
 
 def _train_depth(options: argparse.Namespace) -> int:
+    from stages.clip_pipeline import flows_of_clip
     from stages.depth.training.command import WEIGHTS, TrainDepthOptions, train_depth
 
-    return _show(train_depth(_of(options, TrainDepthOptions)), options.folder / WEIGHTS)
+    figures = train_depth(_of(options, TrainDepthOptions), flows_of_clip)
+    return _show(figures, options.folder / WEIGHTS)
 
 
 def _train_fusion(options: argparse.Namespace) -> int:
+    from stages.clip_pipeline import depths_by_stage
+    from stages.depth.config import DepthConfig
     from stages.fusion.training.command import WEIGHTS, TrainFusionOptions, train_fusion
 
-    return _show(train_fusion(_of(options, TrainFusionOptions)), options.folder / WEIGHTS)
+    figures = train_fusion(_of(options, TrainFusionOptions), depths_by_stage(DepthConfig()))
+    return _show(figures, options.folder / WEIGHTS)
 
 
 def _train_completion(options: argparse.Namespace) -> int:
+    from stages.clip_pipeline import depths_by_stage
+    from stages.depth.config import DepthConfig
     from stages.fusion.training.completion.command import (
         WEIGHTS,
         TrainCompletionOptions,
         train_completion,
     )
 
-    return _show(train_completion(_of(options, TrainCompletionOptions)), options.folder / WEIGHTS)
+    figures = train_completion(_of(options, TrainCompletionOptions), depths_by_stage(DepthConfig()))
+    return _show(figures, options.folder / WEIGHTS)
 
 
 def _of(options: argparse.Namespace, kind: type[T]) -> T:

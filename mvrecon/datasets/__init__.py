@@ -1,1 +1,1 @@
-"""Data sets with ground truth, in their own on-disk layouts."""
+"""What comes from elsewhere in its own on-disk layout: data sets with truth, camera poses."""

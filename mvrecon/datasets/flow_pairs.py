@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import InputError, UsageError
+from mvrecon.formats.images import read_pixels
 
 Mask = NDArray[np.bool_]
 Truth = tuple[NDArray[np.float32], Mask]
@@ -139,12 +139,7 @@ def read_mask(path: Path) -> Mask:
     Raises:
         InputError: not a readable image.
     """
-    grey_hw = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if grey_hw is None:
-        raise InputError(
-            f"{path} is not a readable image (cut short?)", "Restore the file from its data set"
-        )
-    return np.asarray(grey_hw > 0)
+    return np.asarray(read_pixels(path, "grey") > 0)
 
 
 def visibility(visible_hw: Mask) -> dict[str, Mask]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
+from mvrecon.formats.images import read_pixels
 from mvrecon.geometry.camera import Camera
 
 LAYOUT = "Expected ROOT/cameras.json with frames:[{file,w,h,fx,fy,cx,cy,c2w}]"
@@ -54,19 +54,21 @@ class PosedSet:
     mesh_file: str = ""
 
     def read_image(self, image: PosedImage) -> NDArray[np.uint8]:
-        """RGB image (h, w, 3)."""
-        return np.ascontiguousarray(self._read(image.file, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+        """RGB image (h, w, 3).
+
+        Raises:
+            InputError: missing or not readable.
+        """
+        return np.asarray(read_pixels(self.root / image.file), np.uint8)
 
     def read_depth(self, image: PosedImage) -> NDArray[np.float32]:
-        """Ground-truth depth (h, w) in world units, 0 = none."""
-        raw_hw = self._read(image.depth_file, cv2.IMREAD_UNCHANGED)
-        return raw_hw.astype(np.float32) / np.float32(self.depth_scale)
+        """Ground-truth depth (h, w) in world units, 0 = none.
 
-    def _read(self, file: str, flags: int) -> NDArray[Any]:
-        pixels = cv2.imread(str(self.root / file), flags)
-        if pixels is None:
-            raise InputError(f"cannot read image {self.root / file}", "Restore the file")
-        return pixels
+        Raises:
+            InputError: missing or not readable.
+        """
+        raw_hw = read_pixels(self.root / image.depth_file, "stored")
+        return raw_hw.astype(np.float32) / np.float32(self.depth_scale)
 
 
 def load_posed_set(root: Path) -> PosedSet:

@@ -94,6 +94,11 @@ class StageConfig(OptionGroup):
 
     renamed: ClassVar[Mapping[str, str]] = {}
 
+    @classmethod
+    def upgraded(cls, recorded: Mapping[str, Any]) -> dict[str, Any]:
+        """Options (dotted) that an earlier version recorded, by the names that they have now."""
+        return {cls.renamed.get(name, name): value for name, value in recorded.items()}
+
 
 def is_marked(field: FieldInfo, mark: dict[str, Any]) -> bool:
     """Whether a field carries a mark such as `NOT_IN_KEY`."""

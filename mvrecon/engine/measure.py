@@ -20,7 +20,6 @@ LIBRARIES = (
     "open3d-cpu",
     "open3d",
     "pycolmap",
-    "kornia",
     "av",
 )
 KIB = 1024

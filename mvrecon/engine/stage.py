@@ -68,6 +68,10 @@ class StageOutput(Protocol):
         """A folder for intermediate files, deleted when the stage is done."""
         ...
 
+    def scratch_item(self, name: str) -> str:
+        """Name of an item that is deleted when the stage is done."""
+        ...
+
 
 class StageContext(Protocol[C_co]):
     """All that a stage's `run` may use."""

@@ -145,6 +145,10 @@ class PartialArtifact:
         folder.mkdir(exist_ok=True)
         return folder
 
+    def scratch_item(self, name: str) -> str:
+        """Name of an item that is deleted when the stage is done."""
+        return f"{SCRATCH}/{name}"
+
     def expect(self, names: list[str]) -> None:
         """Note which items the stage is going to make, for `status`."""
         (self.folder / EXPECTED).write_text(json.dumps(names))

@@ -1,4 +1,4 @@
-"""COLMAP's sparse model on disk, text and binary, without COLMAP.
+"""COLMAP's sparse model on disk, without COLMAP: binary, and reading of text.
 
 Layout: https://colmap.github.io/format.html. COLMAP puts the centre of the first pixel at
 (0.5, 0.5); here it is at (0, 0): reading and writing shift by half a pixel.

@@ -1,4 +1,4 @@
-"""COLMAP's sparse model as text: cameras.txt, images.txt, points3D.txt."""
+"""Reading COLMAP's sparse model as text: cameras.txt, images.txt, points3D.txt."""
 
 from __future__ import annotations
 
@@ -6,53 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mvrecon.formats.colmap_model import (
-    NO_POINT,
     ColmapImage,
     ColmapModel,
     Point,
     assemble,
     camera_from_parameters,
-    parameters_from_camera,
-    point_tracks,
 )
-from mvrecon.geometry.rigid import quaternion_from_rotation, rigid, rotation_from_quaternion
-
-
-def write_model_text(model: ColmapModel, folder: Path) -> None:
-    """Write cameras.txt, images.txt and points3D.txt into an existing folder."""
-    lines = ["# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]"]
-    for camera_id, camera in model.cameras.items():
-        name, values = parameters_from_camera(camera)
-        lines.append(f"{camera_id} {name} {camera.width} {camera.height} {_numbers(values)}")
-    _write_lines(folder / "cameras.txt", lines)
-    lines = [
-        "# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME; POINTS2D[] as X, Y, POINT3D_ID"
-    ]
-    for image in model.images:
-        quaternion_4 = quaternion_from_rotation(image.cam_from_world[:3, :3])
-        pose = _numbers([*quaternion_4, *image.cam_from_world[:3, 3]])
-        lines.append(f"{image.image_id} {pose} {image.camera_id} {image.name}")
-        lines.append(
-            " ".join(
-                f"{_numbers(xy)} {point + 1 if point != NO_POINT else -1}"
-                for xy, point in zip(
-                    (image.xy_k2 + 0.5).tolist(), image.point_k.tolist(), strict=True
-                )
-            )
-        )
-    _write_lines(folder / "images.txt", lines)
-    lines = ["# POINT3D_ID, X, Y, Z, R, G, B, ERROR, TRACK[] as IMAGE_ID, POINT2D_IDX"]
-    for row, track in enumerate(point_tracks(model)):
-        colour = " ".join(str(value) for value in model.rgb_n3[row].tolist())
-        elements = " ".join(str(value) for value in track.ravel().tolist())
-        lines.append(
-            f"{row + 1} {_numbers(model.xyz_n3[row])} {colour}"
-            f" {float(model.error_px_n[row])!r} {elements}"
-        )
-    _write_lines(folder / "points3D.txt", lines)
+from mvrecon.geometry.rigid import rigid, rotation_from_quaternion
 
 
 def read_text(folder: Path) -> ColmapModel:
@@ -96,11 +58,3 @@ def _parse_image(header: str, keypoints: str) -> ColmapImage:
         keypoint_k3[:, :2] - 0.5,
         keypoint_k3[:, 2].astype(np.int64),
     )
-
-
-def _numbers(values: NDArray[np.float64] | list[float]) -> str:
-    return " ".join(repr(float(value)) for value in values)
-
-
-def _write_lines(path: Path, lines: list[str]) -> None:
-    path.write_text("\n".join(lines) + "\n")

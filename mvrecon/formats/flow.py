@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
+from mvrecon.formats.images import read_pixels, write_png
 
 FloatImage = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -81,10 +81,10 @@ def write_kitti_flow(path: Path, flow_hw2: FloatImage, valid_hw: Mask | None = N
     known_hw = np.asarray(fits_hw2.all(axis=-1))
     if valid_hw is not None:
         known_hw &= valid_hw
-    bgr_hw3 = np.zeros((*known_hw.shape, 3), np.uint16)
-    bgr_hw3[..., 0] = known_hw
-    bgr_hw3[known_hw, 1:] = scaled_hw2[known_hw][:, ::-1]
-    _write_png(path, bgr_hw3)
+    rgb_hw3 = np.zeros((*known_hw.shape, 3), np.uint16)
+    rgb_hw3[known_hw, :2] = scaled_hw2[known_hw]
+    rgb_hw3[..., 2] = known_hw
+    write_png(path, rgb_hw3)
 
 
 def read_kitti_disparity(path: Path) -> tuple[FloatImage, Mask]:
@@ -143,14 +143,7 @@ def _check_length(path: Path, found: int, expected: int) -> None:
 
 
 def _read_png16(path: Path) -> NDArray[np.uint16]:
-    if not path.is_file():
-        raise InputError(f"cannot read {path} (no such file)", RESTORE)
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16:
-        raise InputError(f"{path} is not a 16-bit PNG, or is cut short", RESTORE)
-    return pixels.astype(np.uint16, copy=False)
-
-
-def _write_png(path: Path, pixels: NDArray[np.uint16]) -> None:
-    encoded = cv2.imencode(".png", pixels)[1]
-    path.write_bytes(encoded.tobytes())
+    pixels = read_pixels(path, "stored")
+    if pixels.dtype != np.uint16:
+        raise InputError(f"{path} is not a 16-bit PNG", RESTORE)
+    return pixels

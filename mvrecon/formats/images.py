@@ -1,4 +1,8 @@
-"""Image files: listing a folder, reading, writing. All of the program's image I/O is here."""
+"""Image files: listing a folder, reading, writing. All of the program's image I/O is here.
+
+A user's pictures are read by Pillow, which knows EXIF and most formats; what the program wrote, by
+OpenCV alone, as there is nothing else where networks are trained.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,17 @@ import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from mvrecon.errors import InputError
-from mvrecon.formats.exif import exif_focal_px, exif_geodetic
-from mvrecon.geometry.resize import fit_size
+from mvrecon.geometry.resize import fit_size, resize_by_area
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
 EXPECTED = "Give a folder with images: " + " ".join(sorted(EXTENSIONS))
@@ -75,6 +80,10 @@ def read_header(path: Path) -> ImageHeader:
     Raises:
         InputError: the file is not a readable image.
     """
+    from PIL import ExifTags, Image, UnidentifiedImageError
+
+    from mvrecon.formats.exif import exif_focal_px, exif_geodetic
+
     try:
         with Image.open(path) as image:
             exif = image.getexif()
@@ -107,7 +116,7 @@ def read_grey(path: Path, longest_px: int | None = None) -> NDArray[np.uint8]:
 
 
 def read_pixels(path: Path, kind: PixelKind = "rgb") -> NDArray[Any]:
-    """Pixels as the file holds them, not turned: what this program or a data set wrote.
+    """Pixels by OpenCV: of images that this program or a data set wrote.
 
     Args:
         path: of the image.
@@ -115,11 +124,14 @@ def read_pixels(path: Path, kind: PixelKind = "rgb") -> NDArray[Any]:
             the file, colours in OpenCV's order (blue, green, red).
 
     Raises:
-        InputError: not a readable image.
+        InputError: missing, not an image, or cut short.
     """
-    pixels = cv2.imread(str(path), _READ_FLAGS[kind])
+    try:
+        pixels = _decode(path.read_bytes(), _READ_FLAGS[kind])
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error.strerror})", UNREADABLE_REMEDY) from error
     if pixels is None:
-        raise _unreadable(path, "cut short?" if path.is_file() else "no such file")
+        raise InputError(f"{path} is not an image, or is cut short", UNREADABLE_REMEDY)
     return np.ascontiguousarray(pixels[..., ::-1]) if kind == "rgb" else pixels
 
 
@@ -162,12 +174,17 @@ def decode_rgb(data: bytes) -> NDArray[np.uint8]:
     """RGB (h, w, 3) from an image file's content.
 
     Raises:
-        InputError: not an image.
+        InputError: not an image, or cut short.
     """
-    bgr_hw3 = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    bgr_hw3 = _decode(data, cv2.IMREAD_COLOR)
     if bgr_hw3 is None:
-        raise InputError("cannot decode an image: unknown format", UNREADABLE_REMEDY)
+        raise InputError("cannot decode an image: no image, or cut short", UNREADABLE_REMEDY)
     return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)
+
+
+def _decode(data: bytes, flags: int) -> NDArray[Any] | None:
+    # Of a file that is cut short cv2.imread gives what there is; cv2.imdecode gives nothing.
+    return cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
 
 
 def _encode(suffix: str, pixels: NDArray[Any], parameters: list[int]) -> bytes:
@@ -179,6 +196,8 @@ def _encode(suffix: str, pixels: NDArray[Any], parameters: list[int]) -> bytes:
 
 
 def _read(path: Path, mode: str, longest_px: int | None) -> NDArray[np.uint8]:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
         with Image.open(io.BytesIO(path.read_bytes())) as image:
             if longest_px:
@@ -196,6 +215,8 @@ def _read(path: Path, mode: str, longest_px: int | None) -> NDArray[np.uint8]:
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype("u1"))
     if image.mode == "F":
@@ -205,22 +226,18 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
 
 def _read_with_opencv(path: Path) -> NDArray[np.uint8]:
     """RGB image (h, w, 3) of a kind that Pillow does not know, such as 16-bit RGB TIFF."""
-    data = np.frombuffer(path.read_bytes(), np.uint8)
+    data = path.read_bytes()
     try:
-        bgr_hw3 = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        bgr_hw3 = _decode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
         raise _unreadable(path, error) from error
     if bgr_hw3 is None:
-        raise _unreadable(path, "unknown format" if data.size else "empty file")
+        raise _unreadable(path, "unknown format" if data else "empty file")
     return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)
 
 
 def _shrink(image: NDArray[np.uint8], longest_px: int | None) -> NDArray[np.uint8]:
-    size = (image.shape[1], image.shape[0])
-    target = fit_size(size, longest_px)
-    if target == size:
-        return image
-    return np.asarray(cv2.resize(image, target, interpolation=cv2.INTER_AREA), np.uint8)
+    return resize_by_area(image, fit_size((image.shape[1], image.shape[0]), longest_px))
 
 
 def _unreadable(path: Path, why: object) -> InputError:

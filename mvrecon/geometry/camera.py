@@ -54,6 +54,10 @@ class Camera:
         """The same camera without distortion."""
         return replace(self, distortion=())
 
+    def zoomed(self, factor: float) -> Camera:
+        """The same camera with its focal lengths times `factor`."""
+        return replace(self, fx=self.fx * factor, fy=self.fy * factor)
+
     def project(self, points_cam_n3: FloatArray) -> FloatArray:
         """Pixels (n, 2) of points in camera coordinates, in front of the camera."""
         normalized_n2 = points_cam_n3[:, :2] / points_cam_n3[:, 2:3]
@@ -68,6 +72,10 @@ class Camera:
         for _ in range(UNDISTORT_ITERATIONS):
             undistorted_n2 += distorted_n2 - self._distort(undistorted_n2)
         return undistorted_n2
+
+    def rays(self, pixels_n2: FloatArray) -> FloatArray:
+        """Points (n, 3) at depth 1, in camera coordinates, that pixels show."""
+        return np.column_stack([self.normalize(pixels_n2), np.ones(len(pixels_n2))])
 
     def _to_pixels(self, normalized_n2: FloatArray) -> FloatArray:
         return normalized_n2 * [self.fx, self.fy] + [self.cx, self.cy]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import open3d as o3d
 from numpy.typing import NDArray
 
 from mvrecon.geometry.camera import Camera
+
+if TYPE_CHECKING:
+    import open3d as o3d
 
 FloatArray = NDArray[np.float32]
 
@@ -61,6 +63,8 @@ class TriangleScene:
     """
 
     def __init__(self, vertices_n3: NDArray[np.floating[Any]], triangles_m3: NDArray[Any]) -> None:
+        import open3d as o3d
+
         self.vertices_n3 = vertices_n3
         self.triangles_m3 = triangles_m3
         self._scene = o3d.t.geometry.RaycastingScene()
@@ -77,6 +81,12 @@ class TriangleScene:
             answer["primitive_uvs"].numpy(),
         )
 
+    def depth(self, camera: Camera, world_from_cam: NDArray[np.float64]) -> FloatArray:
+        """Exact depth (h, w) at a camera's pixel centres, 0 where nothing is met."""
+        hits = self.cast(*pixel_rays(camera, world_from_cam))
+        depth_n = np.where(hits.met_n, hits.distance_n, 0)
+        return depth_n.reshape(camera.height, camera.width).astype(np.float32)
+
     def blocked(
         self, origins_n3: FloatArray, directions_n3: FloatArray, reach: float
     ) -> NDArray[np.bool_]:
@@ -92,6 +102,8 @@ class TriangleScene:
 
 
 def _tensor(array: Any) -> o3d.core.Tensor:
+    import open3d as o3d
+
     return o3d.core.Tensor.from_numpy(np.ascontiguousarray(array))
 
 

@@ -10,19 +10,28 @@ from mvrecon.geometry.camera import Camera
 
 def distorting_map(pinhole: Camera, distorted: Camera) -> NDArray[np.float32]:
     """Pixel (h, w, 2) of the distorted image for each pixel of the pinhole one."""
-    rays_n2 = pinhole.normalize(_pixels(pinhole))
+    rays_n2 = pinhole.normalize(pixel_grid(pinhole))
     xy_n2 = distorted.project(np.column_stack([rays_n2, np.ones(len(rays_n2))]))
     return xy_n2.reshape(pinhole.height, pinhole.width, 2).astype(np.float32)
 
 
-def undistorting_map(distorted: Camera, pinhole: Camera) -> NDArray[np.float32]:
-    """Pixel (h, w, 2) of the pinhole image for each pixel of the distorted one."""
-    rays_n2 = distorted.normalize(_pixels(distorted))
+def undistorting_map(
+    distorted: Camera, pinhole: Camera, seen_n2: NDArray[np.float64] | None = None
+) -> NDArray[np.float32]:
+    """Pixel (h, w, 2) of the pinhole image for each pixel of the distorted one.
+
+    Args:
+        distorted: camera of the distorted image.
+        pinhole: camera of the undistorted one.
+        seen_n2: where the distorted image's pixels, row by row, are taken to be; where they
+            are if None.
+    """
+    rays_n2 = distorted.normalize(pixel_grid(distorted) if seen_n2 is None else seen_n2)
     xy_n2 = rays_n2 * [pinhole.fx, pinhole.fy] + [pinhole.cx, pinhole.cy]
     return xy_n2.reshape(distorted.height, distorted.width, 2).astype(np.float32)
 
 
-def _pixels(camera: Camera) -> NDArray[np.float64]:
-    """All pixels (n, 2), row by row."""
+def pixel_grid(camera: Camera) -> NDArray[np.float64]:
+    """All pixels (n, 2) of a camera's image, row by row."""
     x_hw, y_hw = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     return np.column_stack([x_hw.ravel(), y_hw.ravel()]).astype(np.float64)

@@ -20,10 +20,10 @@ class LearnedOptions(OptionGroup):
     offered: ClassVar[tuple[UsedPrecision, ...]] = ("fp32", "bf16")
 
     weights: ContentFile = Field(
-        None, description="weights of the network, instead of the shipped or fetched ones"
+        default=None, description="weights of the network, instead of the shipped or fetched ones"
     )
     precision: Precision = Field(
-        "auto",
+        default="auto",
         description="number format of the network: fp32, bf16, or auto, which takes bf16 on "
         "processors with matrix units for it; the report says which was used",
     )

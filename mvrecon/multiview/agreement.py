@@ -1,12 +1,23 @@
-"""How far fused depth can be trusted."""
+"""How far fused depth can be trusted: what agrees with it and what rules it out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mvrecon.multiview.reprojection import FloatMap
+from mvrecon.geometry.transfer import FloatMap
+
+# Added to sums of confidences before their logarithm, in views: a tenth of a view is as none.
+LEAST_SUM = 0.1
+# Networks are told logarithms in this unit, so that they lie in about −1…1.
+CUE_SCALE = 0.5
+
+# Logistic regression of "right to 5 %", fitted on a rendered and on a hand-held indoor sequence,
+# each weighing the same.
+BIAS = 0.263
+OWN_WEIGHT, SUPPORT_WEIGHT, CONTRADICTION_WEIGHT = 1.267, 0.849, -0.364
 
 
 @dataclass(frozen=True)
@@ -23,23 +34,33 @@ class Agreement:
     support_hw: FloatMap
     contradiction_hw: FloatMap
 
-    def features(self) -> list[FloatMap]:
-        """What the logistic model takes."""
-        return [
-            self.own_hw,
-            np.log(self.support_hw + np.float32(0.1)),
-            np.log(self.contradiction_hw + np.float32(0.1)),
-        ]
+    def features(self) -> tuple[FloatMap, FloatMap, FloatMap]:
+        """Confidence of the own depth, logarithms of support and contradiction."""
+        least = np.float32(LEAST_SUM)
+        return self.own_hw, np.log(self.support_hw + least), np.log(self.contradiction_hw + least)
 
-
-# Fitted on a rendered and on a hand-held indoor sequence, each weighing the same.
-BIAS = 0.263
-WEIGHTS = (1.267, 0.849, -0.364)
+    def cues_3hw(self) -> NDArray[np.float32]:
+        """The features in the units that networks are trained with."""
+        own_hw, support_hw, contradiction_hw = self.features()
+        scale = np.float32(CUE_SCALE)
+        return np.stack([own_hw, scale * support_hw, scale * contradiction_hw])
 
 
 def confidence_of(agreement: Agreement) -> FloatMap:
-    """Probability that the depth is right to 5 % (logistic regression on the agreement)."""
+    """Probability that the depth is right to 5 %."""
     score_hw = np.full_like(agreement.own_hw, BIAS)
-    for weight, feature_hw in zip(WEIGHTS, agreement.features(), strict=True):
+    weights = (OWN_WEIGHT, SUPPORT_WEIGHT, CONTRADICTION_WEIGHT)
+    for weight, feature_hw in zip(weights, agreement.features(), strict=True):
         score_hw += np.float32(weight) * feature_hw
+    return np.asarray(1.0 / (1.0 + np.exp(-score_hw)), dtype=np.float32)
+
+
+def confidence_of_cues(cues_3hw: NDArray[np.float32]) -> FloatMap:
+    """The same of `Agreement.cues_3hw`.
+
+    Equal but for rounding, which trained networks have learned with.
+    """
+    own_hw, support_hw, contradiction_hw = cues_3hw
+    logarithms_hw = SUPPORT_WEIGHT * support_hw + CONTRADICTION_WEIGHT * contradiction_hw
+    score_hw = BIAS + OWN_WEIGHT * own_hw + logarithms_hw / CUE_SCALE
     return np.asarray(1.0 / (1.0 + np.exp(-score_hw)), dtype=np.float32)

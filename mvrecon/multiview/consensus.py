@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mvrecon.artifacts.depth import DepthMap
+from mvrecon.artifacts.depth import DepthMap, inverted
+from mvrecon.geometry.transfer import FloatMap
 from mvrecon.multiview.agreement import Agreement, confidence_of
 from mvrecon.multiview.reprojection import (
-    FloatMap,
     SeenDepth,
     free_space_violations,
     own_depth,
@@ -28,6 +28,7 @@ VOTING_REACH = 2.0
 OWN_ADVANTAGE = 0.3
 # Confidence that depth without any evidence still counts with.
 LEAST_CONFIDENCE = 0.02
+# Of mean shift; the second round leaves out what the first moved away from.
 AVERAGING_ROUNDS = 2
 
 
@@ -48,9 +49,9 @@ class Consensus:
     def as_map(self, view: DepthMap) -> DepthMap:
         """Depth with its confidence, in the camera of `view`."""
         has_hw = self.inverse_depth_hw > 0
-        depth_hw = np.where(has_hw, 1.0 / np.where(has_hw, self.inverse_depth_hw, 1.0), 0.0)
         confidence_hw = np.where(has_hw, confidence_of(self.agreement), np.float32(0))
-        return DepthMap(depth_hw.astype(np.float32), confidence_hw, view.k_33, view.world_from_cam)
+        depth_hw = inverted(self.inverse_depth_hw)
+        return DepthMap(depth_hw, confidence_hw, view.k_33, view.world_from_cam)
 
 
 def fuse(view: DepthMap, others: Sequence[DepthMap], tolerance: float) -> DepthMap:

@@ -10,12 +10,16 @@ from numpy.typing import NDArray
 from mvrecon.artifacts.poses import PosedFrame, SparsePoints
 from mvrecon.geometry.triangulation import triangulation_angle_rad
 
+# Triangulation angle of the best compromise: wide enough to measure, narrow enough to match; and
+# how fast a view is worth less on either side.
 BEST_ANGLE_RAD = np.deg2rad(8.0)
 NARROW_SIGMA_RAD = np.deg2rad(4.0)
 WIDE_SIGMA_RAD = np.deg2rad(10.0)
 # A point that only projects into a view may be hidden from it.
 UNOBSERVED_WEIGHT = 0.3
+# Points of a frame that are looked at, for time.
 MAX_POINTS = 1000
+# In a sequence, frames this near may be neighbours though no point tells so.
 TIME_WINDOW = 6
 # Views from the same place see the same occlusions: the second one is worth less.
 REPEATED_PLACE_WEIGHT = 0.6

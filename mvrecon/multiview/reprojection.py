@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mvrecon.artifacts.depth import DepthMap
+from mvrecon.artifacts.depth import DepthMap, inverted
+from mvrecon.geometry.transfer import FloatMap, PixelTransfer
 
-FloatMap = NDArray[np.float32]
+# Width of a point's index beside the bits of its inverse depth.
 INDEX_BITS = 32
-MOST_NEIGHBORS = 5
+# A gap is closed where more than half of its eight neighbours are seen: beside an edge they are 3.
+LEAST_SEEN_AROUND = 5
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,7 @@ def see_from(view: DepthMap, other: DepthMap) -> SeenDepth:
     Small gaps between the points are closed.
     """
     height, width = view.depth_hw.shape
-    view_from_other = np.linalg.inv(view.world_from_cam) @ other.world_from_cam
-    x_n, y_n, inverse_depth_n, inside_n = _project(view, other, view_from_other)
+    x_n, y_n, inverse_depth_n, inside_n = _project(view, other)
     pixel_n = y_n[inside_n] * width + x_n[inside_n]
     # Positive floats order like their bits; the index tells which point was in front.
     bits_n = inverse_depth_n[inside_n].view(np.int32).astype(np.int64) << INDEX_BITS
@@ -51,21 +52,17 @@ def see_from(view: DepthMap, other: DepthMap) -> SeenDepth:
     return _close_gaps(inverse_depth_hw, confidence_hw)
 
 
+def transfer_between(view: DepthMap, other: DepthMap) -> PixelTransfer:
+    """Transfer from the pixels of a view to those of another."""
+    other_from_view = np.linalg.inv(other.world_from_cam) @ view.world_from_cam
+    return PixelTransfer.of_motion(view.k_33, other.k_33, other_from_view)
+
+
 def _project(
-    view: DepthMap, other: DepthMap, view_from_other: NDArray[np.float64]
+    view: DepthMap, other: DepthMap
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatMap, NDArray[np.bool_]]:
-    """Nearest pixel and inverse depth in the view of all points, and which are inside."""
-    height, width = other.depth_hw.shape
-    rays_33 = view.k_33 @ view_from_other[:3, :3] @ np.linalg.inv(other.k_33)
-    offset_3 = view.k_33 @ view_from_other[:3, 3]
-    x_1w = np.arange(width, dtype=np.float64)[None]
-    y_h1 = np.arange(height, dtype=np.float64)[:, None]
-    u_hw, v_hw, depth_hw = (
-        ((row[0] * x_1w).astype(np.float32) + (row[1] * y_h1 + row[2]).astype(np.float32))
-        * other.depth_hw
-        + np.float32(offset)
-        for row, offset in zip(rays_33, offset_3, strict=True)
-    )
+    """Nearest pixel and inverse depth in a view of all points of another; which are inside."""
+    u_hw, v_hw, depth_hw = transfer_between(other, view).project_depth(other.depth_hw)
     in_front_hw = (depth_hw > 0) & (other.depth_hw > 0)
     inverse_depth_hw = np.float32(1) / np.where(in_front_hw, depth_hw, np.float32(1))
     view_height, view_width = view.depth_hw.shape
@@ -86,7 +83,7 @@ def _close_gaps(inverse_depth_hw: FloatMap, confidence_hw: FloatMap) -> SeenDept
     kernel = np.ones((3, 3), np.uint8)
     empty_hw = inverse_depth_hw == 0
     seen_around_hw = cv2.boxFilter((~empty_hw).astype(np.uint8), -1, (3, 3), normalize=False)
-    gap_hw = empty_hw & (seen_around_hw >= MOST_NEIGHBORS)
+    gap_hw = empty_hw & (seen_around_hw >= LEAST_SEEN_AROUND)
     beside_hw = cv2.dilate(inverse_depth_hw, kernel)
     return SeenDepth(
         np.where(gap_hw, beside_hw, inverse_depth_hw),
@@ -96,11 +93,8 @@ def _close_gaps(inverse_depth_hw: FloatMap, confidence_hw: FloatMap) -> SeenDept
 
 def own_depth(view: DepthMap) -> SeenDepth:
     """A view's own map in the form of the reprojected ones."""
-    has_hw = view.depth_hw > 0
-    inverse_depth_hw = np.where(has_hw, 1.0 / np.where(has_hw, view.depth_hw, 1.0), 0.0)
-    return SeenDepth(
-        inverse_depth_hw.astype(np.float32), np.where(has_hw, view.confidence_hw, np.float32(0))
-    )
+    confidence_hw = np.where(view.depth_hw > 0, view.confidence_hw, np.float32(0))
+    return SeenDepth(inverted(view.depth_hw), confidence_hw)
 
 
 def free_space_violations(
@@ -114,11 +108,8 @@ def free_space_violations(
         other: the map that is asked; its confidence is the answer's.
         tolerance: relative depth by which it must look beyond a point.
     """
-    other_from_view = np.linalg.inv(other.world_from_cam) @ view.world_from_cam
-    has_hw = inverse_depth_hw > 0
-    depth_hw = np.where(has_hw, 1.0 / np.where(has_hw, inverse_depth_hw, 1.0), 0.0)
-    points = DepthMap(depth_hw, view.confidence_hw, view.k_33, view.world_from_cam)
-    x_n, y_n, inverse_n, inside_n = _project(other, points, other_from_view)
+    points = replace(view, depth_hw=inverted(inverse_depth_hw))
+    x_n, y_n, inverse_n, inside_n = _project(other, points)
     beyond_n = other.depth_hw[y_n, x_n] * inverse_n > 1.0 + tolerance
     violation_n = np.where(inside_n & beyond_n, other.confidence_hw[y_n, x_n], np.float32(0))
     return violation_n.reshape(inverse_depth_hw.shape)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mvrecon import __version__
+from mvrecon.config import merge_options
 from mvrecon.engine.measure import versions
 from mvrecon.engine.runner import Runner
 from mvrecon.engine.stage import Stage
@@ -40,7 +41,8 @@ def update_report(runner: Runner, force: bool = False) -> Path:
 
 
 def _stage_report(stage: Stage[Any], current: dict[str, Artifact], runner: Runner) -> StageReport:
-    config = runner.configs[stage.name].model_dump(mode="json")
+    options = runner.configs[stage.name].model_dump(mode="json")
+    config = merge_options([{stage.name: options}])[stage.name]
     artifact = current.get(stage.name)
     if artifact is None:
         return StageReport(stage.name, config=config)

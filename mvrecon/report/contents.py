@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# What the template of a section shows: plain data.
+Section = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class StageReport:
@@ -17,7 +20,7 @@ class StageReport:
         folder: where its items are; None if it has not run.
         numbers: name → value, as in its summary.
         warnings: one sentence each.
-        config: field → value.
+        config: option (dotted, as on the command line) → value.
         wall_s, cpu_s: time of the run that made the result; None if unknown.
         peak_bytes: largest memory of that run; None if unknown.
     """

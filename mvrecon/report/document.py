@@ -16,7 +16,7 @@ def document(title: str, header: str, sections: Iterable[str], style: str = "") 
         sections: HTML; empty ones are left out.
         style: CSS besides that of all pages.
     """
-    package = files("mvrecon.report")
+    package = files("mvrecon.report.templates")
     common_style = package.joinpath("style.css").read_text(encoding="utf-8")
     script = package.joinpath("viewer.js").read_text(encoding="utf-8")
     body = "\n".join(section for section in sections if section)

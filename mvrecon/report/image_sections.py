@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.artifacts.flow import FlowPair
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
 from mvrecon.artifacts.poses import POSES_ITEM, load_poses
 from mvrecon.formats.flow_colours import flow_to_rgb
-from mvrecon.report.contents import ReportInput
-from mvrecon.report.markup import picture, section, table
+from mvrecon.report.contents import ReportInput, Section
 from mvrecon.report.pictures import (
+    Picture,
+    captioned,
     confidence_rgb,
     depth_limits,
     depth_rgb,
@@ -20,6 +24,7 @@ from mvrecon.report.pictures import (
 )
 from mvrecon.report.verdict import depth_paths
 
+# A page of every picture would weigh too much to send; frames.csv has all rows.
 MAX_THUMBNAILS = 60
 MAX_FLOW_PAIRS = 6
 MAX_DEPTH_MAPS = 8
@@ -28,13 +33,13 @@ THUMBNAIL_PX = 240
 PICTURE_PX = 420
 
 
-def frames_section(report: ReportInput) -> str:
+def frames_section(report: ReportInput) -> Section | None:
     """Key frames as thumbnails, and why the others were dropped."""
     path = report.item("frames", FRAMES_ITEM)
     if path is None:
-        return ""
-    table_of_frames = FrameTable.load(path)
-    key_frames = table_of_frames.key_frames
+        return None
+    table = FrameTable.load(path)
+    key_frames = table.key_frames
     posed = _posed_names(report)
     thumbnails = []
     for index in spread(len(key_frames), MAX_THUMBNAILS):
@@ -42,36 +47,23 @@ def frames_section(report: ReportInput) -> str:
         image_hw3 = read_rgb(report.item("frames", image_item(frame.name)))
         if image_hw3 is None:
             continue
+        told = frame.source if table.kind == "photos" else f"{frame.timestamp_s:.2f} s"
         lost = posed is not None and frame.name not in posed
-        caption = f"{frame.name} · {frame.timestamp_s:.2f} s"
-        if table_of_frames.kind == "photos":
-            caption = f"{frame.name} · {frame.source}"
-        thumbnails.append(
-            picture(image_hw3, caption + (" · no position" if lost else ""), THUMBNAIL_PX)
-        )
-    shown = f" ({len(thumbnails)} shown)" if len(thumbnails) < len(key_frames) else ""
-    note = (
-        f"{len(key_frames)} of {len(table_of_frames.frames)} frames were kept{shown}; "
-        f"taken as {table_of_frames.kind}: {table_of_frames.kind_reason}"
-    )
-    body = f'<div class="grid">{"".join(thumbnails)}</div>{_dropped(table_of_frames)}'
-    return section("frames", "Key frames", note, body)
-
-
-def _dropped(frames: FrameTable) -> str:
-    dropped = [frame for frame in frames.frames if not frame.name]
-    if not dropped:
-        return ""
-    rows = [
-        [str(frame.index), frame.source, f"{frame.timestamp_s:.3f}", frame.reason]
-        for frame in dropped[:MAX_DROPPED_ROWS]
-    ]
-    more = len(dropped) - len(rows)
-    rest = f"<p class='note'>… and {more} more; frames.csv has them all.</p>" if more > 0 else ""
-    body = table(["index", "source", "time [s]", "reason"], rows)
-    return (
-        f"<details><summary>{len(dropped)} frames dropped, and why</summary>{body}{rest}</details>"
-    )
+        caption = f"{frame.name} · {told}" + (" · no position" if lost else "")
+        thumbnails.append(captioned(image_hw3, caption, THUMBNAIL_PX))
+    dropped = [frame for frame in table.frames if not frame.name]
+    return {
+        "key_frames": len(key_frames),
+        "frames": len(table.frames),
+        "kind": table.kind,
+        "kind_reason": table.kind_reason,
+        "thumbnails": thumbnails,
+        "dropped": len(dropped),
+        "reasons": [
+            [frame.index, frame.source, f"{frame.timestamp_s:.3f}", frame.reason]
+            for frame in dropped[:MAX_DROPPED_ROWS]
+        ],
+    }
 
 
 def _posed_names(report: ReportInput) -> set[str] | None:
@@ -79,71 +71,68 @@ def _posed_names(report: ReportInput) -> set[str] | None:
     return None if path is None else {frame.name for frame in load_poses(path)}
 
 
-def flow_section(report: ReportInput) -> str:
+def flow_section(report: ReportInput) -> Section | None:
     """Several pairs: first frame, flow as colours, confidence."""
     folder = report.stage("flow").folder
     paths = sorted(folder.glob("flow/*.npz")) if folder is not None else []
     if not paths:
-        return ""
-    rows = "".join(_flow_row(report, paths[i]) for i in spread(len(paths), MAX_FLOW_PAIRS))
-    legend = (
-        "<p class='note'>Confidence: 0 <span class='legend confidence'></span> 1. "
-        "Invisible in the second frame means not confident.</p>"
-    )
-    note = (
-        f"{len(paths)} pairs. The colour tells the direction of motion, "
-        "its strength how far (Middlebury's colours)."
-    )
-    return section("flow", "Optical flow", note, rows + legend)
+        return None
+    shown = [_flow_pictures(report, paths[i]) for i in spread(len(paths), MAX_FLOW_PAIRS)]
+    return {"pairs": len(paths), "shown": shown}
 
 
-def _flow_row(report: ReportInput, path: Path) -> str:
+def _flow_pictures(report: ReportInput, path: Path) -> list[dict[str, str]]:
     pair = FlowPair.load(path)
     first, _, second = path.stem.partition("_")
-    image_hw3 = read_rgb(report.item("frames", image_item(first)))
-    photo = picture(image_hw3, f"{first} → {second}", PICTURE_PX) if image_hw3 is not None else ""
-    confidence = pair.forward_confidence_hw
-    return (
-        f'<div class="row">{photo}'
-        + picture(flow_to_rgb(pair.forward_hw2), "flow", PICTURE_PX)
-        + picture(
-            confidence_rgb(confidence), f"confidence, mean {confidence.mean():.2f}", PICTURE_PX
-        )
-        + "</div>"
+    return _row(
+        read_rgb(report.item("frames", image_item(first))),
+        f"{first} → {second}",
+        flow_to_rgb(pair.forward_hw2),
+        "flow",
+        pair.forward_confidence_hw,
     )
 
 
-def depth_section(report: ReportInput) -> str:
+def depth_section(report: ReportInput) -> Section | None:
     """Several key frames: image, depth, confidence."""
     paths = depth_paths(report)
     if not paths:
-        return ""
+        return None
     source = paths[0].parent.parent
-    stage = "fusion" if report.stage("fusion").folder == source else "depth"
-    rows = "".join(_depth_row(report, paths[i]) for i in spread(len(paths), MAX_DEPTH_MAPS))
-    legend = (
-        "<p class='note'>Depth: near <span class='legend depth'></span> far, dark where there is "
-        "none. Confidence: 0 <span class='legend confidence'></span> 1.</p>"
-    )
-    note = f"{len(paths)} depth maps of the {stage} stage; each has a colour scale of its own."
-    return section("depth", "Depth and confidence", note, rows + legend)
+    return {
+        "maps": len(paths),
+        "stage": "fusion" if report.stage("fusion").folder == source else "depth",
+        "shown": [_depth_pictures(report, paths[i]) for i in spread(len(paths), MAX_DEPTH_MAPS)],
+    }
 
 
-def _depth_row(report: ReportInput, path: Path) -> str:
+def _depth_pictures(report: ReportInput, path: Path) -> list[dict[str, str]]:
     depth_map = DepthMap.load(path)
-    image_hw3 = read_rgb(report.item("pose", image_item(path.stem)))
-    photo = picture(image_hw3, path.stem, PICTURE_PX) if image_hw3 is not None else ""
     limits = depth_limits(depth_map.depth_hw)
-    confidence = depth_map.confidence_hw
-    return (
-        f'<div class="row">{photo}'
-        + picture(
-            depth_rgb(depth_map.depth_hw, limits),
-            f"depth {limits[0]:.3g} … {limits[1]:.3g}",
-            PICTURE_PX,
-        )
-        + picture(
-            confidence_rgb(confidence), f"confidence, mean {confidence.mean():.2f}", PICTURE_PX
-        )
-        + "</div>"
+    return _row(
+        read_rgb(report.item("pose", image_item(path.stem))),
+        path.stem,
+        depth_rgb(depth_map.depth_hw, limits),
+        f"depth {limits[0]:.3g} … {limits[1]:.3g}",
+        depth_map.confidence_hw,
     )
+
+
+def _row(
+    photo_hw3: Picture | None,
+    photo_caption: str,
+    result_hw3: Picture,
+    result_caption: str,
+    confidence_hw: NDArray[np.float32],
+) -> list[dict[str, str]]:
+    """Photo (if there is one), result and its confidence."""
+    pictures = [
+        (photo_hw3, photo_caption),
+        (result_hw3, result_caption),
+        (confidence_rgb(confidence_hw), f"confidence, mean {confidence_hw.mean():.2f}"),
+    ]
+    return [
+        captioned(image_hw3, caption, PICTURE_PX)
+        for image_hw3, caption in pictures
+        if image_hw3 is not None
+    ]

@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.frames import image_item
 from mvrecon.artifacts.poses import moving_mask_item
-from mvrecon.report.contents import ReportInput
-from mvrecon.report.markup import picture, section
-from mvrecon.report.pictures import read_rgb, spread
+from mvrecon.formats.images import read_pixels
+from mvrecon.report.contents import ReportInput, Section
+from mvrecon.report.pictures import captioned, read_rgb, spread
 
 MAX_PICTURES = 6
 PICTURE_PX = 420
-MIN_SHARE = 0.005
+MIN_SHARE = 0.005  # of the pixels: less is noise of the mask, not a thing
 MOVING_RGB = (235, 60, 50)
 OPACITY = 0.55
 
 
-def moving_section(report: ReportInput) -> str:
-    """Several key frames with their masks in colour; nothing if nothing moves."""
+def moving_section(report: ReportInput) -> Section | None:
+    """Several key frames with their masks in colour; None if nothing moves."""
     folder = report.stage("pose").folder
     paths = sorted(folder.glob(moving_mask_item("*"))) if folder is not None else []
     shares = {path: _mask(path).mean() for path in paths}
@@ -32,18 +32,14 @@ def moving_section(report: ReportInput) -> str:
         image_hw3 = read_rgb(report.item("pose", image_item(path.stem)))
         if image_hw3 is not None:
             caption = f"{path.stem}, {shares[path]:.0%} moves"
-            pictures.append(picture(_painted(image_hw3, _mask(path)), caption, PICTURE_PX))
+            pictures.append(captioned(_painted(image_hw3, _mask(path)), caption, PICTURE_PX))
     if not pictures:
-        return ""
-    note = (
-        f"Something moves by itself in {len(moving)} of {len(paths)} key frames: no rigid scene "
-        "explains its flow. It is left out of depth and surface (--pose.moving keep takes it in)."
-    )
-    return section("moving", "Moving things", note, f'<div class="row">{"".join(pictures)}</div>')
+        return None
+    return {"moving": len(moving), "frames": len(paths), "pictures": pictures}
 
 
 def _mask(path: Path) -> NDArray[np.bool_]:
-    return np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) > 127
+    return np.asarray(read_pixels(path, "grey") > 127)
 
 
 def _painted(image_hw3: NDArray[np.uint8], mask_hw: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -10,10 +10,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.errors import InputError
+from mvrecon.formats.images import encode_jpeg, read_pixels
+
 Picture = NDArray[np.uint8]
 
 JPEG_QUALITY = 82
 NO_DEPTH_RGB = (38, 38, 42)
+
+
+def captioned(image_hw3: Picture, caption: str, side_px: int) -> dict[str, str]:
+    """A picture as the templates take it."""
+    return {"source": data_uri(image_hw3, side_px), "caption": caption}
 
 
 def data_uri(image_hw3: Picture, side_px: int) -> str:
@@ -25,17 +33,16 @@ def data_uri(image_hw3: Picture, side_px: int) -> str:
             max(1, round(image_hw3.shape[0] * scale)),
         )
         image_hw3 = cv2.resize(image_hw3, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
-    done, encoded = cv2.imencode(
-        ".jpg", image_hw3[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    )
-    assert done
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+    encoded = encode_jpeg(image_hw3, JPEG_QUALITY, full_colour=False)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded).decode("ascii")
 
 
 def read_rgb(path: Path | None) -> Picture | None:
-    """RGB image (h, w, 3), None if it is missing or cannot be read."""
-    image_hw3 = None if path is None else cv2.imread(str(path), cv2.IMREAD_COLOR)
-    return None if image_hw3 is None else np.ascontiguousarray(image_hw3[..., ::-1], np.uint8)
+    """RGB image (h, w, 3), None if it is missing or cannot be read: a page shows what there is."""
+    try:
+        return None if path is None else read_pixels(path)
+    except InputError:
+        return None
 
 
 def depth_rgb(depth_hw: NDArray[np.float32], limits: tuple[float, float]) -> Picture:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,17 +57,14 @@ def viewpoint(
     return Viewpoint(eye_3, target_3, up_3)
 
 
-def scene_json(layers: Sequence[dict[str, Any]], view: Viewpoint) -> str:
-    """Text that the page's viewer reads."""
-    return json.dumps(
-        {
-            "layers": layers,
-            "eye": _short(view.eye_3),
-            "target": _short(view.target_3),
-            "up": _short(view.up_3),
-        },
-        separators=(",", ":"),
-    )
+def scene(layers: Sequence[dict[str, Any]], view: Viewpoint) -> dict[str, Any]:
+    """What the page's viewer reads."""
+    return {
+        "layers": layers,
+        "eye": _short(view.eye_3),
+        "target": _short(view.target_3),
+        "up": _short(view.up_3),
+    }
 
 
 def mesh_layer(name: str, mesh: Mesh) -> dict[str, Any]:

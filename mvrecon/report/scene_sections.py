@@ -15,65 +15,64 @@ from mvrecon.artifacts.poses import (
 )
 from mvrecon.formats.mesh import Mesh, read_mesh_ply
 from mvrecon.render import MeshRenderer
-from mvrecon.report.contents import ReportInput
-from mvrecon.report.markup import picture, section, viewer
-from mvrecon.report.pictures import read_rgb, spread
+from mvrecon.report.contents import ReportInput, Section
+from mvrecon.report.pictures import captioned, read_rgb, spread
 from mvrecon.report.scene import (
+    Viewpoint,
     cameras_layer,
     mesh_layer,
     points_layer,
-    scene_json,
+    scene,
     viewpoint,
 )
 
-HINT = (
-    "Drag to turn, wheel or pinch to zoom, shift-drag or two fingers to move, double click resets."
-)
 COMPARED_VIEWS = 3
 RENDER_SIDE_PX = 560
-FRUSTUM_SHARE = 0.06  # of the median distance between cameras and scene
+FRUSTUM_SHARE = 0.06  # of the distance between the viewer and what it looks at
 
 
-def model_section(report: ReportInput) -> str:
+def model_section(report: ReportInput) -> Section | None:
     """The mesh, and renderings of it beside the photographs."""
     mesh_path, poses_path = report.item("surface", "mesh.ply"), report.item("pose", POSES_ITEM)
     if mesh_path is None or poses_path is None:
-        return ""
+        return None
     mesh, frames = read_mesh_ply(mesh_path), load_poses(poses_path)
     if not frames:
-        return ""
+        return None
     view = viewpoint(frames, mesh.points.xyz_n3, back=0.3, lift=0.15)
-    size = FRUSTUM_SHARE * float(np.linalg.norm(view.target_3 - view.eye_3))
-    cameras = cameras_layer("Cameras", frames, size, shown=False)
-    scene = scene_json([mesh_layer("Model", mesh), cameras], view)
-    note = (
-        f"{len(mesh.faces_m3):,} triangles in mesh.ply and mesh.glb; simplified for this page. "
-        "The back of a surface is drawn darker."
-    )
-    body = viewer(scene, HINT) + _comparison(report, mesh, frames)
-    return section("model", "The model", note, body)
+    cameras = cameras_layer("Cameras", frames, _frustum_size(view), shown=False)
+    return {
+        "triangles": len(mesh.faces_m3),
+        "scene": scene([mesh_layer("Model", mesh), cameras], view),
+        "compared": _compared(report, mesh, frames),
+    }
 
 
-def camera_section(report: ReportInput) -> str:
+def cameras_section(report: ReportInput) -> Section | None:
     """The camera path with the sparse points."""
     poses_path, points_path = report.item("pose", POSES_ITEM), report.item("pose", POINTS_ITEM)
     if poses_path is None or points_path is None:
-        return ""
+        return None
     frames, points = load_poses(poses_path), SparsePoints.load(points_path)
     if not frames:
-        return ""
+        return None
     centers_n3 = np.stack([frame.world_from_cam[:3, 3] for frame in frames])
     around_n3 = points.xyz_n3 if len(points.xyz_n3) else centers_n3
     view = viewpoint(frames, around_n3, back=0.9, lift=0.6)
-    size = FRUSTUM_SHARE * float(np.linalg.norm(view.target_3 - view.eye_3))
-    layers = [cameras_layer("Cameras", frames, size, shown=True)]
+    layers = [cameras_layer("Cameras", frames, _frustum_size(view), shown=True)]
     if len(points.xyz_n3):
         layers.append(points_layer("Points", points))
-    note = f"{len(frames)} cameras (orange: their path) and {len(points.xyz_n3):,} sparse points."
-    return section("cameras", "The cameras", note, viewer(scene_json(layers, view), HINT))
+    return {"cameras": len(frames), "points": len(points.xyz_n3), "scene": scene(layers, view)}
 
 
-def _comparison(report: ReportInput, mesh: Mesh, frames: list[PosedFrame]) -> str:
+def _frustum_size(view: Viewpoint) -> float:
+    return FRUSTUM_SHARE * float(np.linalg.norm(view.target_3 - view.eye_3))
+
+
+def _compared(
+    report: ReportInput, mesh: Mesh, frames: list[PosedFrame]
+) -> list[list[dict[str, str]]]:
+    """For several frames: photograph, the model from the same place, its shape."""
     renderer = MeshRenderer(mesh)
     # Neither the first nor the last view: those see the edges of the model.
     chosen = [frames[i + 1] for i in spread(max(len(frames) - 2, 0), COMPARED_VIEWS)] or frames[:1]
@@ -84,13 +83,13 @@ def _comparison(report: ReportInput, mesh: Mesh, frames: list[PosedFrame]) -> st
             continue
         rendered_hw3, clay_hw3 = _renderings(renderer, frame)
         rows.append(
-            '<div class="row">'
-            + picture(photo_hw3, f"{frame.name}: photograph", RENDER_SIDE_PX)
-            + picture(rendered_hw3, "model from the same place", RENDER_SIDE_PX)
-            + picture(clay_hw3, "its shape", RENDER_SIDE_PX)
-            + "</div>"
+            [
+                captioned(photo_hw3, f"{frame.name}: photograph", RENDER_SIDE_PX),
+                captioned(rendered_hw3, "model from the same place", RENDER_SIDE_PX),
+                captioned(clay_hw3, "its shape", RENDER_SIDE_PX),
+            ]
         )
-    return "<h3>Beside the photographs</h3>" + "".join(rows) if rows else ""
+    return rows
 
 
 def _renderings(

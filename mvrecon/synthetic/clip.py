@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 import open3d as o3d
 from numpy.typing import NDArray
 
+from mvrecon.formats.images import write_png
 from mvrecon.geometry.camera import Camera
 from mvrecon.synthetic.render import View, render_depth, render_radiance
-from mvrecon.synthetic.scene import Scene
+from mvrecon.synthetic.scene import BakedScene
 from mvrecon.synthetic.sensor import Sensor
 
 DEPTH_SCALE = 10_000.0
@@ -25,7 +25,7 @@ CONVENTION = "c2w is world_from_cam (4x4), OpenCV axes: x right, y down, z forwa
 
 
 def render_frames(
-    scene: Scene, views: Sequence[View], sensor: Sensor, supersampling: int = 3
+    scene: BakedScene, views: Sequence[View], sensor: Sensor, supersampling: int = 3
 ) -> Iterator[NDArray[np.uint8]]:
     """The RGB pictures (h, w, 3) that a sensor takes along a path."""
     for number, view in enumerate(views):
@@ -63,7 +63,7 @@ def write_mesh(path: Path, mesh: o3d.geometry.TriangleMesh) -> None:
 
 def write_ground_truth(
     folder: Path,
-    scene: Scene,
+    scene: BakedScene,
     views: Sequence[View],
     times_s: NDArray[np.float64],
     *,
@@ -97,7 +97,7 @@ def write_ground_truth(
             depth_file = f"depth/{number:06d}.png"
             frame["depth"] = depth_file
             depth_hw = np.round(render_depth(scene, view) * DEPTH_SCALE)
-            cv2.imwrite(str(folder / depth_file), depth_hw.astype(np.uint16))
+            write_png(folder / depth_file, depth_hw.astype(np.uint16))
         frames.append(frame)
     header = {
         "convention": CONVENTION,

@@ -11,7 +11,7 @@ from mvrecon.geometry.camera import Camera
 from mvrecon.synthetic.lighting import Light
 from mvrecon.synthetic.noise import fractal_noise
 from mvrecon.synthetic.paths import HandArc
-from mvrecon.synthetic.scene import Scene
+from mvrecon.synthetic.scene import BakedScene
 from mvrecon.synthetic.shapes import (
     Patch,
     box,
@@ -53,9 +53,9 @@ DESK_M = (1.9, 1.9)
 DESK_TEXELS_PER_M = 640.0
 
 
-def desk_scene(texels_per_m: float = DESK_TEXELS_PER_M) -> Scene:
+def desk_scene(texels_per_m: float = DESK_TEXELS_PER_M) -> BakedScene:
     """Books, a vase, a mug, a box, fruit, a stone and a magazine before two walls; metres."""
-    return Scene(_surroundings() + _furnishings() + _things(), DESK_LIGHT, texels_per_m)
+    return BakedScene(_surroundings() + _furnishings() + _things(), DESK_LIGHT, texels_per_m)
 
 
 def _surroundings() -> list[Patch]:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon import render
+
 FloatArray = NDArray[np.float64]
 
+UP = np.array([0.0, 0.0, 1.0])
 SHAKE_HZ = (0.45, 0.8, 1.3, 2.1, 3.4)
 
 
@@ -20,16 +23,11 @@ def look_at(position: FloatArray, target: FloatArray, roll_rad: float = 0.0) -> 
         target: on the optical axis.
         roll_rad: about the optical axis.
     """
-    forward = (target - position) / np.linalg.norm(target - position)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    down = np.cross(forward, right)
+    pose = render.look_at(position, target, UP)
+    right, down = pose[:3, 0].copy(), pose[:3, 1].copy()
     cosine, sine = np.cos(roll_rad), np.sin(roll_rad)
-    pose = np.eye(4)
     pose[:3, 0] = cosine * right + sine * down
     pose[:3, 1] = -sine * right + cosine * down
-    pose[:3, 2] = forward
-    pose[:3, 3] = position
     return pose
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.raycasting import pixel_rays
 from mvrecon.geometry.rigid_flow import rigid_flow
-from mvrecon.synthetic.scene import Scene
+from mvrecon.synthetic.scene import BakedScene
 
 FloatArray = NDArray[np.float32]
 
@@ -64,14 +64,12 @@ def row_times_s(times_s: NDArray[np.float64], height: int, readout_s: float) -> 
     return np.asarray(times_s[:, None] + readout_s * late_h)
 
 
-def render_depth(scene: Scene, view: View) -> FloatArray:
+def render_depth(scene: BakedScene, view: View) -> FloatArray:
     """Exact depth (h, w) at the pixel centres in metres, 0 where nothing is."""
-    hits = scene.triangles.cast(*view.rays())
-    depth_n = np.where(hits.met_n, hits.distance_n, 0)
-    return depth_n.reshape(view.camera.height, view.camera.width).astype(np.float32)
+    return scene.triangles.depth(view.camera, view.world_from_cam)
 
 
-def render_radiance(scene: Scene, view: View, supersampling: int = 3) -> FloatArray:
+def render_radiance(scene: BakedScene, view: View, supersampling: int = 3) -> FloatArray:
     """Linear RGB (h, w, 3), each pixel the mean of `supersampling`² rays."""
     total_n3 = np.zeros((view.camera.height * view.camera.width, 3), np.float32)
     steps_px = (np.arange(supersampling) + 0.5) / supersampling - 0.5
@@ -82,7 +80,9 @@ def render_radiance(scene: Scene, view: View, supersampling: int = 3) -> FloatAr
     return total_n3.reshape(view.camera.height, view.camera.width, 3)
 
 
-def render_flow(scene: Scene, first: View, second: View) -> tuple[FloatArray, NDArray[np.bool_]]:
+def render_flow(
+    scene: BakedScene, first: View, second: View
+) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Exact flow from one view to another.
 
     Returns:

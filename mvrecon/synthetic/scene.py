@@ -18,7 +18,7 @@ LIGHT_SAMPLES_PER_M = 120.0
 DISPLAY_GAMMA = 2.2
 
 
-class Scene:
+class BakedScene:
     """Patches under a light, ready to be asked for colours along rays.
 
     Everything is Lambertian, so that the light leaving a surface is the same in all

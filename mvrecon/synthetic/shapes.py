@@ -36,13 +36,8 @@ class Patch:
     texture: Texture
 
 
-def placed(
-    patches: list[Patch],
-    at: tuple[float, float, float],
-    turn_deg: float = 0.0,
-    lean_deg: float = 0.0,
-) -> list[Patch]:
-    """The patches leant about x, turned about z, and moved; textures stick to them."""
+def leant_and_turned(turn_deg: float, lean_deg: float) -> FloatArray:
+    """Rotation (3, 3): leant about x, then turned about z."""
     turn, lean = np.deg2rad([turn_deg, lean_deg])
     about_z = np.array(
         [[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]]
@@ -50,7 +45,17 @@ def placed(
     about_x = np.array(
         [[1, 0, 0], [0, np.cos(lean), -np.sin(lean)], [0, np.sin(lean), np.cos(lean)]]
     )
-    rotation = about_z @ about_x
+    return np.asarray(about_z @ about_x)
+
+
+def placed(
+    patches: list[Patch],
+    at: tuple[float, float, float],
+    turn_deg: float = 0.0,
+    lean_deg: float = 0.0,
+) -> list[Patch]:
+    """The patches leant about x, turned about z, and moved; textures stick to them."""
+    rotation = leant_and_turned(turn_deg, lean_deg)
     return [
         replace(
             patch,

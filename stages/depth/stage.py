@@ -18,7 +18,7 @@ def run(context: StageContext[DepthConfig]) -> Summary:
 
 def weight_files(config: DepthConfig) -> Mapping[str, Path]:
     """The shipped weights, if they are used."""
-    shipped = config.model == "learned" and config.weights is None
+    shipped = config.model == "learned" and config.learned.weights is None
     return {"depthnet": DEPTHNET_WEIGHTS} if shipped else {}
 
 

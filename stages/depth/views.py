@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.geometry.camera import Camera
-from mvrecon.geometry.transfer import PixelTransfer
-
-FloatMap = NDArray[np.float32]
+from mvrecon.geometry.transfer import FloatMap, PixelTransfer
 
 # The sweep's memory does not grow with the resolution of the result.
 MAX_SWEEP_SIZE_PX = 480

@@ -13,6 +13,7 @@ FEATURES = ("residual", "motion", "unevenness", "photometric", "texture")
 INTERCEPT = 2.63
 WEIGHTS = np.array([-0.72, -0.30, -0.61, -0.85, 1.06], np.float32)
 
+# Neighbourhoods of the features, as the fit has them.
 PHOTOMETRIC_SIGMA_PX = 2.0
 TEXTURE_SIGMA_PX = 1.5
 UNEVENNESS_SIZE_PX = 5
@@ -21,8 +22,10 @@ ENOUGH_TEXTURE = 0.018
 # Beyond what the pairs of the fit hold: blank areas, and images of different things.
 NO_TEXTURE = 0.0005
 NO_LIKENESS = 0.15
+# Keep the logarithms finite: below these, in grey levels and in pixels, lies noise.
 PHOTOMETRIC_FLOOR = 0.005
 TEXTURE_FLOOR = 0.002
+FLOW_FLOOR_PX = 0.05
 
 
 def forward_backward_residual(
@@ -100,9 +103,9 @@ def confidence_features(
     first, second = _grey(first_rgb_hw3), _grey(second_rgb_hw3)
     features_fhw = np.stack(
         [
-            np.log(residual_hw + 0.05),
+            np.log(residual_hw + FLOW_FLOOR_PX),
             np.log1p(_length(forward_hw2)),
-            np.log(_local_range(forward_hw2) + 0.05),
+            np.log(_local_range(forward_hw2) + FLOW_FLOOR_PX),
             np.log(_photometric_residual(first, second, forward_hw2) + PHOTOMETRIC_FLOOR),
             np.log(np.minimum(_texture(first), ENOUGH_TEXTURE) + TEXTURE_FLOOR),
         ]

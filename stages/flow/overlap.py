@@ -9,18 +9,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.flow.config import PairOptions
 from stages.flow.pairs import Pair
 
+# Longest side of the images that overlap is judged on: large enough for hundreds of keypoints.
 OVERLAP_SIZE_PX = 480
-FEATURES_PER_IMAGE = 600
 # For each image so many others, nearest by global descriptor, are matched for each partner.
 CANDIDATES_PER_PARTNER = 2
+# Visual words of the global descriptor, learnt from the images themselves: few descriptors
+# and few rounds are enough, as only the order of the nearest images matters.
 WORDS = 32
 WORD_TRAINING_DESCRIPTORS = 8000
 WORD_ITERATIONS = 10
-RATIO = 0.8
-INLIER_PX = 3.0
-MIN_INLIERS = 12
+# Of MAGSAC: the fundamental matrix is needed for its inliers only.
+RANSAC_CONFIDENCE, RANSAC_ITERATIONS = 0.999, 2000
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,10 @@ class Features:
     descriptors_nd: NDArray[np.float32]
 
 
-def detect_features(rgb_hw3: NDArray[np.uint8]) -> Features:
-    """SIFT in an image that should be small."""
+def detect_features(rgb_hw3: NDArray[np.uint8], count: int) -> Features:
+    """SIFT, the `count` strongest, in an image that should be small."""
     grey_hw = cv2.cvtColor(rgb_hw3, cv2.COLOR_RGB2GRAY)
-    keypoints, descriptors_nd = cv2.SIFT.create(FEATURES_PER_IMAGE).detectAndCompute(grey_hw, None)
+    keypoints, descriptors_nd = cv2.SIFT.create(count).detectAndCompute(grey_hw, None)
     if descriptors_nd is None:
         return Features(np.zeros((0, 2), np.float32), np.zeros((0, 128), np.float32))
     descriptors_nd = descriptors_nd / np.maximum(descriptors_nd.sum(axis=1, keepdims=True), 1e-6)
@@ -65,28 +67,28 @@ def candidate_pairs(images: Sequence[Features], partners: int) -> list[Pair]:
     return sorted(pairs)
 
 
-def overlap_score(first: Features, second: Features) -> float:
+def overlap_score(first: Features, second: Features, options: PairOptions) -> float:
     """Number of mutual matches that one epipolar geometry explains; 0 for hardly any."""
-    matches_m2 = _mutual_matches(first.descriptors_nd, second.descriptors_nd)
-    if len(matches_m2) < MIN_INLIERS:
+    matches_m2 = _mutual_matches(first.descriptors_nd, second.descriptors_nd, options.ratio)
+    if len(matches_m2) < options.min_inliers:
         return 0.0
     try:
         _, inlier_m1 = cv2.findFundamentalMat(
             first.xy_n2[matches_m2[:, 0]],
             second.xy_n2[matches_m2[:, 1]],
             cv2.USAC_MAGSAC,
-            INLIER_PX,
-            0.999,
-            2000,
+            options.inlier_px,
+            RANSAC_CONFIDENCE,
+            RANSAC_ITERATIONS,
         )
     except cv2.error:
         return 0.0  # OpenCV's way to say that no sample gave a model
     inliers = 0 if inlier_m1 is None else int(inlier_m1.sum())
-    return float(inliers) if inliers >= MIN_INLIERS else 0.0
+    return float(inliers) if inliers >= options.min_inliers else 0.0
 
 
 def _mutual_matches(
-    first_nd: NDArray[np.float32], second_md: NDArray[np.float32]
+    first_nd: NDArray[np.float32], second_md: NDArray[np.float32], ratio: float
 ) -> NDArray[np.intp]:
     """Indices (matches, 2) of mutual nearest neighbours that pass Lowe's ratio test."""
     if len(first_nd) < 2 or len(second_md) < 2:
@@ -95,7 +97,7 @@ def _mutual_matches(
     best_n = distance_nm.argmin(axis=1)
     two_n2 = np.partition(distance_nm, 1, axis=1)[:, :2]
     rows = np.arange(len(first_nd))
-    good_n = (two_n2[:, 0] < RATIO * two_n2[:, 1]) & (distance_nm.argmin(axis=0)[best_n] == rows)
+    good_n = (two_n2[:, 0] < ratio * two_n2[:, 1]) & (distance_nm.argmin(axis=0)[best_n] == rows)
     return np.stack([rows[good_n], best_n[good_n]], axis=1)
 
 

@@ -18,7 +18,8 @@ from mvrecon.formats.images import read_rgb
 from mvrecon.learning.memo import DEFAULT_CAPACITY
 from stages.flow.confidence import flow_confidence, forward_backward_residual, stays_inside
 from stages.flow.config import FlowConfig
-from stages.flow.models.base import FlowModel, load_flow_model
+from stages.flow.models.base import FlowModel
+from stages.flow.models.registry import load_flow_model
 from stages.flow.overlap import (
     OVERLAP_SIZE_PX,
     candidate_pairs,
@@ -30,7 +31,9 @@ from stages.flow.pairs import Pair, partner_pairs, sequence_pairs
 # A pixel counts as confident above this, a pair as usable above this share of them.
 CONFIDENT = 0.5
 USABLE_SHARE = 0.05
+# Numbers for the report rest on every so manieth pixel in x and y: medians need no more.
 STATISTICS_STRIDE = 4
+# So many useless pairs are named in the warning, the others counted.
 WARNED_PAIRS = 8
 
 Image = NDArray[np.uint8]
@@ -94,18 +97,22 @@ def choose_pairs(context: StageContext[FlowConfig], frames: FrameTable) -> list[
             f"only {len(names)} key frame is left", "Flow needs two images or more of the scene"
         )
     if frames.kind == "sequence":
-        pairs = sequence_pairs(len(names), context.config.offsets)
+        pairs = sequence_pairs(len(names), context.config.pairs.offsets)
     else:
         pairs = _photo_pairs(context, names)
     return [(names[first], names[second]) for first, second in pairs]
 
 
 def _photo_pairs(context: StageContext[FlowConfig], names: list[str]) -> list[Pair]:
+    options = context.config.pairs
     read_image = working_images(context.inputs["frames"], OVERLAP_SIZE_PX)
-    images = [detect_features(read_image(name)) for name in context.track(names, unit="photo")]
-    candidates = candidate_pairs(images, context.config.partners)
+    images = [
+        detect_features(read_image(name), options.features)
+        for name in context.track(names, unit="photo")
+    ]
+    candidates = candidate_pairs(images, options.partners)
     scores = {
-        (first, second): overlap_score(images[first], images[second])
+        (first, second): overlap_score(images[first], images[second], options)
         for first, second in context.track(candidates, unit="candidate pair")
     }
     overlaps = {pair: score for pair, score in scores.items() if score > 0}
@@ -113,7 +120,7 @@ def _photo_pairs(context: StageContext[FlowConfig], names: list[str]) -> list[Pa
         raise NotEnoughDataError(
             "no two photos show the same part of a scene", "Take photos that overlap by half"
         )
-    return partner_pairs(overlaps, len(names), context.config.partners)
+    return partner_pairs(overlaps, len(names), options.partners)
 
 
 def working_images(frames: StoredItems, max_size_px: int) -> Callable[[str], Image]:

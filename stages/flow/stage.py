@@ -21,7 +21,7 @@ def weight_files(config: FlowConfig) -> Mapping[str, Path]:
     from stages.flow.models.registry import find_card
 
     path = find_card(config.model).weights_path(config)
-    return {} if config.weights is not None or path is None else {config.model: path}
+    return {} if config.given_weights is not None or path is None else {config.model: path}
 
 
 STAGE = Stage(

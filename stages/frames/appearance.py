@@ -14,18 +14,21 @@ from mvrecon.geometry.resize import fit_size
 from stages.frames.motion import GreyImage, mean_difference
 from stages.frames.source import SourceFrame
 
+# Longer sides of the images that are looked at: blur shows in the larger, and motion is followed
+# fast in the smaller.
 SHARPNESS_SIZE_PX = 640
 MOTION_SIZE_PX = 320
 
-BLUR_PX = 9
+BLUR_PX = 9  # width of the blur whose effect is measured, as in the paper
 # Gradients that noise and rounding make in the smoothed image: they are no sharp edges.
 NOISE_LEVELS = np.uint8(1)
 
+# A frame is dark if all but 2 % of its pixels are below this grey level.
 DARK_LEVEL = 24
 DARK_QUANTILE = 0.98
-# A repeated frame differs only by how it was compressed.
+# Mean difference in grey levels: a repeated frame differs only by how it was compressed.
 DUPLICATE_LEVELS = 0.25
-NEIGHBOURS = 8
+NEIGHBOURS = 8  # frames before and after: about a quarter of a second of video
 
 DARK = "dark"
 DUPLICATE = "duplicate"

@@ -14,8 +14,9 @@ from mvrecon.geometry.resize import fit_size
 # Of the longer side. Phones have 0.72 (26 mm equivalent), their stabilised, cropped video
 # about 0.9, cameras with a 35 mm lens 0.97; mapping refines it from there.
 DEFAULT_FOCAL = 0.9
+# Of the longer side: fish-eye … long telephoto; anything else is a mistake.
 FOCAL_BOUNDS = (0.2, 20.0)
-SAME_SHAPE = 0.01
+SAME_SHAPE = 0.01  # relative difference of width : height that rounding leaves
 WANTED = "Give --frames.camera in pixels of the upright original frames"
 
 

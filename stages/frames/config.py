@@ -6,7 +6,34 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mvrecon.engine.config import StageConfig
+from mvrecon.engine.config import ADVANCED, OptionGroup, StageConfig
+
+
+class SelectionOptions(OptionGroup):
+    """What bounds the choice of key frames besides the parallax."""
+
+    min_sharpness: float = Field(
+        0.65,
+        ge=0,
+        le=1,
+        description="sharpness below which a frame of a sequence counts as blurred: there is a "
+        "better one near by [of the median of its neighbours']",
+        json_schema_extra=ADVANCED,
+    )
+    min_photo_sharpness: float = Field(
+        0.45,
+        ge=0,
+        le=1,
+        description="the same for photos, which are left out only if they are clearly bad",
+        json_schema_extra=ADVANCED,
+    )
+    min_overlap: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="corners still seen below which the next key frame is due [share]",
+        json_schema_extra=ADVANCED,
+    )
 
 
 class FramesConfig(StageConfig):
@@ -37,7 +64,14 @@ class FramesConfig(StageConfig):
     every_frame: bool = Field(
         False, description="all frames become key frames, but for duplicates and dark ones"
     )
-    jpeg_quality: int = Field(97, ge=50, le=100, description="of the stored key frames [percent]")
+    jpeg_quality: int = Field(
+        97,
+        ge=50,
+        le=100,
+        description="of the stored key frames [percent]",
+        json_schema_extra=ADVANCED,
+    )
+    selection: SelectionOptions = SelectionOptions()
 
     @field_validator("camera")
     @classmethod

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 # A folder whose neighbours move at least this part of the wanted parallax is a chosen set.
 CHOSEN_STEP = 0.5
-PROGRESS_EVERY = 10
+PROGRESS_EVERY = 10  # frames
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def _records(
 
 
 def _limits(config: FramesConfig) -> Limits:
-    return Limits(config.max, config.min_parallax, config.every_frame)
+    return Limits(config.max, config.min_parallax, config.every_frame, config.selection)
 
 
 def _with_progress(frames: Iterable[SourceFrame], total: int) -> Iterator[SourceFrame]:

@@ -16,20 +16,21 @@ from numpy.typing import NDArray
 
 GreyImage = NDArray[np.uint8]
 
-MAX_CORNERS = 120
-MIN_CORNERS = 12
-CORNER_QUALITY = 0.01
+# All lengths are in pixels of the small image (320 px).
+MAX_CORNERS = 120  # enough for a median
+MIN_CORNERS = 12  # fewer may be noise
+CORNER_QUALITY = 0.01  # of the best corner's: OpenCV's usual one
 CORNER_DISTANCE_PX = 6
 LK_WINDOW_PX = 15
 LK_LEVELS = 3
 LK_STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 12, 0.03)
-ROUND_TRIP_PX = 1.0
-MIN_OVERLAP = 0.35
+ROUND_TRIP_PX = 1.0  # a corner that comes back farther from its start was lost
+MIN_OVERLAP = 0.35  # share of corners: with fewer, those found again may be wrong ones
 # With fewer corners seen again, they may be noise: then the images are compared as a whole,
 # by the means of blocks, which noise hardly moves.
 UNSURE_OVERLAP = 0.6
 BLOCK_PX = 8
-UNCHANGED_LEVELS = 1.0
+UNCHANGED_LEVELS = 1.0  # mean difference of blocks in grey levels
 # Moving forward, the image hardly moves in the middle, and so fast at the border that flow
 # loses it: what is near there must not move farther than this between two key frames.
 FAST = 0.9

@@ -15,12 +15,12 @@ from mvrecon.formats.images import read_grey
 from stages.frames.appearance import MOTION_SIZE_PX
 from stages.frames.motion import Motion, MotionSince
 
-SAMPLED_PAIRS = 40
+SAMPLED_PAIRS = 40  # of a folder, however large, so that the look stays short
 # So many of the neighbours must see the same, for flow to chain them; jumps are bridged.
 MIN_NEIGHBOURS = 0.8
 # Neighbours must be closer than far pairs: by that much in motion, where both can be measured.
 MAX_RELATIVE_MOTION = 0.8
-MIN_NUMBERED = 0.8
+MIN_NUMBERED = 0.8  # of the names: a stray file must not make photos of a sequence
 
 
 @dataclass(frozen=True)

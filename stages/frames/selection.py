@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,7 @@ import numpy as np
 
 from mvrecon.errors import InputError, NotEnoughDataError
 from stages.frames.appearance import DARK, DUPLICATE, UNREADABLE, Look, mark_blurred
+from stages.frames.config import SelectionOptions
 from stages.frames.motion import MotionSince
 from stages.frames.spacing import choose_spaced
 
@@ -23,11 +24,8 @@ FINE = 0.25
 FEW = 12
 # Bounds the frames held in memory: so many times the key frames wanted.
 CANDIDATES = 8
-
-# Sharpness beside that of the neighbours below which a frame counts as blurred: video has
-# a better frame near by, a photo is dropped only if it is clearly bad.
-BLURRED_VIDEO = 0.65
-BLURRED_PHOTO = 0.45
+# A spacing that gives too few key frames becomes finer by this, again and again.
+FINER = 0.7
 
 FILM_MORE = "Film a scene with texture and light, moving sideways around it"
 
@@ -40,11 +38,17 @@ class Limits:
         max_frames: at most so many key frames, unless `every_frame`.
         parallax: wanted image motion between key frames, as a fraction of the diagonal.
         every_frame: keep every frame that has no flaw.
+        selection: the rest.
     """
 
     max_frames: int
     parallax: float
     every_frame: bool = False
+    selection: SelectionOptions = field(default_factory=SelectionOptions)
+
+    def spaced(self, looks: Iterable[Look], parallax: float) -> Iterator[Look]:
+        """Choose frames that are `parallax` apart."""
+        return choose_spaced(looks, parallax, self.selection.min_overlap)
 
 
 @dataclass(frozen=True)
@@ -93,11 +97,12 @@ def select_from_sequence(looks: Iterable[Look], limits: Limits, path: Path) -> S
     fine = limits.parallax * FINE
     candidates: list[Look] = []
     held = fine
-    for look in choose_spaced(log.usable(mark_blurred(looks, BLURRED_VIDEO)), fine):
+    marked = mark_blurred(looks, limits.selection.min_sharpness)
+    for look in limits.spaced(log.usable(marked), fine):
         candidates.append(look)
         if len(candidates) > CANDIDATES * limits.max_frames:
             held *= 2
-            candidates = list(choose_spaced(candidates, held))
+            candidates = list(limits.spaced(candidates, held))
     _require_motion(log.looks, len(candidates), fine, path)
     usable = [look.index for look in log.looks if not look.flaw]
     if limits.every_frame or len(usable) <= min(FEW, limits.max_frames):
@@ -120,9 +125,8 @@ def select_from_set(looks: Iterable[Look], limits: Limits, path: Path) -> Select
         InputError: fewer than two images can be read.
         NotEnoughDataError: one image, or all dark or the same.
     """
-    all_looks = [
-        replace(look, grey_hw=look.grey_hw[:0]) for look in mark_blurred(looks, BLURRED_PHOTO)
-    ]
+    marked = mark_blurred(looks, limits.selection.min_photo_sharpness)
+    all_looks = [replace(look, grey_hw=look.grey_hw[:0]) for look in marked]
     usable = [look.index for look in all_looks if not look.flaw]
     _require_frames(all_looks, path)
     kept = [look.index for look in all_looks if not (look.flaw or look.blur)]
@@ -147,11 +151,11 @@ def select_from_set(looks: Iterable[Look], limits: Limits, path: Path) -> Select
 def _thin(candidates: Sequence[Look], limits: Limits) -> tuple[list[Look], list[str]]:
     """Key frames out of finely spaced candidates, and warnings."""
     parallax = limits.parallax
-    chosen = list(choose_spaced(candidates, parallax))
+    chosen = list(limits.spaced(candidates, parallax))
     wanted = min(FEW, limits.max_frames, len(candidates))
     while len(chosen) < wanted and parallax > FINE * limits.parallax:
-        parallax *= 0.7
-        chosen = list(choose_spaced(candidates, parallax))
+        parallax *= FINER
+        chosen = list(limits.spaced(candidates, parallax))
     if len(chosen) <= limits.max_frames:
         return chosen, []
     return _spread(chosen, limits.max_frames), [

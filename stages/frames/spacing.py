@@ -15,13 +15,11 @@ WINDOW = (0.8, 1.3)
 MAX_JUMP = 2.5
 # Whatever else speaks for it, a key frame has at least this part of the wanted parallax.
 MIN_BRIDGE = 0.25
-# Below this share of corners still seen, the next key frame is due.
-MIN_KEPT_OVERLAP = 0.6
 # Bounds memory where motion is slow.
 MAX_HELD = 30
 
 
-def choose_spaced(looks: Iterable[Look], parallax: float) -> Iterator[Look]:
+def choose_spaced(looks: Iterable[Look], parallax: float, min_overlap: float) -> Iterator[Look]:
     """Choose frames that are `parallax` apart, closer where the view changes faster.
 
     One pass; holds at most `MAX_HELD` frames. Blurred frames are chosen only where their
@@ -30,12 +28,13 @@ def choose_spaced(looks: Iterable[Look], parallax: float) -> Iterator[Look]:
     Args:
         looks: usable frames in order, of one image size.
         parallax: wanted median image motion between neighbours, as a fraction of the diagonal.
+        min_overlap: below this share of corners still seen, the next key frame is due.
     """
     stream = _Rewindable(looks)
     chosen = _first_sharp(stream)
     while chosen:
         yield chosen
-        chosen = _next_spaced(chosen, stream, parallax)
+        chosen = _next_spaced(chosen, stream, parallax, min_overlap)
 
 
 class _Rewindable:
@@ -57,6 +56,7 @@ class _Held:
     """Frames since the last key frame from which the next one may be chosen."""
 
     parallax: float
+    min_overlap: float
     looks: list[Look] = field(default_factory=list)
     motions: list[Motion] = field(default_factory=list)
 
@@ -90,17 +90,19 @@ class _Held:
         return any(map(self._is_due, (*self.motions, motion)))
 
     def _is_due(self, motion: Motion) -> bool:
-        little_left = motion.overlap < MIN_KEPT_OVERLAP and self._is_useful(motion)
+        little_left = motion.overlap < self.min_overlap and self._is_useful(motion)
         return little_left or motion.parallax >= WINDOW[0] * self.parallax
 
     def _is_useful(self, motion: Motion) -> bool:
         return motion.parallax >= MIN_BRIDGE * self.parallax
 
 
-def _next_spaced(key: Look, stream: _Rewindable, parallax: float) -> Look | None:
+def _next_spaced(
+    key: Look, stream: _Rewindable, parallax: float, min_overlap: float
+) -> Look | None:
     """The key frame after `key`; what was read behind it is put back."""
     since_key = MotionSince(key.grey_hw)
-    held = _Held(parallax)
+    held = _Held(parallax, min_overlap)
     beyond: Look | None = None
     jump = Motion(0.0, 0.0)
     while not held.full and (look := stream.next()):

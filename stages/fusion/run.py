@@ -3,41 +3,75 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from functools import partial
 
-from mvrecon.artifacts.depth import depth_item
+from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.artifacts.depth_summary import summarize_depths
 from mvrecon.engine.stage import StageContext, Summary
 from stages.fusion.config import FusionConfig
-from stages.fusion.scene import Scene
+from stages.fusion.geometric import fuse_by_consensus
+from stages.fusion.inputs import FusionInputs
 
 
-def fuse_depths(context: StageContext[FusionConfig]) -> Summary:
+def fuse_depths(context: StageContext[FusionConfig], version: int) -> Summary:
     """Run the stage.
+
+    Args:
+        context: of the stage.
+        version: of the stage.
 
     Raises:
         UsageError: the weights given cannot be used.
     """
-    scene = Scene(context)
-    row_of = {depth_item(frame.name): row for row, frame in enumerate(scene.frames)}
+    config, inputs = context.config, FusionInputs(context)
+    finish = Finish(inputs)
+    row_of = {depth_item(frame.name): row for row, frame in enumerate(inputs.frames)}
 
-    def copy(item: str) -> None:
-        if context.config.completion == "none":
-            context.out.write(item, partial(shutil.copyfile, context.inputs["depth"].path(item)))
+    def make(item: str) -> None:
+        row = row_of[item]
+        if config.model == "geometric":
+            context.out.write(item, finish(row, fuse_by_consensus(inputs, row)).save)
+        elif config.completion.method != "none":
+            context.out.write(item, finish(row, inputs.depth(row)).save)
         else:
-            row = row_of[item]
-            context.out.write(item, scene.finished(row, scene.depth(row)).save)
+            context.out.write(item, partial(shutil.copyfile, context.inputs["depth"].path(item)))
 
-    def agree(item: str) -> None:
-        context.out.write(item, scene.consensus(row_of[item]).save)
-
-    if context.config.model == "none":
-        context.make_items(list(row_of), copy, unit="map")
-    elif context.config.model == "geometric":
-        context.make_items(list(row_of), agree, unit="map")
-    else:
+    if config.learned:
         # torch takes its time to load, and these need it.
         from stages.fusion.recurrent.sequence import fuse_by_network
 
-        fuse_by_network(context, scene)
-    return summarize_depths([frame.name for frame in scene.frames], context.out)
+        fuse_by_network(context, inputs, finish, version)
+    else:
+        context.make_items(list(row_of), make, unit="map")
+    return summarize_depths([frame.name for frame in inputs.frames], context.out)
+
+
+class Finish:
+    """From a fused map to what the stage stores.
+
+    Args:
+        inputs: of the stage.
+    """
+
+    def __init__(self, inputs: FusionInputs) -> None:
+        self._inputs = inputs
+        self._fill = None
+        if inputs.config.completion.method != "none":
+            from stages.fusion.completion.model import load_fill
+
+            self._fill = load_fill(inputs.config.completion)
+
+    def __call__(self, row: int, fused: DepthMap) -> DepthMap:
+        """The map without the pixels of moving things, completed if that is wanted.
+
+        Neighbours may know what lies behind one, but the picture does not show it.
+        """
+        moving_hw = self._inputs.moving(row, fused.depth_hw.shape)
+        measured = fused.without(moving_hw)
+        if self._fill is None:
+            return measured
+        from stages.fusion.completion.model import Incomplete, completed_depth
+
+        incomplete = Incomplete.of(self._inputs.image(row), measured, moving_hw)
+        return replace(measured, completed_hw=completed_depth(incomplete, self._fill))

@@ -6,29 +6,29 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mvrecon.engine.stage import Stage, StageContext, Summary
-from stages.fusion.config import FUSION_WEIGHTS, PRIOR_WEIGHTS, VERSION, FusionConfig
+from stages.fusion.config import COMPLETION_WEIGHTS, RECURRENT_WEIGHTS, FusionConfig
 
 
 def run(context: StageContext[FusionConfig]) -> Summary:
     """Make a depth item for each posed key frame."""
     from stages.fusion.run import fuse_depths
 
-    return fuse_depths(context)
+    return fuse_depths(context, STAGE.version)
 
 
 def shipped_files(config: FusionConfig) -> Mapping[str, Path]:
     """The shipped weights, where they are used: another content makes another key."""
     files = {}
-    if config.learned and config.weights is None:
-        files["fusion"] = FUSION_WEIGHTS
-    if config.completion == "prior" and config.prior_weights is None:
-        files["completion"] = PRIOR_WEIGHTS
+    if config.learned and config.recurrent.weights is None:
+        files["fusion"] = RECURRENT_WEIGHTS
+    if config.completion.method == "prior" and config.completion.weights is None:
+        files["completion"] = COMPLETION_WEIGHTS
     return files
 
 
 STAGE = Stage(
     name="fusion",
-    version=VERSION,
+    version=3,
     config=FusionConfig,
     needs=("frames", "pose", "depth"),
     run=run,

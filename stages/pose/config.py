@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Collection
+from typing import ClassVar
 
 from pydantic import Field, field_validator
 
 from mvrecon.engine.config import ContentPath, StageConfig
+from mvrecon.geometry.camera import Camera
+from stages.pose.options import (
+    BridgeOptions,
+    LoopOptions,
+    MappingOptions,
+    MovingOptions,
+    PhotoOptions,
+    TrackOptions,
+)
 from stages.pose.world.scale_option import parse_scale
 
 
 class PoseConfig(StageConfig):
     """Options of the pose stage."""
+
+    renamed: ClassVar = {
+        "tracks": "tracks.per_frame",
+        "min_track_length": "tracks.min_length",
+        "min_flow_confidence": "tracks.min_flow_confidence",
+        "sift_max_size": "photos.size",
+        "sift_features": "photos.features",
+        "exhaustive_photos": "photos.exhaustive",
+        "photo_partners": "photos.partners",
+        "bridge_max_size": "bridges.size",
+        "loops": "loops.enabled",
+        "loop_min_inliers": "loops.min_inliers",
+        "mapper": "mapping.mapper",
+        "max_error": "mapping.max_error",
+        "refine_intrinsics": "mapping.refine_intrinsics",
+        "min_model_fraction": "mapping.min_model_fraction",
+        "moving": "moving.mode",
+    }
 
     known: ContentPath = Field(
         None,
@@ -30,59 +58,28 @@ class PoseConfig(StageConfig):
         description="pose the frames between the key frames of a sequence too, by what they show"
         " of the model's points; they are written to trajectory.txt",
     )
-    mapper: Literal["incremental", "global"] = Field(
-        "incremental", description="pycolmap's mapper that is tried first"
-    )
-    tracks: int = Field(500, ge=100, le=5000, description="flow tracks wanted in a frame [tracks]")
-    min_track_length: int = Field(
-        3, ge=2, le=20, description="shorter flow tracks are not used [frames]"
-    )
-    min_flow_confidence: float = Field(
-        0.3, ge=0.0, le=1.0, description="a track ends where the flow is less sure"
-    )
-    max_error: float = Field(
-        1.0,
-        ge=0.25,
-        le=20.0,
-        description="largest distance from the epipolar line, for images 1000 pixels wide [px]",
-    )
-    sift_max_size: int = Field(
-        1024, ge=128, le=8192, description="longest side of images for SIFT on photos [px]"
-    )
-    sift_features: int = Field(
-        4096, ge=256, le=32768, description="SIFT features of a photo [features]"
-    )
-    bridge_max_size: int = Field(
-        640,
-        ge=128,
-        le=8192,
-        description="longest side of images for SIFT at gaps and loops of a sequence [px]",
-    )
-    loops: bool = Field(True, description="look for places seen again later in a sequence")
-    loop_min_inliers: int = Field(
-        40, ge=15, le=1000, description="matches that agree, to believe a loop [matches]"
-    )
-    exhaustive_photos: int = Field(
-        40, ge=2, le=1000, description="up to so many photos, all pairs are matched [photos]"
-    )
-    photo_partners: int = Field(
-        20, ge=2, le=200, description="above that, look-alikes matched with each photo [photos]"
-    )
-    refine_intrinsics: bool = Field(
-        False, description="refine given intrinsics too (unknown ones always are)"
-    )
-    moving: Literal["mask", "keep"] = Field(
-        "mask", description="whether things that move by themselves are left out of the model"
-    )
-    min_model_fraction: float = Field(
-        0.9,
-        ge=0.0,
-        le=1.0,
-        description="other settings are tried while the largest model has less of the key frames",
-    )
+    tracks: TrackOptions = TrackOptions()
+    photos: PhotoOptions = PhotoOptions()
+    bridges: BridgeOptions = BridgeOptions()
+    loops: LoopOptions = LoopOptions()
+    mapping: MappingOptions = MappingOptions()
+    moving: MovingOptions = MovingOptions()
 
     @field_validator("scale")
     @classmethod
     def _is_a_known_length(cls, scale: str) -> str:
         parse_scale(scale)
         return scale
+
+    def unused_groups(self) -> Collection[str]:
+        """Loops, which known poses do not need, and moving things that are kept."""
+        unused = {"loops": self.known is not None, "moving": self.moving.mode == "keep"}
+        return [group for group, is_unused in unused.items() if is_unused]
+
+
+def error_px(error: float, camera: Camera) -> float:
+    """A bound given for images 1000 pixels wide, at the size of a camera's images [px].
+
+    Of small images no more is asked than of those 500 pixels wide: a match has noise of its own.
+    """
+    return error * max(max(camera.width, camera.height) / 1000.0, 0.5)

@@ -8,14 +8,14 @@ from stages.pose.config import PoseConfig
 
 def run(context: StageContext[PoseConfig]) -> Summary:
     """Estimate the poses and write all that follows from them."""
-    from stages.pose.run import make_results
+    from stages.pose.run import run as run_stage
 
-    return make_results(context)
+    return run_stage(context)
 
 
 STAGE = Stage(
     name="pose",
-    version=7,
+    version=8,
     config=PoseConfig,
     needs=("frames", "flow"),
     run=run,

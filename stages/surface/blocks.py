@@ -10,15 +10,19 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.errors import NotEnoughDataError
+from stages.surface.config import SurfaceConfig
 from stages.surface.views import DepthLoader, confident_depth, depth_noise, world_points
 
 Keys = NDArray[np.int32]
 
 BLOCK_VOXELS = 8  # along each edge
-KEY_BITS = 21
+KEY_BITS = 21  # of a block's coordinate: three of them fit an integer of 64 bits
 HALF_RANGE = 1 << (KEY_BITS - 1)  # block coordinates lie in ± this
-NOISE_SHARE = 0.75  # voxels much finer than the noise cost time and add froth
-SAMPLE_SPACING = 0.3  # of a block's edge
+# Edge of a voxel in deviations of depth, at least: finer voxels cost time and add froth.
+NOISE_SHARE = 0.75
+SAMPLE_SPACING = 0.3  # of a block's edge: no block on the surface is stepped over
+# The number of blocks falls with the square of the voxel's size on a surface and with its cube
+# in noise; a little more than is due saves a further round.
 COARSEN_MARGIN = 1.03
 COARSEN_POWER = 1 / 2.5
 
@@ -60,7 +64,7 @@ def measure_scale(names: Sequence[str], load: DepthLoader, min_confidence: float
     if not depths:
         raise NotEnoughDataError(
             f"no depth map has a pixel of confidence {min_confidence:g} or more",
-            "Film the scene with more sideways motion, or lower --surface.min_confidence",
+            "Film the scene with more sideways motion, or lower --surface.depth.min_confidence",
         )
     return Scale(
         reference_depth=float(np.median(depths)),
@@ -73,10 +77,7 @@ def find_blocks(
     names: Sequence[str],
     load: DepthLoader,
     voxel_size: float,
-    *,
-    min_confidence: float,
-    min_views: int,
-    min_evidence: float,
+    config: SurfaceConfig,
 ) -> Keys:
     """Blocks that depth of enough views and summed confidence touches.
 
@@ -87,51 +88,39 @@ def find_blocks(
     # Rows: number of views, summed confidence.
     sums_2n = np.empty((2, 0))
     for name in names:
-        touched, confidence = _touched_codes(load(name), voxel_size, min_confidence)
+        touched, confidence = _touched_codes(load(name), voxel_size, config.depth.min_confidence)
         codes, inverse = np.unique(np.concatenate([codes, touched]), return_inverse=True)
         added_2n = np.stack([np.ones(len(touched)), confidence])
         terms_2n = np.concatenate([sums_2n, added_2n], axis=1)
         sums_2n = np.stack([np.bincount(inverse, terms, len(codes)) for terms in terms_2n])
     views, evidence = sums_2n
-    return _keys_of(codes[(views >= min_views) & (evidence >= min_evidence)])
+    needed = config.volume
+    return _keys_of(codes[(views >= needed.min_views) & (evidence >= needed.min_evidence)])
 
 
 def choose_voxel_size(
     names: Sequence[str],
     load: DepthLoader,
     voxel_size: float,
-    *,
-    max_blocks: int,
-    min_confidence: float,
-    min_views: int,
-    min_evidence: float,
+    config: SurfaceConfig,
 ) -> tuple[float, Keys]:
     """The voxel size, coarsened until the blocks fit the budget, and the blocks.
-
-    The number of blocks falls with the square of the voxel's size on a surface, and with
-    its cube in noise.
 
     Raises:
         NotEnoughDataError: no block is seen by enough views.
     """
     while True:
-        keys = find_blocks(
-            names,
-            load,
-            voxel_size,
-            min_confidence=min_confidence,
-            min_views=min_views,
-            min_evidence=min_evidence,
-        )
+        keys = find_blocks(names, load, voxel_size, config)
         if len(keys) == 0:
             raise NotEnoughDataError(
-                f"no part of the scene has depth in {min_views} views that agree",
-                "Film the scene with more overlap, or lower --surface.min_views "
-                "and --surface.min_evidence",
+                f"no part of the scene has depth in {config.volume.min_views} views that agree",
+                "Film the scene with more overlap, or lower --surface.volume.min_views "
+                "and --surface.volume.min_evidence",
             )
-        if len(keys) <= max_blocks:
+        excess = len(keys) / config.volume.max_blocks
+        if excess <= 1.0:
             return voxel_size, keys
-        voxel_size *= COARSEN_MARGIN * (len(keys) / max_blocks) ** COARSEN_POWER
+        voxel_size *= COARSEN_MARGIN * excess**COARSEN_POWER
 
 
 def _touched_codes(

@@ -20,9 +20,12 @@ ImageLoader = Callable[[str], NDArray[np.uint8]]
 # A view of half the quality counts 2^4 = 16 times less: crisp, yet blended where views tie.
 SHARPNESS = 4.0
 HIDDEN_WEIGHT = 1e-9  # colours a vertex that no view sees, and no other
-OCCLUSION_SIDE_PX = 640
-CHUNK_VERTICES = 65_536
-PIXELS_PER_VOXEL = 2.0
+OCCLUSION_SIDE_PX = 640  # of the map that tells what hides a vertex: fine enough for a mesh
+CHUNK_VERTICES = 65_536  # temporary arrays of a chunk stay in the processor's cache
+PIXELS_PER_VOXEL = 2.0  # finer images than this alias in the vertices' colours
+# What hides a vertex is nearer by this many voxels; more where the surface is slanted.
+SLACK_VOXELS = 2.0
+MIN_SLANT, MIN_FACING = 0.2, 0.02  # cosines below which slack and weight change no more
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,9 @@ class VertexColors:
         nearest_n = _sample(view.nearest_hw, *_pixels(view.small, cam_n3), cv2.INTER_NEAREST)
         distance_n = np.linalg.norm(to_vertex_n3, axis=1)
         facing_n = -np.sum(to_vertex_n3 * self.normals_n3[part][rows], axis=1) / distance_n
-        slack_n = 2.0 * self.voxel_size / np.clip(facing_n, 0.2, 1.0)
+        slack_n = SLACK_VOXELS * self.voxel_size / np.clip(facing_n, MIN_SLANT, 1.0)
         seen_n = (cam_n3[:, 2] < nearest_n + slack_n) & (facing_n > 0)
-        quality_n = np.clip(facing_n, 0.02, 1.0) * self.reference_depth / distance_n
+        quality_n = np.clip(facing_n, MIN_FACING, 1.0) * self.reference_depth / distance_n
         weight_n = quality_n**SHARPNESS * np.where(seen_n, 1.0, HIDDEN_WEIGHT)
         rows += part.start
         self.rgb_sum_n3[rows] += rgb_n3 * weight_n[:, None]

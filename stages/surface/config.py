@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from mvrecon.engine.config import StageConfig
+from mvrecon.engine.config import ADVANCED, OptionGroup, StageConfig
 
 
-class SurfaceConfig(StageConfig):
-    """Options of the surface stage."""
+class DepthOptions(OptionGroup):
+    """What of the depth maps is taken."""
+
+    min_confidence: float = Field(
+        0.15,
+        ge=0,
+        le=1,
+        description="depth pixels of less confidence are ignored",
+        json_schema_extra=ADVANCED,
+    )
+    trim: float = Field(
+        0.005,
+        ge=0,
+        le=0.05,
+        description="width of the rim of things in front that is ignored, as depth fattens them; "
+        "0 = none [diagonals of the depth map]",
+        json_schema_extra=ADVANCED,
+    )
+    completed: bool = Field(
+        False,
+        description="also build what the fusion stage guessed where no view measured "
+        "(fusion.completion); left out by default, and never of high confidence",
+    )
+
+
+class VolumeOptions(OptionGroup):
+    """The voxels in which the depth maps meet, and how much a surface needs to be one."""
 
     voxel_size: float = Field(
         0.0, ge=0, description="edge of a voxel; 0 = from the depth maps [world units]"
@@ -26,38 +53,34 @@ class SurfaceConfig(StageConfig):
         le=500_000,
         description="blocks of 8×8×8 voxels at most, 10 kB each; voxels are coarsened to fit",
     )
-    truncation: float = Field(
-        4.0,
-        ge=1.5,
-        le=30,
-        description="reach of a depth pixel before and behind its surface, widened to three "
-        "deviations where depth maps disagree more [voxels]",
-    )
-    min_confidence: float = Field(
-        0.15, ge=0, le=1, description="depth pixels of less confidence are ignored"
-    )
     min_views: int = Field(2, ge=1, le=255, description="views that must see a surface [views]")
     min_evidence: float = Field(
         0.7,
         ge=0,
         description="sum of their confidences that a surface needs; higher leaves more holes "
         "and fewer hallucinations",
+        json_schema_extra=ADVANCED,
     )
-    trim: float = Field(
-        0.005,
-        ge=0,
-        le=0.05,
-        description="width of the rim of things in front that is ignored, as depth fattens them; "
-        "0 = none [diagonals of the depth map]",
-    )
-    completed: bool = Field(
-        False,
-        description="also build what the fusion stage guessed where no view measured "
-        "(fusion.completion); left out by default, and never of high confidence",
+    truncation: float = Field(
+        4.0,
+        ge=1.5,
+        le=30,
+        description="reach of a depth pixel before and behind its surface, widened to three "
+        "deviations where depth maps disagree more [voxels]",
+        json_schema_extra=ADVANCED,
     )
     carving: float = Field(
-        0.3, ge=0, le=1, description="weight of seen free space relative to seen surface"
+        0.3,
+        ge=0,
+        le=1,
+        description="weight of seen free space relative to seen surface",
+        json_schema_extra=ADVANCED,
     )
+
+
+class MeshOptions(OptionGroup):
+    """Clean-up of the mesh, and its size."""
+
     min_piece: float = Field(
         0.005,
         ge=0,
@@ -70,6 +93,31 @@ class SurfaceConfig(StageConfig):
     max_faces: int = Field(
         300_000, ge=100, le=20_000_000, description="face budget of the mesh [triangles]"
     )
+
+
+class CloudOptions(OptionGroup):
+    """Size of the point cloud."""
+
     max_points: int = Field(
         500_000, ge=100, le=50_000_000, description="point budget of the cloud [points]"
     )
+
+
+class SurfaceConfig(StageConfig):
+    """Options of the surface stage."""
+
+    renamed: ClassVar = {
+        name: f"{group}.{name}"
+        for group, options in (
+            ("depth", DepthOptions),
+            ("volume", VolumeOptions),
+            ("mesh", MeshOptions),
+            ("cloud", CloudOptions),
+        )
+        for name in options.model_fields
+    }
+
+    depth: DepthOptions = DepthOptions()
+    volume: VolumeOptions = VolumeOptions()
+    mesh: MeshOptions = MeshOptions()
+    cloud: CloudOptions = CloudOptions()

@@ -12,7 +12,7 @@ from stages.surface.volume import Volume
 Vertices = NDArray[np.float32]
 Faces = NDArray[np.int32]
 
-EVIDENCE_SCALE = 2.0
+EVIDENCE_SCALE = 2.0  # summed confidence at which 63 % are reached: two sure views
 
 
 def extract_triangles(
@@ -44,12 +44,15 @@ def extract_triangles(
     for name, values in (("tsdf", distance / volume.truncation), ("weight", supported)):
         attribute = grid.attribute(name).numpy()
         attribute[slots_n] = values.reshape(-1, *attribute.shape[1:])
-    mesh = grid.extract_triangle_mesh(0.5)
-    if "indices" not in mesh.triangle or len(mesh.triangle.indices) == 0:
+    try:
+        mesh = grid.extract_triangle_mesh(0.5)
+    except RuntimeError:  # Open3D's answer where it finds no vertex
+        mesh = None
+    if mesh is None or "indices" not in mesh.triangle or len(mesh.triangle.indices) == 0:
         raise NotEnoughDataError(
             "the depth maps agree nowhere on a surface",
-            "Film the scene with more overlap, or lower --surface.min_views "
-            "and --surface.min_evidence",
+            "Film the scene with more overlap, or lower --surface.volume.min_views "
+            "and --surface.volume.min_evidence",
         )
     return canonical_order(
         mesh.vertex.positions.numpy(), mesh.triangle.indices.numpy().astype(np.int32)

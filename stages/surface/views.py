@@ -14,13 +14,14 @@ from mvrecon.artifacts.depth import DepthMap
 Array = NDArray[np.float32]
 DepthLoader = Callable[[str], DepthMap]
 
-GRADIENT_STEP_PX = 2
+GRADIENT_STEP_PX = 2  # one more than neighbours: less of the depth's noise is in the slant
 MIN_COSINE = 0.1  # steeper than 84°: a smeared depth edge, not a surface
-WEIGHT_RANGE = (0.05, 4.0)
+WEIGHT_RANGE = (0.05, 4.0)  # of the distance term: neither near nor far views count alone
 DEPTH_JUMP = 0.05  # relative difference of depth at which something is in front
-NOISE_PAIRS = 24
-NOISE_STRIDE_PX = 6
+NOISE_PAIRS = 24  # pairs of views in which noise is measured: more change the median little
+NOISE_STRIDE_PX = 6  # the same of pixels
 SAME_SURFACE = 0.05  # relative depth difference above which two pixels see different things
+DEVIATION_OF_MEDIAN = 0.6745  # median absolute value of a normal variable of deviation 1
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,7 @@ def depth_noise(names: Sequence[str], load: DepthLoader, min_confidence: float) 
     pooled = np.abs(np.concatenate(differences)) if differences else np.empty(0)
     if len(pooled) == 0:
         return 0.0
-    return float(np.median(pooled) / 0.6745 / np.sqrt(2.0))
+    return float(np.median(pooled) / DEVIATION_OF_MEDIAN / np.sqrt(2.0))
 
 
 def _relative_difference(

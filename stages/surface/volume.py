@@ -20,8 +20,9 @@ Array = NDArray[np.float32]
 
 VOXELS = BLOCK_VOXELS**3
 CHUNK_BLOCKS = 256  # temporary arrays of a chunk stay in the processor's cache
-TILE_PX = 16
-MAX_COUNT = 255
+TILE_PX = 16  # of the coarse map of the farthest depth, by which blocks are left out
+FADE_REACH = 4.0  # how far behind the depth blocks are looked at, in truncations
+MAX_COUNT = 255  # views are counted in a byte
 
 
 def voxel_offsets() -> NDArray[np.float64]:
@@ -97,7 +98,7 @@ class Volume:
         rows, pixels_n2, radius_px = rows[near_n], pixels_n2[near_n], radius_px[near_n]
         farthest_n = _farthest_nearby(view.depth_hw, pixels_n2)
         farthest_n[radius_px > TILE_PX] = view.depth_hw.max()
-        reach = self.truncation * 4.0
+        reach = FADE_REACH * self.truncation
         return np.asarray(rows[(farthest_n > 0) & (depth_n[rows] - radius < farthest_n + reach)])
 
     def _add(self, rows: NDArray[np.int64], view: SurfaceView, carving: float) -> None:

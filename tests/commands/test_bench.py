@@ -17,11 +17,11 @@ def test_models_side_by_side(tmp_path, capsys):
     trees.make_middlebury(tmp_path / "data/flow/middlebury")
     trees.make_sintel(tmp_path / "data/sintel")
     root = tmp_path / "data"
-    models = ["--model", "dis,dis:dis_preset=ultrafast"]
+    models = ["--model", "dis,dis:preset=ultrafast"]
     table = tmp_path / "table.md"
     assert bench(tmp_path, "flow", root, *models, "--markdown", str(table)) == 0
     printed = capsys.readouterr().out
-    assert "Sintel final" in printed and "dis:dis_preset=ultrafast" in printed
+    assert "Sintel final" in printed and "dis:preset=ultrafast" in printed
     results = json.loads((tmp_path / "out/bench.json").read_text())
     assert len(results["rows"]) == 3 * 2 + 2
     for row in results["rows"]:
@@ -63,8 +63,8 @@ def test_submission(tmp_path, capsys):
         (["--submission", "x"], "unknown option --submission"),
         (["--only", "final"], "leaves nothing"),
         (["--split", "testing"], "no split 'testing'"),
-        (["--model", "dis:dis_preset"], "NAME=VALUE"),
-        (["--model", "dis:preset=fast"], "did you mean"),
+        (["--model", "dis:preset"], "NAME=VALUE"),
+        (["--model", "dis:preste=fast"], "did you mean"),
         (["--model", "disk"], "'disk'"),
         (["--model", "dis,raft-large-mixed"], "raft-large-mixed has no weights"),
         (["--model", "dis", "--weights", "mvflow=x.pt"], "no option names mvflow"),

@@ -7,7 +7,6 @@ from mvrecon.engine.isolate import run_isolated
 from mvrecon.errors import InputError
 from mvrecon.formats.colmap import read_model, write_model
 from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel, camera_from_parameters
-from mvrecon.formats.colmap_text import write_model_text
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import rigid, rotation_from_quaternion
 
@@ -55,17 +54,17 @@ def assert_equal(found, expected):
     np.testing.assert_allclose(found.error_px_n, expected.error_px_n)
 
 
-@pytest.mark.parametrize("write", [write_model, write_model_text])
-def test_round_trip(model, tmp_path, write):
-    write(model, tmp_path)
+def test_round_trip(model, tmp_path):
+    write_model(model, tmp_path)
     assert_equal(read_model(tmp_path), model)
 
 
-def rewrite_with_pycolmap(source: Path, target: Path) -> dict[str, float]:
+def rewrite_with_pycolmap(source: Path, text: Path, binary: Path) -> dict[str, float]:
     import pycolmap
 
     reconstruction = pycolmap.Reconstruction(source)
-    reconstruction.write_text(target)
+    reconstruction.write_text(text)
+    reconstruction.write_binary(binary)
     return {
         "images": reconstruction.num_reg_images(),
         "points": reconstruction.num_points3D(),
@@ -73,22 +72,68 @@ def rewrite_with_pycolmap(source: Path, target: Path) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("write", [write_model, write_model_text])
-def test_pycolmap_reads_it_and_we_read_pycolmap(model, tmp_path, write):
-    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    ours.mkdir()
-    theirs.mkdir()
-    write(model, ours)
-    told = run_isolated(rewrite_with_pycolmap, (ours, theirs), tmp_path / "log", "test")
+def test_pycolmap_reads_our_binary_and_we_read_its_text_and_binary(model, tmp_path):
+    ours, text, binary = folders = [tmp_path / name for name in ("ours", "text", "binary")]
+    for folder in folders:
+        folder.mkdir()
+    write_model(model, ours)
+    told = run_isolated(rewrite_with_pycolmap, (ours, text, binary), tmp_path / "log", "test")
     points, _, _ = model.observations()
     assert told == {"images": 3, "points": 4, "track_length": len(points) / 4}
-    assert_equal(read_model(theirs), model)
+    assert {path.suffix for path in text.iterdir()} == {".txt"}
+    assert_equal(read_model(text), model)
+    assert {path.suffix for path in binary.iterdir()} == {".bin"}
+    assert_equal(read_model(binary), model)
+    # Half a pixel at the border: COLMAP's first pixel has its centre at (0.5, 0.5).
+    assert "1 PINHOLE 640 480 500 510 320 240" in (text / "cameras.txt").read_text().splitlines()
 
 
-def test_half_a_pixel_at_the_border(model, tmp_path):
-    write_model_text(model, tmp_path)
-    first = (tmp_path / "cameras.txt").read_text().splitlines()[1]
-    assert first == "1 PINHOLE 640 480 500.0 510.0 320.0 240.0"
+CAMERAS_TXT = """# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]
+7 PINHOLE 640 480 500.0 510.0 320.0 240.0
+"""
+# A quarter turn about z: x of the world is y of the camera.
+IMAGES_TXT = """# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME
+4 0.7071067811865476 0 0 0.7071067811865476 1 2 3 7 a photo.jpg
+10.5 20.5 90 30.5 40.5 -1
+2 1 0 0 0 0 0 0 7 b.jpg
+
+"""
+POINTS_TXT = """# POINT3D_ID, X, Y, Z, R, G, B, ERROR, TRACK[] as IMAGE_ID, POINT2D_IDX
+90 1.5 2.5 3.5 10 20 30 0.25 4 0
+80 0 0 1 1 2 3 0.5
+"""
+
+
+def write_text(folder, points=POINTS_TXT):
+    parts = {"cameras": CAMERAS_TXT, "images": IMAGES_TXT, "points3D": points}
+    for name, text in parts.items():
+        (folder / f"{name}.txt").write_text(text)
+
+
+def test_text_is_read_by_its_columns(tmp_path):
+    write_text(tmp_path)
+    model = read_model(tmp_path)
+    assert model.cameras == {7: Camera(640, 480, 500.0, 510.0, 319.5, 239.5)}
+    plain, turned = model.images
+    assert (plain.image_id, plain.camera_id, plain.name) == (2, 7, "b.jpg")
+    assert len(plain.xy_k2) == len(plain.point_k) == 0
+    assert turned.name == "a photo.jpg"
+    quarter = [[0, -1, 0, 1], [1, 0, 0, 2], [0, 0, 1, 3], [0, 0, 0, 1]]
+    np.testing.assert_allclose(turned.cam_from_world, quarter, atol=1e-12)
+    np.testing.assert_allclose(turned.xy_k2, [[10, 20], [30, 40]])
+    # Points are sorted by their ids: 80 is row 0, 90 row 1.
+    assert turned.point_k.tolist() == [1, NO_POINT]
+    np.testing.assert_allclose(model.xyz_n3, [[0, 0, 1], [1.5, 2.5, 3.5]])
+    assert model.rgb_n3.tolist() == [[1, 2, 3], [10, 20, 30]]
+    assert model.error_px_n.tolist() == [0.5, 0.25]
+
+
+def test_text_without_points_and_damaged_text(tmp_path):
+    write_text(tmp_path, points="# nothing\n")
+    assert read_model(tmp_path).xyz_n3.shape == (0, 3)
+    write_text(tmp_path, points="90 1.5 2.5\n")
+    with pytest.raises(InputError, match="damaged"):
+        read_model(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -141,8 +186,5 @@ def test_model_without_points(model, tmp_path):
     empty = ColmapModel(
         model.cameras, images, np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros(0)
     )
-    for write in (write_model, write_model_text):
-        write(empty, tmp_path)
-        assert_equal(read_model(tmp_path), empty)
-        for path in tmp_path.iterdir():
-            path.unlink()
+    write_model(empty, tmp_path)
+    assert_equal(read_model(tmp_path), empty)

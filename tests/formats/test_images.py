@@ -5,11 +5,15 @@ from PIL import ExifTags, Image
 
 from mvrecon.errors import InputError
 from mvrecon.formats.images import (
+    decode_rgb,
+    encode_jpeg,
     list_images,
     read_grey,
     read_header,
+    read_pixels,
     read_rgb,
     write_jpeg,
+    write_png,
 )
 from tests.media import make_texture
 
@@ -117,6 +121,45 @@ def test_unreadable_images_are_input_errors(tmp_path):
         with pytest.raises(InputError, match=name) as caught:
             read_rgb(tmp_path / name)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize("kind", ["rgb", "grey", "stored"])
+def test_stored_pixels_are_those_of_opencv_and_a_cut_file_is_an_error(tmp_path, suffix, kind):
+    flags = {"rgb": cv2.IMREAD_COLOR, "grey": cv2.IMREAD_GRAYSCALE, "stored": cv2.IMREAD_UNCHANGED}
+    path = tmp_path / f"a{suffix}"
+    cv2.imwrite(str(path), make_texture(80, 120))
+    expected = cv2.imread(str(path), flags[kind])
+    pixels = read_pixels(path, kind)
+    assert np.array_equal(pixels, expected[..., ::-1] if kind == "rgb" else expected)
+    whole = path.read_bytes()
+    for content in (whole[:-20], whole[: len(whole) // 2], b"text", b""):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=path.name):
+            read_pixels(path, kind)
+        with pytest.raises(InputError, match="cut short"):
+            decode_rgb(content)
+    with pytest.raises(InputError, match="No such file"):
+        read_pixels(tmp_path / f"none{suffix}")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(8, 9), (8, 9, 3)])
+def test_png_keeps_every_bit(tmp_path, dtype, shape):
+    pixels = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, shape).astype(dtype)
+    write_png(tmp_path / "a.part", pixels)
+    stored = read_pixels(tmp_path / "a.part", "stored")
+    assert stored.dtype == dtype
+    assert np.array_equal(stored if len(shape) == 2 else stored[..., ::-1], pixels)
+
+
+def test_jpeg_of_half_the_colour_is_what_opencv_writes(tmp_path):
+    image = make_texture(80, 120)
+    cv2.imwrite(str(tmp_path / "a.jpg"), image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+    code = encode_jpeg(image, 90, full_colour=False)
+    assert code == (tmp_path / "a.jpg").read_bytes()
+    assert np.array_equal(decode_rgb(code), read_pixels(tmp_path / "a.jpg"))
+    assert len(encode_jpeg(image, 90)) > len(code)
 
 
 def test_jpeg_quality_and_colours(tmp_path):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from mvrecon.report.page import report_html, write_report
-from mvrecon.report.verdict import judge
 from tests.report.runs import COUNT, DROP_REASON, STAGES, WARNING, make_run
 
 VOID = {"meta", "img", "br", "link", "input"}
@@ -154,17 +153,6 @@ def test_a_run_that_stops_early_still_has_its_report(tmp_path, until, expected):
 def test_frames_without_position_are_marked(tmp_path):
     page = Page(report_html(make_run(tmp_path, posed=3)))
     assert page.sections["frames"].count("no position") == 1
-
-
-@pytest.mark.parametrize(
-    ("error_px", "posed", "level"),
-    [(0.5, COUNT, "good"), (1.5, COUNT, "fair"), (3.0, COUNT, "poor"), (0.5, 3, "fair")],
-)
-def test_the_weakest_measure_decides_the_verdict(tmp_path, error_px, posed, level):
-    verdict = judge(make_run(tmp_path, error_px=error_px, posed=posed))
-    assert verdict.level == level
-    assert f"{posed} of {COUNT} key frames" in verdict.sentence
-    assert "75 % of the pixels" in verdict.sentence
 
 
 def test_text_of_the_user_cannot_become_markup(html):

@@ -6,7 +6,7 @@ from mvrecon.geometry.camera import Camera
 from mvrecon.synthetic.lighting import Light
 from mvrecon.synthetic.paths import HandArc
 from mvrecon.synthetic.render import View
-from mvrecon.synthetic.scene import Scene
+from mvrecon.synthetic.scene import BakedScene
 from mvrecon.synthetic.shapes import box, ellipsoid, placed
 from mvrecon.synthetic.textures import clouds, speckle
 
@@ -16,7 +16,7 @@ PATH = HandArc(
 )
 
 
-def small_scene() -> Scene:
+def small_scene() -> BakedScene:
     """A box and a ball in a room of 2.4 × 2.4 × 1.4 m."""
     light = Light((0.6, 0.5, 1.2), shadow_samples=8, ambient_samples=8)
     walls = speckle((0.6, 0.6, 0.5), [(0.1, 0.2, 0.4), (0.8, 0.3, 0.2)], 0.06, 0.8, 3)
@@ -27,7 +27,7 @@ def small_scene() -> Scene:
             ellipsoid((0.12, 0.1, 0.1), clouds([(0, 0, 0), (1, 1, 1)], 0.05, 4)), (0.15, 0.1, 0.0)
         ),
     ]
-    return Scene(patches, light, texels_per_m=100.0)
+    return BakedScene(patches, light, texels_per_m=100.0)
 
 
 def small_views(count: int) -> list[View]:

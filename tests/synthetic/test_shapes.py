@@ -3,7 +3,7 @@ import open3d as o3d
 import pytest
 
 from mvrecon.synthetic.lighting import Light
-from mvrecon.synthetic.scene import Scene
+from mvrecon.synthetic.scene import BakedScene
 from mvrecon.synthetic.shapes import (
     box,
     cylinder,
@@ -21,7 +21,7 @@ def plain(points_n3):
 
 def mesh_of(patches):
     light = Light((0, 0, 5), shadow_samples=1, ambient_samples=1)
-    mesh = Scene(patches, light, texels_per_m=20).mesh()
+    mesh = BakedScene(patches, light, texels_per_m=20).mesh()
     mesh.merge_close_vertices(1e-6)
     mesh.remove_degenerate_triangles()
     return mesh

@@ -1,1 +1,1 @@
-"""Image pairs with exact flow for training, made on the fly from a seed, in torch."""
+"""What networks are trained on, made from seeds: pairs with exact flow, posed clips with depth."""

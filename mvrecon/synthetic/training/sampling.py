@@ -17,6 +17,12 @@ def pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
     return torch.stack([x_hw, y_hw], dim=-1)
 
 
+def inside(xy_bhw2: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Whether pixel coordinates lie between the centres of an image's outermost pixels."""
+    limit = xy_bhw2.new_tensor([size_hw[1] - 1, size_hw[0] - 1])
+    return ((xy_bhw2 >= 0) & (xy_bhw2 <= limit)).all(-1)
+
+
 def sample(
     image_bchw: Tensor, xy_bhw2: Tensor, mode: str = "bilinear", padding: str = "border"
 ) -> Tensor:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mvrecon.errors import InputError
+from mvrecon.formats.images import read_pixels
 from mvrecon.synthetic.training.batch import Draws
 
 TEXTURE_HW = (288, 384)
@@ -27,13 +28,14 @@ def load_textures(folder: Path) -> Tensor:
     height, width = TEXTURE_HW
     textures = []
     for path in sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES):
-        pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-        if pixels is None:
+        try:
+            rgb_hw3 = read_pixels(path)
+        except InputError:
             continue
-        if pixels.shape[0] > pixels.shape[1]:
-            pixels = np.ascontiguousarray(pixels.transpose(1, 0, 2))
-        resized = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-        textures.append(torch.from_numpy(resized[..., ::-1].copy()))
+        if rgb_hw3.shape[0] > rgb_hw3.shape[1]:
+            rgb_hw3 = np.ascontiguousarray(rgb_hw3.transpose(1, 0, 2))
+        resized_hw3 = cv2.resize(rgb_hw3, (width, height), interpolation=cv2.INTER_AREA)
+        textures.append(torch.from_numpy(resized_hw3))
     if not textures:
         raise InputError(f"no readable image in {folder}", "Name a folder with .jpg or .png images")
     return torch.stack(textures)

@@ -14,15 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.depth import DepthMap
+from mvrecon.geometry.transfer import FloatMap
 from mvrecon.multiview.consensus import find_consensus
 from stages.depth.learned.start import Start
-from stages.depth.views import FloatMap
 
+# How far the start was moved, and what agrees with it and what does not.
 AGREEMENT_CUES = 4
-# Relative difference of depth at which agreement ends.
+# Relative difference of depth at which agreement ends; the network is trained with it.
 TOLERANCE = 0.03
-# Added before the logarithm, in views.
-LEAST_VOTES = 0.1
 
 
 def start_map(
@@ -37,27 +36,16 @@ def start_map(
 
 
 def with_agreement(start: Start, own: DepthMap, others: Sequence[DepthMap]) -> Start:
-    """The start that the views agree on, with the cues of how far they do.
+    """The start with the most support, and `AGREEMENT_CUES` more numbers of about −1…1 on that.
 
     Args:
         start: of the view, with the cues of its sweep.
         own: its `start_map`.
         others: those of its neighbours, none if there are none.
     """
-    agreed_hw, cues_chw = agreed_start(own, others)
-    cues_chw = np.concatenate([start.cues_chw, cues_chw])
-    return replace(start, inverse_depth_hw=agreed_hw, cues_chw=cues_chw)
-
-
-def agreed_start(own: DepthMap, others: Sequence[DepthMap]) -> tuple[FloatMap, NDArray[np.float32]]:
-    """Inverse depth (h, w) with the most support, and `AGREEMENT_CUES` numbers of about −1…1."""
     consensus = find_consensus(own, others, TOLERANCE)
-    agreement = consensus.agreement
-    ratio_hw = consensus.inverse_depth_hw * own.depth_hw
-    cues = [
-        np.clip(np.log(ratio_hw), -1.0, 1.0),
-        agreement.own_hw,
-        np.log(agreement.support_hw + LEAST_VOTES) / 2.0,
-        np.log(agreement.contradiction_hw + LEAST_VOTES) / 2.0,
-    ]
-    return consensus.inverse_depth_hw, np.stack([np.asarray(cue, np.float32) for cue in cues])
+    moved_hw = np.log(consensus.inverse_depth_hw * own.depth_hw).clip(-1.0, 1.0)
+    cues = [start.cues_chw, moved_hw[None], consensus.agreement.cues_3hw()]
+    return replace(
+        start, inverse_depth_hw=consensus.inverse_depth_hw, cues_chw=np.concatenate(cues)
+    )

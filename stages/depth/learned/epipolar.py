@@ -14,6 +14,7 @@ from torch import Tensor
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.transfer import PixelTransfer
 
+# Pixels of the image for one of the features, and depths that one update compares.
 FEATURE_STRIDE = 4
 OFFSETS = 5
 # Without such a span a pair of views cannot tell depths apart; in pixels of the features.

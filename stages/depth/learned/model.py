@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -12,10 +11,11 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from mvrecon.geometry.transfer import FloatMap
 from mvrecon.learning.memo import ImageMemo
 from mvrecon.learning.precision import UsedPrecision, autocast
-from mvrecon.learning.weights import export_weights, load_weights
-from stages.depth.config import DEPTHNET_WEIGHTS
+from mvrecon.learning.weights import load_weights
+from stages.depth.config import DEPTHNET_WEIGHTS, SweepOptions
 from stages.depth.learned.epipolar import FEATURE_STRIDE, epipolar_geometry, feature_transfer
 from stages.depth.learned.network import (
     DepthNet,
@@ -25,12 +25,12 @@ from stages.depth.learned.network import (
     expected_error,
     probability_within,
 )
-from stages.depth.learned.plane_filling import complete
-from stages.depth.learned.start import MAX_HYPOTHESES, Start, measure_start
+from stages.depth.learned.plane_filling import fill_by_planes
+from stages.depth.learned.start import Start, measure_start
 from stages.depth.sweep.flow_prior import DepthPrior
 from stages.depth.sweep.plane_sweep import SweptDepth, refine_surface, smooth_surface
 from stages.depth.sweep.upsampling import upsample_by_color
-from stages.depth.views import MATCHED_VIEWS, FloatMap, View
+from stages.depth.views import MATCHED_VIEWS, View
 
 # The network compares features of 4 × 4 pixels; what is finer is found in the images.
 REFINEMENT_PX = 0.5
@@ -42,15 +42,13 @@ class LearnedDepth:
     Args:
         network: trained.
         precision: number format of its convolutions.
-        max_hypotheses: bound on the depths tried for a pixel.
+        sweep: options of the sweep that it starts from.
     """
 
-    def __init__(
-        self, network: DepthNet, precision: UsedPrecision, max_hypotheses: int = MAX_HYPOTHESES
-    ) -> None:
+    def __init__(self, network: DepthNet, precision: UsedPrecision, sweep: SweepOptions) -> None:
         self._network = network.eval()
         self._precision = precision
-        self._max_hypotheses = min(max_hypotheses, MAX_HYPOTHESES)
+        self._sweep = sweep
         self._encodings = ImageMemo(self._encode)
 
     def start(
@@ -64,7 +62,7 @@ class LearnedDepth:
             prior: at the resolution of `sweep_camera(view.camera)`, or None.
         """
         view, *neighbors = (one.halved() for one in views)
-        return measure_start(view, neighbors, bounds, prior, self._max_hypotheses)
+        return measure_start(view, neighbors, bounds, prior, self._sweep)
 
     def depth(
         self,
@@ -94,7 +92,7 @@ class LearnedDepth:
         with torch.inference_mode(), autocast(self._precision):
             encoded, *near = (self._encodings(image_hw3) for image_hw3 in images_hw3)
             output = self._network(encoded, near[:MATCHED_VIEWS], epipolar, start_b1hw, cues_bchw)
-        found = completed(output, images_hw3[0])
+        found = depth_of(output, images_hw3[0])
         # The start's step is a pixel at half the resolution.
         step = 0.5 * REFINEMENT_PX * start.step
         refined_hw = refine_surface(
@@ -109,8 +107,8 @@ class LearnedDepth:
         return self._network.encode(image_b3hw)
 
 
-def completed(output: DepthNetOutput, image_hw3: NDArray[np.uint8]) -> SweptDepth:
-    """The network's depth of one view, filled in where it is unsure, with its confidence.
+def depth_of(output: DepthNetOutput, image_hw3: NDArray[np.uint8]) -> SweptDepth:
+    """The network's depth of one view, planes where it is unsure, with its confidence.
 
     Args:
         output: of one view.
@@ -121,7 +119,9 @@ def completed(output: DepthNetOutput, image_hw3: NDArray[np.uint8]) -> SweptDept
         coarse_hw = output.levels[-1][0, 0].exp().numpy()
         size_wh = coarse_hw.shape[::-1]
         small_hw3 = cv2.resize(image_hw3, size_wh, interpolation=cv2.INTER_AREA)
-        filled_hw = complete(coarse_hw, error_hw, small_hw3.astype(np.float32) / np.float32(255))
+        filled_hw = fill_by_planes(
+            coarse_hw, error_hw, small_hw3.astype(np.float32) / np.float32(255)
+        )
         confidence_hw = probability_within(output.mixture_b3hw)[0].numpy()
     inverse_hw = _at_full_size(filled_hw, image_hw3) * np.float32(output.scale_b[0])
     return SweptDepth(inverse_hw, confidence_hw)
@@ -142,19 +142,10 @@ def _at_full_size(coarse_hw: FloatMap, image_hw3: NDArray[np.uint8]) -> FloatMap
     return upsample_by_color(half_hw, grays[1], grays[0])
 
 
-def load_depthnet(path: Path | None = None) -> DepthNet:
+def load_network(path: Path = DEPTHNET_WEIGHTS) -> DepthNet:
     """The network with the shipped weights, or with those of an exported file.
 
     Raises:
         UsageError: the file is missing or holds something else.
     """
-
-    def build(sizes: Mapping[str, Any]) -> DepthNet:
-        return DepthNet(DepthNetSettings(**sizes))
-
-    return load_weights(path or DEPTHNET_WEIGHTS, build, "depth")[0]
-
-
-def export_depthnet(network: DepthNet, path: Path) -> None:
-    """Write what `load_depthnet` reads."""
-    export_weights(network, network.settings, path)
+    return load_weights(path, lambda sizes: DepthNet(DepthNetSettings(**sizes)), "depth")[0]

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mvrecon.learning.layers import upsampled_convexly
 from stages.depth.learned.agreement import AGREEMENT_CUES
 from stages.depth.learned.epipolar import OFFSETS, Epipolar, similarities
 from stages.depth.learned.network_parts import (
@@ -27,7 +28,6 @@ from stages.depth.learned.network_parts import (
     Upsampler,
     doubled,
     pooled_by_weight,
-    upsampled,
     zeroed,
 )
 from stages.depth.learned.start import SWEEP_CUES
@@ -37,6 +37,7 @@ REACHES_PX = (1.0, 0.5, 0.25)
 SIMILARITIES = 2 * OFFSETS + 1
 UPDATE_CUES = 5
 CUES = SWEEP_CUES + AGREEMENT_CUES
+# Of the logarithm of inverse depth in one update.
 LARGEST_LOG_CHANGE = 0.5
 
 
@@ -78,7 +79,7 @@ class DepthNetOutput:
     Attributes:
         log_b1hw: logarithm of the inverse depth at full size, in units of the start's median.
         mixture_b3hw: weight logit and logarithms of two scales, see `mixture_terms`.
-        upsampling: weights that `upsampled` brings 1/4 to full size with.
+        upsampling: weights that `upsampled_convexly` brings 1/4 to full size with.
         levels: the same logarithm at 1/32, 1/16, 1/8, 1/4, then after each update at 1/4.
         logits: of the offsets tried by each update (b, OFFSETS, h, w).
         offsets: each update's distance between offsets, and the inverse depth they are round.
@@ -156,7 +157,7 @@ class DepthNet(nn.Module):
         known = self.pyramid(
             torch.cat([part.to(view.quarter.dtype) for part in evidence], 1), view.eighth
         )
-        levels = self._complete(known, pyramid)
+        levels = self._coarse_to_fine(known, pyramid)
         context = known[-1]
         state = torch.tanh(self.start_state(context))
         log, logits, offsets = levels[-1], [], []
@@ -172,10 +173,10 @@ class DepthNet(nn.Module):
         weights, coarse_mixture = self.upsampler(state, context, view.half)
         mixture = F.interpolate(coarse_mixture, scale_factor=4.0, mode="bilinear")
         return DepthNetOutput(
-            upsampled(log, weights), mixture, weights, levels, logits, offsets, scale_b
+            upsampled_convexly(log, weights), mixture, weights, levels, logits, offsets, scale_b
         )
 
-    def _complete(
+    def _coarse_to_fine(
         self, known: tuple[Tensor, ...], pyramid: list[tuple[Tensor, Tensor]]
     ) -> list[Tensor]:
         """Coarse to fine, keep the start or take what the level above says, corrected."""

@@ -100,20 +100,12 @@ class Upsampler(nn.Module):
         self.mixture = zeroed(nn.Conv2d(2 * hidden, 3, 1))
 
     def forward(self, state: Tensor, context: Tensor, half: Tensor) -> tuple[Tensor, Tensor]:
-        """Weights (b, 9, 16, h, w) for `upsampled`, and the mixture's parameters (b, 3, h, w)."""
+        """Weights for `upsampled_convexly`, and the mixture's parameters (b, 3, h, w)."""
         fine = F.relu(self.detail(F.pixel_unshuffle(half, 2)))
         x = F.relu(self.trunk(torch.cat([state, context, fine], 1)))
         count, _, height, width = x.shape
         weights = self.mask(x).float().view(count, 9, 16, height, width).softmax(1)
         return weights, self.mixture(x).float()
-
-
-def upsampled(coarse_b1hw: Tensor, weights: Tensor) -> Tensor:
-    """Values at four times the size: convex combinations of the 3 × 3 nearest."""
-    count, _, height, width = coarse_b1hw.shape
-    near = F.unfold(F.pad(coarse_b1hw, (1, 1, 1, 1), mode="replicate"), 3)
-    near = near.view(count, 9, 1, height, width)
-    return F.pixel_shuffle((weights * near).sum(1), 4)
 
 
 def zeroed(layer: nn.Conv2d) -> nn.Conv2d:

@@ -13,23 +13,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.depth.views import FloatMap
+from mvrecon.geometry.transfer import FloatMap
 
 # Weights of second and first differences against the data, in the units of `data_weights`.
 BEND_WEIGHT = 1.0
 SLOPE_WEIGHT = 1.0
-# Relative error at which an estimate has the weight 1, and the least that is believed.
+# Relative error at which an estimate has the weight 1, the least that is believed, and how
+# steeply the weight falls with the error.
 USUAL_ERROR = 0.03
 LEAST_ERROR = 0.01
 TRUST_POWER = 3.0
 # Colour difference (0…1) between neighbours across which surfaces may jump.
 EDGE_CONTRAST = 0.03
+# Weight of smoothness that is left across the sharpest edge, so that nothing is undetermined.
 LEAST_SMOOTHNESS = 0.01
 # Bends and misses of the estimate beyond these shares of the median count less.
 ROBUST_BEND = 0.02
 LENIENCE = 1.0
 LENIENT_TURNS = 1
 ROBUST_MISS = 0.1
+# Turns, and conjugate gradient steps of each: what nothing near knows shall stay.
 REWEIGHTINGS = 6
 SOLVER_STEPS = 40
 
@@ -44,7 +47,7 @@ class _Smoothness:
     slope_y: FloatMap
 
 
-def complete(
+def fill_by_planes(
     inverse_depth_hw: FloatMap, relative_error_hw: FloatMap, image_hw3: NDArray[np.float32]
 ) -> FloatMap:
     """The surface that is most plausible given an estimate and its uncertainty.

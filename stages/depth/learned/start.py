@@ -8,18 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.depth.sweep.confidence import Evidence, confidence_of
+from mvrecon.geometry.transfer import FloatMap
+from stages.depth.config import SweepOptions
+from stages.depth.sweep.confidence import FLOW_AGREEMENT_SCALE, Evidence, confidence_of
 from stages.depth.sweep.flow_prior import DepthPrior
 from stages.depth.sweep.plane_sweep import CoarseSweep, coarse_sweep, evidence_of
-from stages.depth.views import FloatMap, View, transfer_between
+from stages.depth.views import View, transfer_between
 
 SWEEP_CUES = 12
 # Hypotheses this near the best one are the same minimum.
 SAME_MINIMUM = 2
+# A second minimum that is dearer by all of a correlation on all eight paths is none.
 FAR_COST = 8 * 127
+# Fewer views and planes than the sweep's, for time: the network mends what they leave wrong.
 SWEPT_VIEWS = 4
 MAX_HYPOTHESES = 80
-FLOW_AGREEMENT_SCALE = 0.05
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def measure_start(
     neighbors: Sequence[View],
     bounds: tuple[float, float],
     prior: DepthPrior | None,
-    max_hypotheses: int = MAX_HYPOTHESES,
+    options: SweepOptions,
 ) -> Start:
     """Sweep a view at its own resolution.
 
@@ -53,10 +56,12 @@ def measure_start(
         neighbors: of that resolution, best first, at least one.
         bounds: smallest and largest inverse depth.
         prior: of the view's size, or None.
-        max_hypotheses: bound on the planes.
+        options: of the sweep; it has `MAX_HYPOTHESES` planes at most.
     """
-    swept = coarse_sweep(view, neighbors[:SWEPT_VIEWS], bounds, prior, max_hypotheses)
-    evidence = evidence_of(swept, view, prior)
+    planes = min(options.max_hypotheses, MAX_HYPOTHESES)
+    options = options.model_copy(update={"max_hypotheses": planes})
+    swept = coarse_sweep(view, neighbors[:SWEPT_VIEWS], bounds, prior, options)
+    evidence = evidence_of(swept, view, prior, options.window_px)
     return Start(
         swept.inverse_depth_hw,
         _cues(swept, evidence, view, neighbors, prior),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.depth.views import FloatMap
+from mvrecon.geometry.transfer import FloatMap
 
 # Logistic models of "right to 5 %" (to 12 % on the hand-held sequence, whose reference is no
 # better), fitted on a rendered and on a hand-held indoor sequence,
@@ -17,6 +17,7 @@ FLOW_BIAS = -9.244
 FLOW_WEIGHTS = (-2.54, -1.109, -0.262, -1.606)
 FLOW_TRUST_WEIGHT = 3.423
 FLOW_AGREEMENT_WEIGHT = 1.005
+# Relative difference to the depth from flow at which agreement has lost two thirds.
 FLOW_AGREEMENT_SCALE = 0.05
 
 

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.transfer import FloatMap, PixelTransfer
-from mvrecon.geometry.undistortion import distorting_map, undistorting_map
 
-# Photos may each have a camera of their own.
-REMEMBERED_MAPS = 16
-_distorting_map = lru_cache(maxsize=REMEMBERED_MAPS)(distorting_map)
-_undistorting_map = lru_cache(maxsize=REMEMBERED_MAPS)(undistorting_map)
-
+# Of the reweighted least squares; the last ones hardly move anything.
 ITERATIONS = 4
 # Distance from the point along the epipolar line at which a match has lost half its weight.
 ROBUST_SCALE_PX = 1.5
@@ -57,31 +50,24 @@ class DepthPrior:
 def match_by_flow(
     flow_hw2: NDArray[np.float32],
     confidence_hw: FloatMap,
-    *,
-    camera: Camera,
-    source_camera: Camera,
-    other_camera: Camera,
-    other_source_camera: Camera,
+    into_stored_hw2: NDArray[np.float32],
+    into_undistorted_hw2: NDArray[np.float32],
     transfer: PixelTransfer,
 ) -> FlowMatch:
-    """Carry flow between distorted images over to undistorted ones.
+    """Carry flow between images as they are stored over to undistorted ones.
 
     Args:
-        flow_hw2: from the view's distorted image to the neighbour's [px of its own size].
+        flow_hw2: from the view's stored image to the neighbour's [px of its own size].
         confidence_hw: of the flow, 0…1.
-        camera: pinhole camera of the view's undistorted image, of the size wanted.
-        source_camera: camera of the view's distorted image, of any size.
-        other_camera: pinhole camera of the neighbour's undistorted image.
-        other_source_camera: camera of the neighbour's distorted image, of any size.
+        into_stored_hw2: pixel of the view's stored image for each of its undistorted one.
+        into_undistorted_hw2: pixel of the neighbour's undistorted image for each of its stored.
         transfer: between the undistorted images.
     """
     height, width = flow_hw2.shape[:2]
-    start_hw2 = _distorting_map(camera, source_camera.scaled(width, height))
-    moved_hw2 = start_hw2 + _sample(flow_hw2, start_hw2)
-    weight_hw = _sample(confidence_hw, start_hw2)
+    moved_hw2 = into_stored_hw2 + _sample(flow_hw2, into_stored_hw2)
+    weight_hw = _sample(confidence_hw, into_stored_hw2)
     inside_hw = np.all((moved_hw2 >= 0) & (moved_hw2 <= [width - 1, height - 1]), axis=2)
-    undistorting_hw2 = _undistorting_map(other_source_camera.scaled(width, height), other_camera)
-    target_hw2 = _sample(undistorting_hw2, moved_hw2)
+    target_hw2 = _sample(into_undistorted_hw2, moved_hw2)
     return FlowMatch(target_hw2, np.where(inside_hw, weight_hw, np.float32(0)), transfer)
 
 

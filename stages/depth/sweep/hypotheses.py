@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from mvrecon.artifacts.poses import PosedFrame, SparsePoints
 from mvrecon.geometry.transfer import PixelTransfer
 
+# Fewer points do not tell the range: its percentiles would be single points.
 MIN_POINTS = 8
+# Of inverse depth: beyond them are false points.
 ROBUST_PERCENTILES = (2.0, 98.0)
 # Surfaces reach beyond the points: floors come nearer, backgrounds lie farther.
 NEAR_MARGIN = 1.35
 FAR_MARGIN = 1.7
+# Planes of a sweep over a range that hardly moves a pixel: still enough for a minimum.
 MIN_HYPOTHESES = 24
 
 
@@ -43,6 +46,17 @@ def inverse_depth_range(depths_n: NDArray[np.float64]) -> tuple[float, float] | 
         return None
     far, near = np.percentile(1.0 / depths_n, ROBUST_PERCENTILES)
     return float(far / FAR_MARGIN), float(near * NEAR_MARGIN)
+
+
+def searched_range(
+    frames: Sequence[PosedFrame], points: SparsePoints, frame: int, neighbors: Sequence[int]
+) -> tuple[float, float] | None:
+    """The same of a frame, from the points of all frames if those near see too few."""
+    near = depths_of_points(frames, points, frame, neighbors)
+    everyone = range(len(frames))
+    return inverse_depth_range(near) or inverse_depth_range(
+        depths_of_points(frames, points, frame, everyone)
+    )
 
 
 def sweep_inverse_depths(

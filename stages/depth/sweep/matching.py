@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.geometry.transfer import PixelTransfer
-from stages.depth.views import FloatMap, View
+from mvrecon.geometry.transfer import FloatMap, PixelTransfer
+from stages.depth.views import View
 
 # Variance of the noise (grey levels²) below which a window counts as having no texture.
 NOISE_VARIANCE = 8.0

@@ -9,25 +9,27 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.geometry.transfer import FloatMap
+from stages.depth.config import SweepOptions
 from stages.depth.sweep.confidence import Evidence, confidence_of
 from stages.depth.sweep.flow_prior import DepthPrior
 from stages.depth.sweep.hypotheses import sweep_inverse_depths
 from stages.depth.sweep.matching import surface_costs, sweep_costs, texture_variance
 from stages.depth.sweep.semi_global import aggregate, ambiguity, best_hypothesis
 from stages.depth.sweep.upsampling import upsample_by_color
-from stages.depth.views import FloatMap, View, pyramid_levels, transfer_between
+from stages.depth.views import View, pyramid_levels, transfer_between
 
-SWEEP_WINDOW_PX = 7
-SWEEP_SMALL_PENALTY = 5
-SWEEP_LARGE_PENALTY = 300
-# The prior may outweigh noise in the matching costs (0…127), not a clear match.
-PRIOR_COST = 45
+# Distance from the prior, beside its deviation, at which disagreement costs most.
 PRIOR_REACH_STEPS = 6.0
+# Costs (sums over eight paths) so near the least speak for another depth.
 AMBIGUITY_MARGIN = 100
 
+# Finer than the sweep's: the surface is nearly right, so small windows do.
 REFINEMENT_WINDOW_PX = 5
+# Penalties as of the sweep; its jumps are kept, so further ones are small.
 REFINEMENT_SMALL_PENALTY = 8
 REFINEMENT_LARGE_PENALTY = 60
+# Bilateral filtering; wide enough for the ripples that windows leave.
 SMOOTHING_ROUNDS = 2
 SMOOTHING_SIGMA_PX = 3.0
 # Each round tries offsets of so many sweep steps, −3…3 times.
@@ -64,7 +66,7 @@ def sweep_depth(
     neighbors: Sequence[View],
     bounds: tuple[float, float],
     prior: DepthPrior | None,
-    max_hypotheses: int,
+    options: SweepOptions,
 ) -> SweptDepth:
     """Measure the depth of a view from its neighbours.
 
@@ -73,12 +75,12 @@ def sweep_depth(
         neighbors: at least one, of about the same resolution.
         bounds: smallest and largest inverse depth.
         prior: at the resolution of `sweep_camera(view.camera)`, or None.
-        max_hypotheses: bound on the depths tried for a pixel; memory is proportional to it.
+        options: memory is proportional to their bound on the depths tried for a pixel.
     """
     pyramid = [[view, *neighbors]]
     for _ in range(pyramid_levels(view.camera)):
         pyramid.append([level_view.halved() for level_view in pyramid[-1]])
-    coarse = coarse_sweep(pyramid[-1][0], pyramid[-1][1:], bounds, prior, max_hypotheses)
+    coarse = coarse_sweep(pyramid[-1][0], pyramid[-1][1:], bounds, prior, options)
     surface_hw, step = coarse.inverse_depth_hw, coarse.step
     for (fine_view, *fine_neighbors), (coarse_view, *_) in zip(
         pyramid[-2::-1], pyramid[:0:-1], strict=True
@@ -90,7 +92,7 @@ def sweep_depth(
         step *= 0.5
     surface_hw = np.maximum(smooth_surface(surface_hw, coarse.step), np.float32(0.5 * bounds[0]))
     size_wh = (view.camera.width, view.camera.height)
-    evidence = evidence_of(coarse, pyramid[-1][0], prior)
+    evidence = evidence_of(coarse, pyramid[-1][0], prior, options.window_px)
     confidence_hw = cv2.resize(confidence_of(evidence), size_wh, interpolation=cv2.INTER_LINEAR)
     return SweptDepth(surface_hw, np.clip(confidence_hw, 0.0, 1.0))
 
@@ -129,29 +131,33 @@ def coarse_sweep(
     neighbors: Sequence[View],
     bounds: tuple[float, float],
     prior: DepthPrior | None,
-    max_hypotheses: int,
+    options: SweepOptions,
 ) -> CoarseSweep:
     """Sweep planes at the views' own resolution; arguments as of `sweep_depth`."""
     transfers = [transfer_between(view, neighbor) for neighbor in neighbors]
     height, width = view.gray_hw.shape
-    inverse_depths = sweep_inverse_depths(bounds, transfers, width, height, max_hypotheses)
+    inverse_depths = sweep_inverse_depths(bounds, transfers, width, height, options.max_hypotheses)
     step = float(inverse_depths[1] - inverse_depths[0])
-    costs_hdw = sweep_costs(view, neighbors, transfers, inverse_depths, SWEEP_WINDOW_PX)
-    matched_hdw = costs_hdw if prior is None else _with_prior(costs_hdw, inverse_depths, prior)
-    total_hdw = aggregate(matched_hdw, view.gray_hw, SWEEP_SMALL_PENALTY, SWEEP_LARGE_PENALTY)
+    costs_hdw = sweep_costs(view, neighbors, transfers, inverse_depths, options.window_px)
+    matched_hdw = costs_hdw
+    if prior is not None:
+        matched_hdw = _with_prior(costs_hdw, inverse_depths, prior, options.prior_cost)
+    total_hdw = aggregate(matched_hdw, view.gray_hw, options.small_penalty, options.large_penalty)
     index_hw, position_hw = best_hypothesis(total_hdw)
     inverse_depth_hw = (inverse_depths[0] + position_hw * step).astype(np.float32)
     return CoarseSweep(inverse_depths, costs_hdw, total_hdw, index_hw, inverse_depth_hw)
 
 
-def evidence_of(swept: CoarseSweep, view: View, prior: DepthPrior | None) -> Evidence:
-    """What speaks for and against the surface of a sweep."""
+def evidence_of(
+    swept: CoarseSweep, view: View, prior: DepthPrior | None, window_px: int
+) -> Evidence:
+    """What speaks for and against the surface of a sweep with windows of that side."""
     inverse_depth_hw = swept.inverse_depth_hw
     nothing_hw = np.zeros_like(inverse_depth_hw)
     return Evidence(
         match_cost_hw=swept.match_cost_hw(),
         ambiguity_hw=ambiguity(swept.total_hdw, AMBIGUITY_MARGIN),
-        texture_hw=texture_variance(view.gray_hw, SWEEP_WINDOW_PX),
+        texture_hw=texture_variance(view.gray_hw, window_px),
         relative_step_hw=np.float32(swept.step) / inverse_depth_hw,
         flow_miss_hw=nothing_hw if prior is None else _miss_of_prior(inverse_depth_hw, prior),
         flow_weight_hw=nothing_hw if prior is None else prior.weight_hw,
@@ -159,13 +165,16 @@ def evidence_of(swept: CoarseSweep, view: View, prior: DepthPrior | None) -> Evi
 
 
 def _with_prior(
-    costs_hdw: NDArray[np.uint8], inverse_depths: NDArray[np.float64], prior: DepthPrior
+    costs_hdw: NDArray[np.uint8],
+    inverse_depths: NDArray[np.float64],
+    prior: DepthPrior,
+    prior_cost: int,
 ) -> NDArray[np.uint8]:
     """Add the prior as a truncated linear cost."""
     step = inverse_depths[1] - inverse_depths[0]
     reach_hw = np.float32(PRIOR_REACH_STEPS * step) + 2 * prior.deviation_hw
-    slope_hw = PRIOR_COST * prior.weight_hw / reach_hw
-    limit_hw = PRIOR_COST * prior.weight_hw
+    slope_hw = prior_cost * prior.weight_hw / reach_hw
+    limit_hw = prior_cost * prior.weight_hw
     sum_hdw = np.empty_like(costs_hdw)
     for row, inverse_depth in enumerate(inverse_depths):
         penalty_hw = np.abs(prior.inverse_depth_hw - np.float32(inverse_depth))

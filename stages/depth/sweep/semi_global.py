@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.depth.views import FloatMap
+from mvrecon.geometry.transfer import FloatMap
 
 CostVolume = NDArray[np.int16]
 

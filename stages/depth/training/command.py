@@ -13,7 +13,8 @@ import torch
 from mvrecon.errors import UsageError
 from mvrecon.learning.muon import Muon, muon_for
 from mvrecon.learning.training import Trainer, TrainingSettings, train
-from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, load_clip
+from mvrecon.learning.weights import export_weights
+from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, held_out, load_clip
 from mvrecon.synthetic.training.clips.posed_clips import make_clip, render_clips
 from mvrecon.synthetic.training.clips.render import texture_pyramid
 from mvrecon.synthetic.training.clips.scenes import KINDS
@@ -21,12 +22,12 @@ from mvrecon.synthetic.training.clips.solids import load_meshes
 from mvrecon.synthetic.training.clips.torch_clips import KIND as SOLIDS_KIND
 from mvrecon.synthetic.training.clips.torch_clips import make_torch_clip
 from mvrecon.synthetic.training.textures import load_textures, procedural_textures
-from stages.depth.learned.model import export_depthnet, load_depthnet
+from stages.depth.learned.model import load_network
 from stages.depth.learned.network import DepthNet
-from stages.depth.training.clip_starts import add_starts
+from stages.depth.training.clip_starts import FlowsOfClip, add_starts
 from stages.depth.training.samples import ClipSamples
 from stages.depth.training.supervision import supervised
-from stages.depth.training.validation import held_out, validate, validation_clips
+from stages.depth.training.validation import validate, validation_clips
 
 WEIGHTS = "depthnet.pt"
 PICTURE = "validation.png"
@@ -83,10 +84,16 @@ class TrainDepthOptions:
     settings: TrainingSettings = field(default_factory=_settings)
 
 
-def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
+def train_depth(
+    options: TrainDepthOptions, flows_of_clip: FlowsOfClip
+) -> Iterator[dict[str, float]]:
     """Train for a while, yielding each validation, then write `depthnet.pt` to the folder.
 
     Clips that are not there yet are rendered first, each once.
+
+    Args:
+        options: what was asked for.
+        flows_of_clip: the flow stage's part.
 
     Raises:
         UsageError: the device is not there, or the weights to start from cannot be used.
@@ -97,7 +104,7 @@ def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
     kinds = [*KINDS, SOLIDS_KIND]
     if options.without is not None and options.without not in kinds:
         raise UsageError(f"no kind of scene is called {options.without!r}", f"One of {kinds}")
-    clips = list(add_starts(_rendered(options)))
+    clips = list(add_starts(_rendered(options), flows_of_clip))
     training, validation = split(clips, options.without)
     held = validation_clips(validation)
     settings = options.settings
@@ -105,7 +112,7 @@ def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
         decay = round(DECAY_SHARE * options.steps)
         settings = replace(settings, steps=options.steps, decay_steps=decay)
     torch.manual_seed(settings.seed)
-    network = DepthNet() if options.start is None else load_depthnet(options.start).train()
+    network = DepthNet() if options.start is None else load_network(options.start).train()
     device = torch.device(options.device)
     trainer = Trainer(network, settings, supervised, device, depth_optimizer(network))
     data = ClipSamples(training, settings.seed, settings.batch)
@@ -114,7 +121,8 @@ def train_depth(options: TrainDepthOptions) -> Iterator[dict[str, float]]:
         return validate(network.cpu(), held, options.folder / PICTURE)
 
     yield from train(trainer, data, options.folder, options.minutes, check)
-    export_depthnet(trainer.averaged_model().cpu(), options.folder / WEIGHTS)
+    trained = trainer.averaged_model().cpu()
+    export_weights(trained, trained.settings, options.folder / WEIGHTS)
 
 
 def depth_optimizer(network: DepthNet) -> Muon:

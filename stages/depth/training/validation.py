@@ -13,8 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from mvrecon.evaluation.metrics.depth import depth_errors
+from mvrecon.formats.images import write_png
+from mvrecon.geometry.transfer import FloatMap
 from mvrecon.synthetic.training.clips.files import depths_path, load_clip, load_clip_depths
-from stages.depth.learned.model import completed
+from stages.depth.learned.model import depth_of
 from stages.depth.learned.network import DepthNet
 from stages.depth.training.clip_starts import NAME
 from stages.depth.training.samples import DepthSample, clip_sample
@@ -22,8 +24,6 @@ from stages.depth.training.supervision import predict
 from stages.depth.views import MATCHED_VIEWS
 
 KEPT_SHARE = 0.8
-HELD_OUT_EVERY = 10
-FloatMap = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,6 @@ class ValidationClip:
     sample: DepthSample
     start_depth_hw: FloatMap
     truth_hw: FloatMap
-
-
-def held_out(clips: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Clips to train on, and every tenth to validate on."""
-    last = HELD_OUT_EVERY - 1
-    chosen = [int(path.stem) % HELD_OUT_EVERY == last for path in clips]
-    train = [path for path, held in zip(clips, chosen, strict=True) if not held]
-    return train, [path for path, held in zip(clips, chosen, strict=True) if held]
 
 
 def validation_clips(clips: Sequence[Path]) -> list[ValidationClip]:
@@ -70,7 +62,7 @@ def validate(
         if picture is not None and len(stripes) < 4 and clip.truth_hw.shape == (256, 320):
             stripes.append(_stripe(clip, depth_hw, confidence_hw))
     if picture is not None and stripes:
-        cv2.imwrite(str(picture), np.vstack(stripes))
+        write_png(picture, np.vstack(stripes))
     return {name: float(np.nanmean([row[name] for row in rows])) for name in rows[0]}
 
 
@@ -79,7 +71,7 @@ def estimated(network: DepthNet, sample: DepthSample) -> tuple[FloatMap, FloatMa
     with torch.inference_mode():
         output = predict(network, sample)
     image_hw3 = (255 * sample.images_t3hw[sample.rows_r[0]]).permute(1, 2, 0).byte().numpy()
-    found = completed(output, np.ascontiguousarray(image_hw3))
+    found = depth_of(output, np.ascontiguousarray(image_hw3))
     return np.float32(1) / found.inverse_depth_hw, found.confidence_hw
 
 
@@ -108,11 +100,11 @@ def _stripe(clip: ValidationClip, depth_hw: FloatMap, confidence_hw: FloatMap) -
     inverses = [np.where(d > 0, 1 / np.maximum(d, 1e-9), 0) for d in depths]
     top = np.percentile(inverses[0], 99)
     coloured = [
-        cv2.applyColorMap(_bytes(np.clip(inverse / top, 0, 1)), cv2.COLORMAP_TURBO)
+        cv2.applyColorMap(_bytes(np.clip(inverse / top, 0, 1)), cv2.COLORMAP_TURBO)[..., ::-1]
         for inverse in inverses
     ]
     grey = np.repeat(_bytes(confidence_hw)[..., None], 3, 2)
-    return np.hstack([_bytes(image_hw3[..., ::-1]), *coloured, grey])
+    return np.hstack([_bytes(image_hw3), *coloured, grey])
 
 
 def _bytes(values: NDArray[Any]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""What a flow model is, what is known of one without loading it, and how one is loaded."""
+"""What a flow model is, and what is known of one without loading it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from mvrecon.downloads import RemoteFile, fetched
 from mvrecon.errors import UsageError
 from mvrecon.learning.precision import UsedPrecision
+from stages.flow.config import FlowConfig
 
 if TYPE_CHECKING:
-    from stages.flow.config import FlowConfig
     from stages.flow.models.graph import FlowGraph
 
 
@@ -69,8 +69,8 @@ class ModelCard:
 
     def weights_path(self, config: FlowConfig) -> Path | None:
         """The weights in use: those given, shipped or fetched before; None if there are none."""
-        if config.weights is not None:
-            return config.weights
+        if config.given_weights is not None:
+            return config.given_weights
         if self.shipped is not None:
             return self.shipped
         return fetched(self.checkpoint) if self.checkpoint else None
@@ -82,33 +82,15 @@ class ModelCard:
             UsageError: there are none.
         """
         path = self.weights_path(config)
+        option = f"--flow.{config.group}.weights"
         if path is None:
             fetch = f"Fetch them: mvrecon models get {config.model}; or give" * bool(
                 self.checkpoint
             )
             raise UsageError(
                 f"flow model {config.model} has no weights",
-                f"{fetch or 'Give'} a checkpoint: --flow.weights FILE",
+                f"{fetch or 'Give'} a checkpoint: {option} FILE",
             )
         if not path.is_file():
-            raise UsageError(
-                f"flow weights {path} do not exist", "Check the path after --flow.weights"
-            )
+            raise UsageError(f"flow weights {path} do not exist", f"Check the path after {option}")
         return path
-
-
-def load_flow_model(config: FlowConfig) -> FlowModel:
-    """The model that `config.model` names.
-
-    Raises:
-        UsageError: there is no such model, or its weights are missing or do not fit.
-    """
-    from stages.flow.models.registry import find_card
-
-    card = find_card(config.model)
-    model = card.load(card, config)
-    if config.refine == 0:
-        return model
-    from stages.flow.models.refine import RefinedFlow
-
-    return RefinedFlow(model, config.refine)

@@ -6,15 +6,13 @@ implementation, with variational refinement).
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.flow.config import DisPreset
 from stages.flow.models.base import FlowEstimate
 
-DisPreset = Literal["ultrafast", "fast", "medium"]
 PRESETS: dict[DisPreset, int] = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
     "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,

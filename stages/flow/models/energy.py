@@ -13,11 +13,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stages.flow.models.mvflow.correlation import warp
+from stages.flow.models.warp import warp
 
+# Of the census transform: side of its window in pixels; differences of grey (0…255) well above
+# the spread count by their sign alone (UFlow).
 CENSUS_SIDE = 5
 CENSUS_SPREAD = 0.9
+# Squared difference of two census values that counts half.
+CENSUS_TOLERANCE = 0.1
+# Smoothness falls to 1/e across an image difference of 0.05 of the range.
 EDGE_SHARPNESS = 20.0
+# Differences well below this, of grey in 0…1 or of flow in pixels, count by their square.
+ROBUST_SCALE = 0.01
+# The way back may miss by √(1 % of the squared flows + 0.5 px²) (Sundaram et al., ECCV 2010).
+MISS_SHARE, MISS_PX2 = 0.01, 0.5
 GREY = (0.299, 0.587, 0.114)
 
 
@@ -47,7 +56,7 @@ class FlowEnergy:
 
     def __init__(self, first_b3hw: Tensor, second_b3hw: Tensor, weights: EnergyWeights) -> None:
         self.weights = weights
-        self._first, self._second = _grey(first_b3hw), _grey(second_b3hw)
+        self._first, self._second = grey(first_b3hw), grey(second_b3hw)
         self._census = census(self._first)
         self._flatness = tuple(
             torch.exp(-EDGE_SHARPNESS * torch.diff(first_b3hw, dim=axis).abs().mean(1, True))
@@ -59,7 +68,7 @@ class FlowEnergy:
         warped = warp(self._second, flow_b2hw)
         share_b1hw = visible_bhw[:, None].float()
         share_b1hw = share_b1hw / share_b1hw.sum().clamp(min=1.0)
-        photometric = (charbonnier(self._first - warped, 0.01) * share_b1hw).sum()
+        photometric = (charbonnier(self._first - warped, ROBUST_SCALE) * share_b1hw).sum()
         structure = (census_distance(self._census, census(warped)) * share_b1hw).sum()
         return (
             self.weights.photometric * photometric
@@ -70,7 +79,7 @@ class FlowEnergy:
     def smoothness(self, flow_b2hw: Tensor) -> Tensor:
         """Mean robust difference of the flow to its neighbours, less over image edges."""
         down, right = (
-            (charbonnier(torch.diff(flow_b2hw, dim=axis), 0.01) * flatness).mean()
+            (charbonnier(torch.diff(flow_b2hw, dim=axis), ROBUST_SCALE) * flatness).mean()
             for axis, flatness in zip((2, 3), self._flatness, strict=True)
         )
         return down + right
@@ -84,7 +93,7 @@ def charbonnier(difference: Tensor, scale: float) -> Tensor:
 def census_distance(first_bkhw: Tensor, second_bkhw: Tensor) -> Tensor:
     """Soft Hamming distance (b, 1, h, w) of census transforms, as a share in 0…1."""
     difference = (first_bkhw - second_bkhw).square()
-    return (difference / (0.1 + difference)).mean(1, keepdim=True)
+    return (difference / (CENSUS_TOLERANCE + difference)).mean(1, keepdim=True)
 
 
 def census(image_b1hw: Tensor) -> Tensor:
@@ -102,8 +111,9 @@ def consistent(forward_b2hw: Tensor, backward_b2hw: Tensor) -> Tensor:
     back = warp(backward_b2hw, forward_b2hw)
     miss = (forward_b2hw + back).square().sum(1)
     size = forward_b2hw.square().sum(1) + back.square().sum(1)
-    return miss < 0.01 * size + 0.5
+    return miss < MISS_SHARE * size + MISS_PX2
 
 
-def _grey(image_b3hw: Tensor) -> Tensor:
+def grey(image_b3hw: Tensor) -> Tensor:
+    """Luma (b, 1, h, w)."""
     return (image_b3hw * image_b3hw.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)

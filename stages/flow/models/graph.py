@@ -7,9 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from stages.flow.models.mvflow.network import Mvflow
-from stages.flow.models.raft.network import Raft
-
 
 class FlowGraph(nn.Module):
     """Images to flow, of one pair, one way.
@@ -28,42 +25,6 @@ class FlowGraph(nn.Module):
         return tuple(
             torch.rand(1, channels.get(name, 3), height, width) for name in self.input_names
         )
-
-
-class RaftGraph(FlowGraph):
-    """RAFT from images in 0…1."""
-
-    input_names = ("first_b3hw", "second_b3hw")
-    stride = 8
-
-    def __init__(self, network: Raft, updates: int) -> None:
-        super().__init__()
-        self.network = network.eval()
-        self.updates = updates
-
-    def forward(self, first_b3hw: Tensor, second_b3hw: Tensor) -> Tensor:
-        """Flow first → second, (1, 2, h, w), pixels."""
-        first, second = (
-            self.network.encode(2.0 * image - 1.0) for image in (first_b3hw, second_b3hw)
-        )
-        flow_b2hw: Tensor = self.network(first, second, self.updates)
-        return flow_b2hw
-
-
-class MvflowGraph(FlowGraph):
-    """mvflow from images in 0…1 and the flow to start from (of dis) in pixels."""
-
-    input_names = ("first_b3hw", "second_b3hw", "start_b2hw")
-    stride = 32
-
-    def __init__(self, network: Mvflow) -> None:
-        super().__init__()
-        self.network = network.eval()
-
-    def forward(self, first_b3hw: Tensor, second_b3hw: Tensor, start_b2hw: Tensor) -> Tensor:
-        """Flow first → second, (1, 2, h, w), pixels."""
-        flow_b2hw: Tensor = self.network(first_b3hw, second_b3hw, start_b2hw).flow_b2hw
-        return flow_b2hw
 
 
 @dataclass(frozen=True)

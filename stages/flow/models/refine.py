@@ -12,6 +12,7 @@ from stages.flow.models.energy import EnergyWeights, FlowEnergy, consistent
 
 Image = NDArray[np.uint8]
 FloatImage = NDArray[np.float32]
+# Adam's rate: about what the flow may change in one iteration.
 STEP_PX = 0.03
 
 

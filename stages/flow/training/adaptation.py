@@ -15,11 +15,12 @@ from mvrecon.errors import NotEnoughDataError
 from mvrecon.learning.training import TrainingSettings
 from mvrecon.synthetic.training.batch import Draws
 from stages.flow.models.energy import EnergyWeights, FlowEnergy, charbonnier, consistent
-from stages.flow.models.mvflow.correlation import warp
 from stages.flow.models.mvflow.network import Mvflow
+from stages.flow.models.warp import warp
 from stages.flow.training.starts import dis_starts
 
 WEIGHTS = EnergyWeights()
+# Of the distance by which forward and back miss, px.
 RETURN_WEIGHT = 0.01
 # Keeps the result near the initial flow where the images say nothing.
 STAY_WEIGHT = 0.002

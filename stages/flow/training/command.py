@@ -21,10 +21,11 @@ from mvrecon.synthetic.training.textures import (
     procedural_textures,
     split_textures,
 )
-from stages.flow.models.mvflow.confidence import fit_calibration
-from stages.flow.models.mvflow.model import STRIDE, export_mvflow, load_mvflow
-from stages.flow.models.mvflow.network import Mvflow
+from stages.flow.models.mvflow.card import MVFLOW_WEIGHTS
+from stages.flow.models.mvflow.model import export_mvflow, load_mvflow
+from stages.flow.models.mvflow.network import STRIDE, Mvflow
 from stages.flow.training.adaptation import ClipPairs, unsupervised
+from stages.flow.training.calibration import fit_calibration
 from stages.flow.training.supervision import (
     FEATURE_STEPS,
     SyntheticPairs,
@@ -112,7 +113,7 @@ def train_flow(options: TrainFlowOptions) -> Iterator[dict[str, float]]:
     validations = {str(spec[1][1]): validation_pairs(held_out, *spec) for spec in VALIDATION}
     validations["clips"] = validation_clips(held_out)
     if options.start is not None or options.clip is not None:
-        network, _ = load_mvflow(options.start)
+        network, _ = load_mvflow(options.start or MVFLOW_WEIGHTS)
         network.train()
     else:
         torch.manual_seed(settings.seed)

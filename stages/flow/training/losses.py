@@ -11,10 +11,13 @@ from torch import Tensor
 from stages.flow.models.mvflow.correlation import RADIUS
 from stages.flow.models.mvflow.network import Matched, MvflowOutput, Step, at_centres, mixture_terms
 
+# Weight of an update's loss over that of the next one's (RAFT has 0.8).
 STEP_DECAY = 0.7
+# Weights of the terms beside the robust error of the final flow.
 MIXTURE_WEIGHT = 0.1
 MATCH_WEIGHT = 0.3
 WINDOW_WEIGHT = 0.1
+# Of hidden pixels, over that of visible ones.
 HIDDEN_WEIGHT = 0.7
 ROBUST_POWER = 0.8
 # Points that move by more of the image's width do not count.

@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mvrecon.synthetic.training.batch import Draws
-from stages.flow.models.dis import START_PRESET, START_REFINEMENTS, DisPreset, dis_search
+from stages.flow.config import DisPreset
+from stages.flow.models.dis import START_PRESET, START_REFINEMENTS, dis_search
+from stages.flow.models.energy import grey
 
+# Of the pairs: with the preset of use, with no initial flow at all, with patches that are wrong.
 MEDIUM_SHARE = 0.6
 DROPPED_SHARE = 0.1
 SPOILT_SHARE = 0.12
+# Size of the patches, and of the bumps of the error in them.
 PATCH_PX = 48
+SPOILT_PX = (0.3, 30.0)
 QUICKER: tuple[DisPreset, ...] = ("ultrafast", "fast")
 
 
@@ -50,9 +55,8 @@ def dis_starts(
 
 def _to_grey(image_b3hw: Tensor) -> NDArray[np.uint8]:
     """Luma (b, h, w) of RGB in 0…1."""
-    weights = image_b3hw.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    grey = (image_b3hw * weights).sum(1) * 255.0
-    return np.asarray(grey.round().clamp(0, 255).to(torch.uint8).cpu().numpy())
+    levels_bhw = grey(image_b3hw)[:, 0] * 255.0
+    return np.asarray(levels_bhw.round().clamp(0, 255).to(torch.uint8).cpu().numpy())
 
 
 def _spoil(flow_b2hw: Tensor, draws: Draws) -> Tensor:
@@ -62,7 +66,7 @@ def _spoil(flow_b2hw: Tensor, draws: Draws) -> Tensor:
     error = F.interpolate(
         draws.normal(count, 2, *cells), (height, width), mode="bicubic", align_corners=True
     )
-    amplitude_px = draws.log_uniform(0.3, 30.0, count, 1, 1, 1)
+    amplitude_px = draws.log_uniform(*SPOILT_PX, count, 1, 1, 1)
     patch = F.interpolate(
         draws.normal(count, 1, *cells), (height, width), mode="bilinear", align_corners=True
     )

@@ -13,7 +13,7 @@ from mvrecon.learning.muon import Muon, muon_for
 from mvrecon.learning.training import TrainingSettings
 from mvrecon.synthetic.training.batch import Draws, FlowBatch, FlowPairs
 from mvrecon.synthetic.training.pairs.augmentation import augment
-from mvrecon.synthetic.training.pairs.scenes import scene_pairs
+from mvrecon.synthetic.training.pairs.mixture import scene_pairs
 from stages.flow.models.mvflow.network import Mvflow
 from stages.flow.training.losses import endpoint_error, matching_loss, supervised_loss
 from stages.flow.training.starts import training_start

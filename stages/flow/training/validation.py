@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from mvrecon.formats.flow_colours import flow_to_rgb
+from mvrecon.formats.images import write_png
 from mvrecon.synthetic.training.batch import Draws, FlowBatch
 from mvrecon.synthetic.training.pairs.augmentation import augment
-from mvrecon.synthetic.training.pairs.scenes import scene_pairs
+from mvrecon.synthetic.training.pairs.mixture import scene_pairs
 from stages.flow.models.mvflow.network import Mvflow, probability_within
 from stages.flow.training.losses import endpoint_error
 from stages.flow.training.starts import dis_starts
 
 SEED = 7_000_003
+# `large_`: of pixels that move by more. `far_share`: off by more, as KITTI counts. `kept_`: of
+# this share of the pixels, the surest.
 LARGE_MOTION_PX = 10.0
 FAR_PX = 3.0
 KEPT_SHARE = 0.8
@@ -110,4 +112,4 @@ def _draw(pairs: ValidationPairs, flow_b2hw: Tensor, path: Path) -> None:
         ]
         panels += [flow_to_rgb(f.permute(1, 2, 0).cpu().numpy(), largest_px) for f in flows]
         rows.append(np.concatenate(panels, 1))
-    cv2.imwrite(str(path), np.concatenate(rows)[..., ::-1])
+    write_png(path, np.concatenate(rows))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from mvrecon.synthetic.training.batch import FlowBatch
-from mvrecon.synthetic.training.clips.flow_pairs import clip_pair
+from mvrecon.synthetic.training.clips.clip_pairs import clip_pair
 from mvrecon.synthetic.training.clips.render import texture_pyramid
 from mvrecon.synthetic.training.clips.scenes import KINDS
 from stages.flow.training.starts import dis_starts

@@ -7,7 +7,7 @@ the scene there. The rest is completed by inpainting or by the learned prior
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,23 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from mvrecon.artifacts.depth import DepthMap
-from mvrecon.learning.weights import export_weights, load_weights
-from mvrecon.multiview.reprojection import FloatMap
+from mvrecon.artifacts.depth import DepthMap, inverted
+from mvrecon.geometry.transfer import FloatMap
+from mvrecon.learning.weights import load_weights
 from stages.fusion.completion.network import (
     LEAST_WEIGHT,
+    QUARTER,
     STRIDE,
-    DepthPrior,
-    PriorInput,
-    PriorSettings,
+    CompletionInput,
+    CompletionNetwork,
+    CompletionSettings,
 )
-from stages.fusion.config import PRIOR_WEIGHTS, FusionConfig
-from stages.fusion.recurrent.cues import RgbImage
-from stages.fusion.recurrent.network import QUARTER
+from stages.fusion.config import COMPLETION_WEIGHTS, CompletionOptions
+from stages.fusion.inputs import RgbImage
 
 # Confidence from which a pixel counts as measured: what the surface stage starts from.
 MEASURED = 0.15
+# Neighbourhood that the inpainting of a pixel looks at.
 INPAINTING_RADIUS_PX = 3.0
 
 
@@ -75,17 +76,17 @@ def completed_depth(view: Incomplete, fill: Fill) -> FloatMap:
     return np.where(view.measured_hw, np.float32(0), fill(view)).astype(np.float32)
 
 
-def load_fill(config: FusionConfig) -> Fill | None:
+def load_fill(options: CompletionOptions) -> Fill | None:
     """The fill that the options name, None for none.
 
     Raises:
-        UsageError: the prior's weights cannot be used.
+        UsageError: the weights cannot be used.
     """
-    if config.completion == "none":
+    if options.method == "none":
         return None
-    if config.completion == "inpainting":
+    if options.method == "inpainting":
         return inpainting_fill
-    return PriorFill(load_prior(config.prior_weights or PRIOR_WEIGHTS))
+    return LearnedFill(load_network(options.weights or COMPLETION_WEIGHTS))
 
 
 def inpainting_fill(view: Incomplete) -> FloatMap:
@@ -95,8 +96,7 @@ def inpainting_fill(view: Incomplete) -> FloatMap:
 
 def _inverse(view: Incomplete) -> FloatMap:
     """Inverse depth, 0 where it was not measured."""
-    inverse_hw = 1 / np.where(view.measured_hw, view.depth_hw, np.float32(1))
-    return np.where(view.measured_hw, inverse_hw, np.float32(0)).astype(np.float32)
+    return inverted(np.where(view.measured_hw, view.depth_hw, np.float32(0)))
 
 
 def _inpainted(inverse_hw: FloatMap, known_hw: NDArray[np.bool_]) -> FloatMap:
@@ -110,26 +110,26 @@ def _inpainted(inverse_hw: FloatMap, known_hw: NDArray[np.bool_]) -> FloatMap:
 
 
 @dataclass(frozen=True)
-class PriorFill:
-    """What the learned prior expects.
+class LearnedFill:
+    """What the network expects.
 
     Attributes:
-        prior: the network with its weights.
+        network: with its weights.
     """
 
-    prior: DepthPrior
+    network: CompletionNetwork
 
     def __call__(self, view: Incomplete) -> FloatMap:
         """The most likely completion: that of the latent's mean."""
-        given, log_unit = prior_input(view)
+        given, log_unit = network_input(view)
         with torch.inference_mode():
-            condition = self.prior.condition(given)
-            log_bhw, _ = self.prior.decode(condition, self.prior.expected(condition).mean)
+            condition = self.network.condition(given)
+            log_bhw, _ = self.network.decode(condition, self.network.expected(condition).mean)
         height, width = view.depth_hw.shape
         return np.asarray(torch.exp(-(log_bhw[0, :height, :width] + log_unit)).numpy())
 
 
-def prior_input(view: Incomplete) -> tuple[PriorInput, float]:
+def network_input(view: Incomplete) -> tuple[CompletionInput, float]:
     """What the network sees of a view, padded, and the median that was taken from the logarithm."""
     measured_hw = view.measured_hw
     log_hw = -np.log(np.where(measured_hw, view.depth_hw, 1.0)).astype(np.float32)
@@ -137,7 +137,7 @@ def prior_input(view: Incomplete) -> tuple[PriorInput, float]:
     relative_hw = np.where(measured_hw, log_hw - np.float32(log_unit), np.float32(0))
     image_chw = view.rgb_hw3.transpose(2, 0, 1).astype(np.float32) / 255.0
     measured = _padded(measured_hw[None], "constant")
-    return PriorInput(
+    return CompletionInput(
         image_b3hw=_padded(image_chw, "replicate"),
         image_known_b1hw=_padded(~view.hidden_hw[None], "constant"),
         log_inverse_b1hw=_padded(relative_hw[None], "constant"),
@@ -160,19 +160,12 @@ def _padded(values_chw: NDArray[Any], mode: str) -> torch.Tensor:
     return F.pad(values[None], (0, -width % STRIDE, 0, -height % STRIDE), mode)
 
 
-def load_prior(path: Path = PRIOR_WEIGHTS) -> DepthPrior:
+def load_network(path: Path = COMPLETION_WEIGHTS) -> CompletionNetwork:
     """The network with the weights of an exported file, by default the shipped ones.
 
     Raises:
         UsageError: the file is missing or holds something else.
     """
-
-    def build(sizes: Mapping[str, Any]) -> DepthPrior:
-        return DepthPrior(PriorSettings(**sizes))
-
-    return load_weights(path, build, "completion")[0]
-
-
-def export_prior(prior: DepthPrior, path: Path) -> None:
-    """Write what `load_prior` reads."""
-    export_weights(prior, prior.settings, path)
+    return load_weights(
+        path, lambda sizes: CompletionNetwork(CompletionSettings(**sizes)), "completion"
+    )[0]

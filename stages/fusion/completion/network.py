@@ -18,21 +18,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mvrecon.learning.layers import ResidualBlock
-from stages.fusion.recurrent.network import QUARTER, around, upsampled
+from mvrecon.learning.layers import ResidualBlock, neighborhoods, upsampled_convexly
 
+# Pixels of the image for one of the latent map and for one of the result before upsampling.
 STRIDE = 32
+QUARTER = 4
 # Dilations of the spreading, each applied twice, at 1/4.
 SPREADS = (8, 4, 2, 1)
 # Channels: image, whether it is known, measured depth, its share, the fill.
 INPUTS = 3 * QUARTER**2 + 4
+# Keeps what nothing was measured for from dividing by 0.
 LEAST_WEIGHT = 1e-6
 # Logarithms of the latent's standard deviations stay within ± this.
 LARGEST_LOG_DEVIATION = 4.0
 
 
 @dataclass(frozen=True)
-class PriorSettings:
+class CompletionSettings:
     """Sizes of the network.
 
     Attributes:
@@ -44,7 +46,7 @@ class PriorSettings:
     latent: int = 8
 
 
-class PriorInput(NamedTuple):
+class CompletionInput(NamedTuple):
     """Batch of views; sizes are multiples of 32.
 
     Attributes:
@@ -93,12 +95,12 @@ class Condition(NamedTuple):
     measured_b1hw: Tensor
 
 
-class DepthPrior(nn.Module):
+class CompletionNetwork(nn.Module):
     """The whole network."""
 
-    def __init__(self, settings: PriorSettings | None = None) -> None:
+    def __init__(self, settings: CompletionSettings | None = None) -> None:
         super().__init__()
-        self.settings = settings or PriorSettings()
+        self.settings = settings or CompletionSettings()
         widths, latent = self.settings.widths, self.settings.latent
         self.stem = nn.Conv2d(INPUTS, widths[0], 3, padding=1)
         self.blocks = nn.ModuleList(ResidualBlock(width) for width in widths)
@@ -124,7 +126,7 @@ class DepthPrior(nn.Module):
             self.head.weight.mul_(0.1)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def condition(self, given: PriorInput) -> Condition:
+    def condition(self, given: CompletionInput) -> Condition:
         """Look at what is known."""
         share = F.avg_pool2d(given.measured_b1hw, QUARTER)
         sums = F.avg_pool2d(given.log_inverse_b1hw * given.measured_b1hw, QUARTER)
@@ -183,7 +185,8 @@ class DepthPrior(nn.Module):
         sizes = (1, 9 * len(SPREADS), 9 * QUARTER**2)
         correction, affinity, upsampling = self.head(x).float().split(sizes, 1)
         value = _spread(condition, condition.fill_b1hw + 0.3 * correction, affinity)
-        return upsampled(value, upsampling)[:, 0], value[:, 0]
+        weights = upsampling.unflatten(1, (9, QUARTER**2)).softmax(1)
+        return upsampled_convexly(value, weights)[:, 0], value[:, 0]
 
 
 def _gaussian(parameters: Tensor) -> Gaussian:
@@ -198,7 +201,7 @@ def _spread(condition: Condition, value: Tensor, affinity: Tensor) -> Tensor:
         weights = affinity[:, 9 * index : 9 * index + 9].softmax(1)
         for _ in range(2):
             value = kept * condition.measured_b1hw + (1 - kept) * value
-            value = (weights * around(value, dilation)).sum(1, keepdim=True)
+            value = (weights * neighborhoods(value, dilation)).sum(1, keepdim=True)
     return kept * condition.measured_b1hw + (1 - kept) * value
 
 

@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.artifacts.depth import DepthMap
+from mvrecon.artifacts.depth import DepthMap, inverted
+from mvrecon.geometry.transfer import FloatMap
 from mvrecon.multiview.consensus import find_consensus
-from mvrecon.multiview.reprojection import FloatMap
+from mvrecon.multiview.reprojection import transfer_between
+from stages.fusion.inputs import ImagedDepth, RgbImage
 
+# Neighbours that a view is compared with by their images.
+MATCHED_VIEWS = 2
 MATCH_WINDOW_PX = 5
 # Grey levels² below which a window has too little texture to be compared.
 LEAST_VARIANCE = 4.0
-MATCHED_VIEWS = 2
-# Sums of confidences are told by their logarithm, from this on.
-LEAST_SUM = 0.1
-
-RgbImage = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class ImagedDepth:
-    """A depth map with the image of the same camera.
-
-    Attributes:
-        rgb_hw3: uint8, of the depth map's size.
-        depth: the map.
-    """
-
-    rgb_hw3: RgbImage
-    depth: DepthMap
+# Larger ratios of two inverse depths tell nothing more.
+LARGEST_RATIO = 100
+# From pixels of an image to those of its half, by centres.
+HALVING_33 = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1.0]])
 
 
 @dataclass(frozen=True)
@@ -82,28 +72,16 @@ def find_cues(
         tolerance: relative difference of depth at which agreement ends.
     """
     consensus = find_consensus(view.depth, others, tolerance)
-    inverse_hw, agreement = consensus.inverse_depth_hw, consensus.agreement
-    own_hw = _inverse(view.depth.depth_hw)
-    sums = [
-        np.log(values_hw + LEAST_SUM)
-        for values_hw in (agreement.support_hw, agreement.contradiction_hw)
-    ]
-    evidence_4hw = np.stack([view.depth.confidence_hw, agreement.own_hw, *(s * 0.5 for s in sums)])
+    inverse_hw = consensus.inverse_depth_hw
+    runner_up_hw = consensus.runner_up_hw / np.maximum(inverse_hw, 1e-12)
+    evidence_4hw = np.concatenate([view.depth.confidence_hw[None], consensus.agreement.cues_3hw()])
+    tried = (inverse_hw, inverted(view.depth.depth_hw))
+    match_2hw = np.stack([_match(view, imaged, tried_hw) for tried_hw in tried])
     return Cues(
         consensus_hw=inverse_hw,
-        runner_up_hw=(consensus.runner_up_hw / np.maximum(inverse_hw, 1e-12))
-        .clip(0, 100)
-        .astype(np.float16),
+        runner_up_hw=runner_up_hw.clip(0, LARGEST_RATIO).astype(np.float16),
         evidence_4hw=evidence_4hw.astype(np.float16),
-        match_2hw=np.stack([_match(view, imaged, w) for w in (inverse_hw, own_hw)]).astype(
-            np.float16
-        ),
-    )
-
-
-def _inverse(depth_hw: FloatMap) -> FloatMap:
-    return np.where(depth_hw > 0, 1.0 / np.where(depth_hw > 0, depth_hw, 1.0), 0.0).astype(
-        np.float32
+        match_2hw=match_2hw.astype(np.float16),
     )
 
 
@@ -132,18 +110,10 @@ def _warp(
     view: DepthMap, other: ImagedDepth, inverse_hw: FloatMap
 ) -> tuple[FloatMap, NDArray[np.bool_]]:
     """The other image at half size as the view would see it, and where it is seen."""
-    halving_33 = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1.0]])
-    other_from_view = np.linalg.inv(other.depth.world_from_cam) @ view.world_from_cam
-    k_33 = halving_33 @ other.depth.k_33
-    rays_33 = k_33 @ other_from_view[:3, :3] @ np.linalg.inv(halving_33 @ view.k_33)
-    offset_3 = k_33 @ other_from_view[:3, 3]
-    height, width = inverse_hw.shape
-    x_1w, y_h1 = np.arange(width)[None], np.arange(height)[:, None]
-    u_hw, v_hw, w_hw = (
-        (row[0] * x_1w + (row[1] * y_h1 + row[2])).astype(np.float32)
-        + np.float32(offset) * inverse_hw
-        for row, offset in zip(rays_33, offset_3, strict=True)
+    halved, other_halved = (
+        replace(depth, k_33=HALVING_33 @ depth.k_33) for depth in (view, other.depth)
     )
+    u_hw, v_hw, w_hw = transfer_between(halved, other_halved).project(inverse_hw, exact_rays=True)
     w_hw = np.where(w_hw > 0, w_hw, np.float32(np.inf))
     image_hw = _half_gray(other.rgb_hw3)
     u_hw, v_hw = u_hw / w_hw, v_hw / w_hw

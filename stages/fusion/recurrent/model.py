@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from mvrecon.artifacts.depth import DepthMap
+from mvrecon.artifacts.depth import DepthMap, inverted
 from mvrecon.learning.precision import UsedPrecision, autocast
-from mvrecon.learning.weights import export_weights, load_weights
-from stages.fusion.config import FUSION_WEIGHTS
+from mvrecon.learning.weights import load_weights
+from stages.fusion.config import RECURRENT_WEIGHTS
 from stages.fusion.recurrent.network import FusionNetwork, FusionNetworkSettings
 from stages.fusion.recurrent.step import FusionView, Memory, results, run_network
 
@@ -20,22 +19,15 @@ from stages.fusion.recurrent.step import FusionView, Memory, results, run_networ
 AGREEING = 0.05
 
 
-def load_network(path: Path = FUSION_WEIGHTS) -> FusionNetwork:
+def load_network(path: Path = RECURRENT_WEIGHTS) -> FusionNetwork:
     """The network with the weights of an exported file, by default the shipped ones.
 
     Raises:
         UsageError: the file is missing or holds something else.
     """
-
-    def build(sizes: Mapping[str, Any]) -> FusionNetwork:
-        return FusionNetwork(FusionNetworkSettings(**sizes))
-
-    return load_weights(path, build, "fusion")[0]
-
-
-def export_network(network: FusionNetwork, path: Path) -> None:
-    """Write what `load_network` reads."""
-    export_weights(network, network.settings, path)
+    return load_weights(
+        path, lambda sizes: FusionNetwork(FusionNetworkSettings(**sizes)), "fusion"
+    )[0]
 
 
 def fuse_view(
@@ -67,7 +59,7 @@ def merge(first: DepthMap, second: DepthMap) -> DepthMap:
     surer one, trusted less for the contradiction.
     """
     weights = [np.maximum(part.confidence_hw, np.float32(1e-3)) for part in (first, second)]
-    inverses = [_inverse(part) for part in (first, second)]
+    inverses = [inverted(part.depth_hw) for part in (first, second)]
     known_hw = (inverses[0] > 0) & (inverses[1] > 0)
     larger_hw = np.maximum(*inverses)
     agree_hw = known_hw & (np.abs(inverses[0] - inverses[1]) <= np.float32(AGREEING) * larger_hw)
@@ -78,13 +70,8 @@ def merge(first: DepthMap, second: DepthMap) -> DepthMap:
     confidence_hw = np.where(agree_hw, surest_hw, surest_hw * (1 - 0.5 * other_hw))
     has_hw = inverse_hw > 0
     return DepthMap(
-        np.where(has_hw, 1.0 / np.where(has_hw, inverse_hw, 1.0), 0.0).astype(np.float32),
+        inverted(inverse_hw),
         np.where(has_hw, confidence_hw, 0.0).astype(np.float32),
         first.k_33,
         first.world_from_cam,
     )
-
-
-def _inverse(depth: DepthMap) -> Any:
-    has_hw = depth.depth_hw > 0
-    return np.where(has_hw, 1.0 / np.where(has_hw, depth.depth_hw, 1.0), 0.0).astype(np.float32)

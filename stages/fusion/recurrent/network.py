@@ -17,19 +17,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mvrecon.learning.layers import ResidualBlock
+from mvrecon.learning.layers import ResidualBlock, neighborhoods, upsampled_convexly
 
+# Pixels of the image for one of the coarsest features, for one of the result before upsampling
+# and for one of the recurrent state.
 STRIDE = 16
 QUARTER, EIGHTH = 4, 8
+# The four of `FusionInput` and the consensus smoothed.
 HYPOTHESES = 5
 SPREADS = (1, 2)  # dilations, each applied twice
+# Channels of the evidence, and which of them is the confidence of the consensus.
 EVIDENCE = 7
 TRUST = 6
 INPUTS = 48 + 16 + EVIDENCE + 2 * (HYPOTHESES - 1) + 2 + 2
+# Halvings of the size, at most: all of the picture can reach a pixel.
 SMOOTHING_LEVELS = 8
 # Scales (natural logarithms) of the mixture of Laplace distributions, in relative depth.
 NARROW_LOG_SCALE = (-7.0, -2.5)
 WIDE_SCALE = 0.3
+# Relative error up to which a depth counts as right.
 CORRECT = 0.05
 
 
@@ -158,8 +164,8 @@ class FusionNetwork(nn.Module):
         for index, dilation in enumerate(SPREADS):
             weights = affinity[:, 9 * index : 9 * index + 9].softmax(1)
             for _ in range(2):
-                coarse = (weights * around(coarse, dilation)).sum(1, keepdim=True)
-        fine = upsampled(coarse, upsampling)
+                coarse = (weights * neighborhoods(coarse, dilation)).sum(1, keepdim=True)
+        fine = upsampled_convexly(coarse, upsampling.unflatten(1, (9, QUARTER**2)).softmax(1))
         consensus = given.hypotheses_b4hw[:, :1]
         share = torch.sigmoid(F.pixel_shuffle(gate, QUARTER))
         fine = consensus + share * (fine - consensus)
@@ -226,21 +232,6 @@ def _stacked(given: FusionInput, candidates_b5hw: Tensor) -> Tensor:
         ],
         1,
     )
-
-
-def around(values_b1hw: Tensor, dilation: int) -> Tensor:
-    """The 3×3 neighbours (b, 9, h, w) of each pixel."""
-    count, _, height, width = values_b1hw.shape
-    padded = F.pad(values_b1hw, (dilation,) * 4, mode="replicate")
-    return F.unfold(padded, 3, dilation=dilation).view(count, 9, height, width)
-
-
-def upsampled(coarse_b1hw: Tensor, logits: Tensor) -> Tensor:
-    """Convex combinations of the 3×3 coarse neighbours, at full size."""
-    count, _, height, width = coarse_b1hw.shape
-    weights = logits.view(count, 9, QUARTER**2, height, width).softmax(1)
-    fine = (weights * around(coarse_b1hw, 1)[:, :, None]).sum(1)
-    return F.pixel_shuffle(fine, QUARTER)
 
 
 def mixture_terms(mixture_b2hw: Tensor) -> tuple[Tensor, Tensor]:

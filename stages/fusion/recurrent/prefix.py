@@ -15,24 +15,25 @@ from functools import lru_cache, partial
 from mvrecon.engine.hashing import canonical_json, hash_file, hash_text
 from mvrecon.engine.stage import StageContext, StoredItems
 from stages.fusion.config import FusionConfig
-from stages.fusion.scene import Scene
+from stages.fusion.inputs import FusionInputs
+from stages.fusion.recurrent.cues import MATCHED_VIEWS
 
 DIGESTS_ITEM = "memory/digests.json"
 
 
-def digests_along(scene: Scene, rows: Sequence[int], start: str) -> list[str]:
+def digests_along(inputs: FusionInputs, rows: Sequence[int], start: str) -> list[str]:
     """Digest of each view with all before it.
 
     Args:
-        scene: the views.
+        inputs: the views.
         rows: in the order of the pass.
         start: what else decides the results: weights and version.
     """
     hash_of = lru_cache(maxsize=None)(hash_file)
     digest, digests = start, []
     for row in rows:
-        inputs = [hash_of(path) for path in scene.files(row)]
-        digest = hash_text(canonical_json([digest, scene.config.tolerance, inputs]))
+        hashes = [hash_of(path) for path in inputs.files(row, MATCHED_VIEWS)]
+        digest = hash_text(canonical_json([digest, inputs.config.tolerance, hashes]))
         digests.append(digest)
     return digests
 

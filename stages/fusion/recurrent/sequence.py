@@ -8,35 +8,46 @@ the neighbours that see it best.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.engine.hashing import hash_file
 from mvrecon.engine.stage import StageContext
-from mvrecon.engine.store import SCRATCH
-from stages.fusion.config import FUSION_WEIGHTS, PRIOR_WEIGHTS, VERSION, FusionConfig
-from stages.fusion.recurrent.cues import Cues
+from stages.fusion.config import COMPLETION_WEIGHTS, RECURRENT_WEIGHTS, FusionConfig
+from stages.fusion.inputs import FusionInputs
+from stages.fusion.recurrent.cues import MATCHED_VIEWS, Cues, find_cues
 from stages.fusion.recurrent.model import fuse_view, load_network, merge
 from stages.fusion.recurrent.network import FusionNetwork
 from stages.fusion.recurrent.prefix import digests_along, take_over
 from stages.fusion.recurrent.step import FusionView, Memory, prepare, trusted_by_views
-from stages.fusion.scene import Scene
 
-# Views between two stored memories.
+# Views between two stored memories: some megabytes each, against fusing them again.
 CHECKPOINT_EVERY = 16
 
+# From the row of a view and its fused depth to what is stored.
+Finish = Callable[[int, DepthMap], DepthMap]
 
-def fuse_by_network(context: StageContext[FusionConfig], scene: Scene) -> None:
-    """Make the depth items of all frames."""
-    weights = context.config.weights or FUSION_WEIGHTS
-    fusion = RecurrentFusion(context, scene, load_network(weights))
-    rows = range(len(scene.frames))
-    if not scene.in_order:
+
+def fuse_by_network(
+    context: StageContext[FusionConfig], inputs: FusionInputs, finish: Finish, version: int
+) -> None:
+    """Make the depth items of all frames.
+
+    Args:
+        context: of the stage.
+        inputs: its views.
+        finish: what is done to a fused map before it is stored.
+        version: of the stage.
+    """
+    weights = context.config.recurrent.weights or RECURRENT_WEIGHTS
+    fusion = RecurrentFusion(context, inputs, load_network(weights), finish)
+    rows = range(len(inputs.frames))
+    if not inputs.in_order:
         fusion.find_cues(rows)
         fusion.fuse_photos()
     elif context.config.model == "forward":
-        digests = digests_along(scene, rows, _start(context.config, weights))
+        digests = digests_along(inputs, rows, _start(context.config, weights, version))
         take_over(context, [fusion.stored_items(row, "forward") for row in rows], digests)
         start, _ = fusion.resume(rows, "forward", last=True)
         fusion.find_cues(rows[start:])
@@ -47,35 +58,37 @@ def fuse_by_network(context: StageContext[FusionConfig], scene: Scene) -> None:
         fusion.pass_over(rows[::-1], "backward", last=True)
 
 
-def _start(config: FusionConfig, weights: Path) -> str:
+def _start(config: FusionConfig, weights: Path, version: int) -> str:
     """What decides the results of a sequence besides its views."""
     files = [weights]
-    if config.completion == "prior":
-        files.append(config.prior_weights or PRIOR_WEIGHTS)
-    parts = (config.used_precision, config.completion, str(VERSION), *map(hash_file, files))
-    return " ".join(parts)
+    if config.completion.method == "prior":
+        files.append(config.completion.weights or COMPLETION_WEIGHTS)
+    precision, completion = config.recurrent.used_precision, config.completion.method
+    return " ".join((precision, completion, str(version), *map(hash_file, files)))
 
 
 class RecurrentFusion:
-    """Passes of the network over the views of a scene.
+    """Passes of the network over views.
 
     Args:
         context: of the stage.
-        scene: its views.
+        inputs: its views.
         network: with its weights.
+        finish: what is done to a fused map before it is stored.
     """
 
     def __init__(
-        self, context: StageContext[FusionConfig], scene: Scene, network: FusionNetwork
+        self,
+        context: StageContext[FusionConfig],
+        inputs: FusionInputs,
+        network: FusionNetwork,
+        finish: Finish,
     ) -> None:
         self.context = context
-        self.scene = scene
+        self.inputs = inputs
         self.network = network
-        self.precision = context.config.used_precision
-
-    def cues_item(self, row: int) -> str:
-        """Where the cues of a view lie until the stage is done."""
-        return f"{SCRATCH}/cues/{self.scene.name(row)}.npz"
+        self.finish = finish
+        self.precision = context.config.recurrent.used_precision
 
     def stored_items(self, row: int, way: str) -> tuple[str, ...]:
         """Items of a view that the stage keeps after its last pass."""
@@ -83,10 +96,18 @@ class RecurrentFusion:
 
     def find_cues(self, rows: Sequence[int]) -> None:
         """Gather the cues of views, side by side."""
-        row_of = {self.cues_item(row): row for row in rows}
+        inputs, row_of = self.inputs, {self._scratch_item("cues", row): row for row in rows}
 
         def gather(item: str) -> None:
-            self.context.out.write(item, self.scene.cues(row_of[item]).save)
+            row = row_of[item]
+            neighbors = inputs.neighbors(row)
+            cues = find_cues(
+                inputs.view(row),
+                [inputs.depth(other) for other in neighbors],
+                [inputs.view(other) for other in neighbors[:MATCHED_VIEWS]],
+                inputs.config.tolerance,
+            )
+            self.context.out.write(item, cues.save)
 
         self.context.make_items(list(row_of), gather, unit="view")
 
@@ -105,7 +126,7 @@ class RecurrentFusion:
             view = self._view(row)
             if view is not None:
                 memory = fuse_view(self.network, view, memory, self.precision)
-            result = self.scene.depth(row) if view is None or memory is None else memory.result
+            result = self.inputs.depth(row) if view is None or memory is None else memory.result
             self._store(row, result, view, way, last)
             if (place + 1) % CHECKPOINT_EVERY == 0 and memory is not None:
                 out.write(self._memory_item(row, way), memory.save)
@@ -133,26 +154,29 @@ class RecurrentFusion:
         if last and view is not None:
             result = trusted_by_views(result, view)
         if last:
-            result = self.scene.finished(row, result)
+            result = self.finish(row, result)
         out.write(self._result_item(row, way, last), result.save)
 
     def _result_item(self, row: int, way: str, last: bool) -> str:
-        name = self.scene.name(row)
-        return depth_item(name) if last else f"{SCRATCH}/{way}/{name}.npz"
+        return depth_item(self.inputs.name(row)) if last else self._scratch_item(way, row)
 
     def _memory_item(self, row: int, way: str) -> str:
-        return f"memory/{way}/{self.scene.name(row)}.npz"
+        return f"memory/{way}/{self.inputs.name(row)}.npz"
+
+    def _scratch_item(self, kind: str, row: int) -> str:
+        """Item of a view that is there until the stage is done."""
+        return self.context.out.scratch_item(f"{kind}/{self.inputs.name(row)}.npz")
 
     def _view(self, row: int) -> FusionView | None:
-        cues = Cues.load(self.context.out.path(self.cues_item(row)))
-        return prepare(self.scene.view(row), cues)
+        cues = Cues.load(self.context.out.path(self._scratch_item("cues", row)))
+        return prepare(self.inputs.view(row), cues)
 
     def fuse_photos(self) -> None:
         """Fuse each view alone, then with its best neighbour (`both`: with its two best)."""
-        out, rows = self.context.out, range(len(self.scene.frames))
-        alone_of = {f"{SCRATCH}/alone/{self.scene.name(row)}.npz": row for row in rows}
-        item_of = {row: item for item, row in alone_of.items()}
-        final_of = {depth_item(self.scene.name(row)): row for row in rows}
+        out, rows = self.context.out, range(len(self.inputs.frames))
+        item_of = {row: self._scratch_item("alone", row) for row in rows}
+        alone_of = {item: row for row, item in item_of.items()}
+        final_of = {depth_item(self.inputs.name(row)): row for row in rows}
         partners = 2 if self.context.config.model == "both" else 1
 
         def alone(item: str) -> None:
@@ -162,9 +186,9 @@ class RecurrentFusion:
 
         def together(item: str) -> None:
             row = final_of[item]
-            view, result = self._view(row), self.scene.depth(row)
+            view, result = self._view(row), self.inputs.depth(row)
             if view is not None:
-                near = [item_of[other] for other in self.scene.neighbors(row)]
+                near = [item_of[other] for other in self.inputs.neighbors(row)]
                 memories = [Memory.load(out.path(one)) for one in near if out.has(one)][:partners]
                 fused = [
                     fuse_view(self.network, view, memory, self.precision).result
@@ -174,7 +198,7 @@ class RecurrentFusion:
                     fused = [Memory.load(out.path(item_of[row])).result]
                 result = merge(fused[0], fused[1]) if len(fused) > 1 else fused[0]
                 result = trusted_by_views(result, view)
-            out.write(item, self.scene.finished(row, result).save)
+            out.write(item, self.finish(row, result).save)
 
         self.context.make_items(list(alone_of), alone, unit="view")
         self.context.make_items(list(final_of), together, unit="map")

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mvrecon.artifacts.depth import DepthMap
-from mvrecon.multiview.agreement import BIAS, WEIGHTS
-from mvrecon.multiview.reprojection import see_from
-from stages.fusion.recurrent.cues import Cues, ImagedDepth
+from mvrecon.multiview.agreement import confidence_of_cues
+from mvrecon.multiview.reprojection import see_from, transfer_between
+from stages.fusion.inputs import ImagedDepth
+from stages.fusion.recurrent.cues import Cues
 from stages.fusion.recurrent.network import (
     EIGHTH,
     QUARTER,
@@ -28,8 +29,9 @@ from stages.fusion.recurrent.network import (
     probability_within,
 )
 
-# Relative depth by which a point may miss the remembered surface and still be that surface.
-SAME_SURFACE = 0.15
+# Relative depth by which a point may miss the remembered surface and still take over its state:
+# much, as a state on a slightly wrong depth tells more than none.
+REMEMBERED_MISS = 0.15
 # Remembered depth counts for something even where nothing is known of it.
 LEAST_TOLD = 0.1
 
@@ -119,13 +121,8 @@ def prepare(view: ImagedDepth, cues: Cues) -> FusionView | None:
     height, width = known_hw.shape
     match_2hw = cues.match_2hw.astype(np.float32).repeat(2, 1).repeat(2, 2)[:, :height, :width]
     evidence_4hw = cues.evidence_4hw.astype(np.float32)
-    score_hw = (
-        BIAS
-        + WEIGHTS[0] * evidence_4hw[1]
-        + 2 * (WEIGHTS[1] * evidence_4hw[2] + WEIGHTS[2] * evidence_4hw[3])
-    )
-    confidence_hw = known_hw / (1.0 + np.exp(-score_hw))
-    evidence_7hw = np.concatenate([evidence_4hw, match_2hw, confidence_hw[None].astype(np.float32)])
+    confidence_hw = known_hw * confidence_of_cues(evidence_4hw[1:])
+    evidence_7hw = np.concatenate([evidence_4hw, match_2hw, confidence_hw[None]])
     return FusionView(
         image=_padded(view.rgb_hw3.transpose(2, 0, 1).astype(np.float32) / 255.0),
         hypotheses=_padded(np.stack([consensus_hw, own_hw, runner_up_hw])),
@@ -255,18 +252,10 @@ def _warped_state(view: FusionView, memory: Memory) -> tuple[Tensor, Tensor]:
     consensus_hw = view.hypotheses[0, 0, half::EIGHTH, half::EIGHTH].cpu()
     depth_hw = torch.exp(-(consensus_hw + view.log_unit)).double()
     rows, columns = depth_hw.shape
-    x_w = EIGHTH * torch.arange(columns, dtype=torch.float64) + (EIGHTH - 1) / 2
-    y_h = EIGHTH * torch.arange(rows, dtype=torch.float64) + (EIGHTH - 1) / 2
-    other_from_view = np.linalg.inv(memory.result.world_from_cam) @ view.world_from_cam
-    rays_33 = torch.from_numpy(
-        memory.result.k_33 @ other_from_view[:3, :3] @ np.linalg.inv(view.k_33)
-    )
-    offset_3 = torch.from_numpy(memory.result.k_33 @ other_from_view[:3, 3])
-    u, v, z = (
-        (rays_33[i, 0] * x_w[None] + rays_33[i, 1] * y_h[:, None] + rays_33[i, 2]) * depth_hw
-        + offset_3[i]
-        for i in range(3)
-    )
+    x_1w = EIGHTH * torch.arange(columns, dtype=torch.float64)[None] + (EIGHTH - 1) / 2
+    y_h1 = EIGHTH * torch.arange(rows, dtype=torch.float64)[:, None] + (EIGHTH - 1) / 2
+    transfer = transfer_between(_camera_of(view), memory.result)
+    u, v, z = transfer.project_pixels(x_1w, y_h1, depth_hw)
     in_front = z > 0
     u, v = (torch.where(in_front, value / torch.where(in_front, z, 1.0), -1.0) for value in (u, v))
     remembered = torch.from_numpy(memory.result.depth_hw)
@@ -274,7 +263,7 @@ def _warped_state(view: FusionView, memory: Memory) -> tuple[Tensor, Tensor]:
     inside = in_front & (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)
     found = remembered[v.round().long().clamp(0, height - 1), u.round().long().clamp(0, width - 1)]
     known = (
-        inside & (found > 0) & ((found / torch.where(inside, z, 1.0) - 1.0).abs() < SAME_SURFACE)
+        inside & (found > 0) & ((found / torch.where(inside, z, 1.0) - 1.0).abs() < REMEMBERED_MISS)
     )
     state_rows, state_columns = memory.state_chw.shape[1:]
     grid = torch.stack(

@@ -11,18 +11,19 @@ from torch import Tensor
 
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.learning.training import Trainer, TrainingSettings, train
-from stages.depth.config import DepthConfig
-from stages.fusion.recurrent.model import export_network, load_network
+from mvrecon.learning.weights import export_weights
+from mvrecon.synthetic.training.clips.files import clip_paths, held_out
+from stages.fusion.recurrent.model import load_network
 from stages.fusion.recurrent.network import FusionNetwork, FusionOutput
 from stages.fusion.recurrent.step import Memory, results, run_network
 from stages.fusion.training.adversarial import AdversarialFusion
+from stages.fusion.training.clip_depths import DepthsOfClips
 from stages.fusion.training.data import (
     LARGEST_MEDIAN_ERROR,
     ClipSequences,
     FusionSample,
     median_error,
     read_frames,
-    training_clips,
 )
 from stages.fusion.training.losses import Truth, mean_where, single_loss, temporal_loss
 from stages.fusion.training.validation import Validation
@@ -56,7 +57,6 @@ class TrainFusionOptions:
     Attributes:
         folder: where checkpoint, tables, picture and weights go; a run there is resumed.
         clips: folder of posed clips.
-        depth: how the depth stage measures their depth, where that is not done yet.
         minutes: how long to train now.
         start: weights to start from; random ones if None.
         adversary: weight of an adversary that tells fused from true depth, 0 for none.
@@ -66,7 +66,6 @@ class TrainFusionOptions:
 
     folder: Path
     clips: Path
-    depth: DepthConfig = field(default_factory=lambda: DepthConfig.model_validate({}))
     minutes: float = 60.0
     start: Path | None = None
     adversary: float = 0.0
@@ -74,8 +73,14 @@ class TrainFusionOptions:
     settings: TrainingSettings = field(default_factory=default_settings)
 
 
-def train_fusion(options: TrainFusionOptions) -> Iterator[dict[str, float]]:
+def train_fusion(
+    options: TrainFusionOptions, depths_of_clips: DepthsOfClips
+) -> Iterator[dict[str, float]]:
     """Train for a while, yielding each validation, then write `fusion.pt` to the folder.
+
+    Args:
+        options: what was asked for.
+        depths_of_clips: the depth stage's part, where it is not done yet.
 
     Raises:
         UsageError: the device is not there, or the weights to start from cannot be used.
@@ -84,9 +89,9 @@ def train_fusion(options: TrainFusionOptions) -> Iterator[dict[str, float]]:
     """
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("this machine has no CUDA device", "Train with --device cpu")
-    used, held_out = training_clips(options.clips)
-    cache = options.folder / f"cues-{options.depth.model}"
-    clips = [read_frames(path, options.depth, cache) for path in held_out[:VALIDATION_CLIPS]]
+    used, unseen = held_out(clip_paths(options.clips))
+    cache = options.folder / f"cues-{depths_of_clips.model}"
+    clips = [read_frames(path, depths_of_clips, cache) for path in unseen[:VALIDATION_CLIPS]]
     clips = [clip for clip in clips if median_error(clip) < LARGEST_MEDIAN_ERROR]
     if not used or not clips:
         raise NotEnoughDataError(
@@ -96,7 +101,7 @@ def train_fusion(options: TrainFusionOptions) -> Iterator[dict[str, float]]:
     torch.manual_seed(options.settings.seed)
     network = load_network(options.start).train() if options.start else FusionNetwork()
     validation = Validation(clips, options.folder / PICTURE)
-    data = ClipSequences(used, options.depth, cache, options.settings, WINDOW_FRAMES)
+    data = ClipSequences(used, depths_of_clips, cache, options.settings, WINDOW_FRAMES)
     device = torch.device(options.device)
     if options.adversary > 0:
         rivals = AdversarialFusion(network, options.adversary)
@@ -104,12 +109,12 @@ def train_fusion(options: TrainFusionOptions) -> Iterator[dict[str, float]]:
         yield from train(
             trainer, data, options.folder, options.minutes, lambda model: validation(model.network)
         )
-        trained = trainer.averaged_model().network
+        trained = trainer.averaged_model().network.cpu()
     else:
         alone = Trainer(network, options.settings, objective, device)
         yield from train(alone, data, options.folder, options.minutes, validation)
-        trained = alone.averaged_model()
-    export_network(trained.cpu(), options.folder / WEIGHTS)
+        trained = alone.averaged_model().cpu()
+    export_weights(trained, trained.settings, options.folder / WEIGHTS)
 
 
 def adversarial_objective(

@@ -20,19 +20,17 @@ from mvrecon.multiview.neighbors import choose_neighbors
 from mvrecon.synthetic.training.clips.files import (
     ClipDepths,
     PosedClip,
-    clip_paths,
     load_clip,
 )
-from stages.depth.config import DepthConfig
-from stages.fusion.recurrent.cues import MATCHED_VIEWS, Cues, ImagedDepth, find_cues
+from stages.fusion.inputs import ImagedDepth
+from stages.fusion.recurrent.cues import MATCHED_VIEWS, Cues, find_cues
 from stages.fusion.recurrent.network import STRIDE
 from stages.fusion.recurrent.step import FusionView, prepare
-from stages.fusion.training.clip_depths import estimated_depths
+from stages.fusion.training.clip_depths import DepthsOfClips
 from stages.fusion.training.losses import Truth
 
 NEIGHBORS = 8
 TOLERANCE = 0.03
-HELD_OUT_EVERY = 10
 REMEMBERED_CLIPS = 12
 CROP_STEP_PX = 16
 # Where the depth stage failed altogether, fusion cannot mend it.
@@ -118,25 +116,14 @@ class FusionSample:
         )
 
 
-def training_clips(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Clips to train with, and those held out.
-
-    Raises:
-        InputError: there is none.
-    """
-    paths = clip_paths(folder)
-    held_out = [path for path in paths if int(path.stem) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1]
-    return [path for path in paths if path not in held_out], held_out
-
-
-def read_frames(path: Path, config: DepthConfig, cache: Path) -> list[ClipFrame]:
+def read_frames(path: Path, depths_of_clips: DepthsOfClips, cache: Path) -> list[ClipFrame]:
     """All frames of a clip, the truth brought to the scale that the estimates have.
 
     The errors of estimated poses change the scale in a way that no view can tell. Depth and
     cues cost most and are kept: depth beside the clip, the cues in `cache`.
     """
     clip = load_clip(path)
-    depths = estimated_depths(path, clip, config)
+    depths = depths_of_clips.load(path, clip)
     imaged = [
         ImagedDepth(image_hw3, DepthMap(depth_hw, confidence_hw, clip.k_33, world_from_cam))
         for image_hw3, depth_hw, confidence_hw, world_from_cam in zip(
@@ -197,7 +184,7 @@ class ClipSequences(Dataset[FusionSample]):
 
     Args:
         paths: the clips.
-        config: how the depth stage measures their depth.
+        depths_of_clips: the depth stage's part.
         cache: where the cues are kept.
         settings: how to train.
         length: frames of a window.
@@ -206,13 +193,13 @@ class ClipSequences(Dataset[FusionSample]):
     def __init__(
         self,
         paths: Sequence[Path],
-        config: DepthConfig,
+        depths_of_clips: DepthsOfClips,
         cache: Path,
         settings: TrainingSettings,
         length: int,
     ) -> None:
         self.paths = paths
-        self.config = config
+        self.depths_of_clips = depths_of_clips
         self.cache = cache
         self.settings = settings
         self.length = length
@@ -229,7 +216,7 @@ class ClipSequences(Dataset[FusionSample]):
         )
 
     def _read(self, index: int) -> list[ClipFrame]:
-        return read_frames(self.paths[index], self.config, self.cache)
+        return read_frames(self.paths[index], self.depths_of_clips, self.cache)
 
     def _clip(self, random: np.random.Generator) -> list[ClipFrame]:
         """A clip that there is something to be learned from."""

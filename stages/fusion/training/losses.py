@@ -23,7 +23,8 @@ NORMAL_STEP_PX = 2
 EDGE = 0.02
 SOFTENING = 2e-3
 POWER = 0.7
-SAME_SURFACE = 0.02
+# Difference of log inverse depth from which a true point is hidden in the previous view.
+HIDDEN_DIFFERENCE = 0.02
 
 
 @dataclass(frozen=True)
@@ -163,5 +164,5 @@ def _seen_before(truth: Truth, previous: Truth) -> tuple[Tensor, Tensor]:
     found = torch.stack([previous.log_inverse_bhw, previous.known_bhw.float()], 1)
     found = F.grid_sample(found, grid, "nearest", "zeros", align_corners=False)
     log_z = -z_bn.log().view(-1, height, width).float() - previous.log_unit_b[:, None, None]
-    same = (found[:, 0] - log_z).abs() < SAME_SURFACE
+    same = (found[:, 0] - log_z).abs() < HIDDEN_DIFFERENCE
     return grid, same & (found[:, 1] > 0) & truth.known_bhw

@@ -10,13 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.artifacts.depth import DepthMap
+from mvrecon.artifacts.depth import DepthMap, inverted
 from mvrecon.evaluation.metrics.depth import (
     JudgedDepth,
     depth_errors,
     finite_mean,
     temporal_flicker,
 )
+from mvrecon.formats.images import write_png
 from mvrecon.learning.precision import used_precision
 from stages.fusion.recurrent.model import fuse_in_turn, merge
 from stages.fusion.recurrent.network import FusionNetwork
@@ -110,20 +111,20 @@ class Validation:
             relative_hw[frame.truth_hw <= 0] = 0
             return coloured(relative_hw / LARGEST_SHOWN_ERROR, cv2.COLORMAP_INFERNO)
 
-        image_hw3 = frame.imaged.rgb_hw3[..., ::-1]
+        image_hw3 = frame.imaged.rgb_hw3
         gray_hw3 = coloured(forward[row].confidence_hw, cv2.COLORMAP_BONE)
         upper = [image_hw3, colours(frame.truth_hw), *(colours(m.depth_hw) for m in maps)]
         lower = [np.zeros_like(image_hw3), gray_hw3, *(errors(m.depth_hw) for m in maps)]
-        cv2.imwrite(str(self.picture), np.vstack([np.hstack(upper), np.hstack(lower)]))
+        write_png(self.picture, np.vstack([np.hstack(upper), np.hstack(lower)]))
 
 
 def consensus_map(frame: ClipFrame) -> DepthMap:
     """The depth that the geometric fusion finds; confidence is not told."""
-    depth, inverse_hw = frame.imaged.depth, frame.cues.consensus_hw
-    depth_hw = np.where(inverse_hw > 0, 1 / np.maximum(inverse_hw, 1e-9), 0).astype(np.float32)
+    depth, depth_hw = frame.imaged.depth, inverted(frame.cues.consensus_hw)
     return DepthMap(depth_hw, np.zeros_like(depth_hw), depth.k_33, depth.world_from_cam)
 
 
 def coloured(values_hw: NDArray[np.floating], colours: int) -> NDArray[np.uint8]:
-    """Values of 0…1 in one of OpenCV's colour maps, BGR (h, w, 3)."""
-    return np.asarray(cv2.applyColorMap((255 * values_hw.clip(0, 1)).astype(np.uint8), colours))
+    """Values of 0…1 in one of OpenCV's colour maps, RGB (h, w, 3)."""
+    bytes_hw = (255 * values_hw.clip(0, 1)).astype(np.uint8)
+    return np.asarray(cv2.applyColorMap(bytes_hw, colours)[..., ::-1])

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from mvrecon.artifacts.frames import FrameRecord
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
-from stages.pose.mapping.camera_motion import Motion, pair_motion
-from stages.pose.matching.problem import FeatureMatches, Pair
+from stages.pose.mapping.parallax import pair_motion
+from stages.pose.matching.features import FeatureMatches, Pair
 
 FloatArray = NDArray[np.float64]
 
@@ -34,7 +34,9 @@ UNRELIABLE = (
 
 # A frame whose matches move less than this part of the image side shows no depth.
 PARALLAX_SHIFT = 0.005
+# Less sharp than this part of what is usual: SIFT and corners go first.
 BLURRED_PART = 0.6
+# All but the brightest 2 % of the pixels, lamps and windows, are darker than this grey level.
 DARK_LEVEL = 50.0
 DARK_QUANTILE = 0.98
 
@@ -44,7 +46,7 @@ def lost_reasons(
     features: FeatureMatches,
     models: list[ColmapModel],
     min_inliers: int,
-    load_gray: Callable[[str], NDArray[np.uint8]],
+    load_grey: Callable[[str], NDArray[np.uint8]],
 ) -> dict[str, str]:
     """The reason, with its remedy, of each key frame that is not in the first model.
 
@@ -53,7 +55,7 @@ def lost_reasons(
         features: what the mapper was given.
         models: the mapper's, the one that was taken first.
         min_inliers: points that a frame has to see.
-        load_gray: image of a key frame, by name; only those of lost frames are read.
+        load_grey: image of a key frame, by name; only those of lost frames are read.
     """
     posed = {image.image_id - 1 for image in models[0].images}
     usual = float(np.median([frames[index].sharpness for index in posed]))
@@ -61,7 +63,7 @@ def lost_reasons(
     for index, frame in enumerate(frames):
         if index in posed:
             continue
-        brightest = float(np.quantile(load_gray(frame.name), DARK_QUANTILE))
+        brightest = float(np.quantile(load_grey(frame.name), DARK_QUANTILE))
         if brightest < DARK_LEVEL:
             reasons[frame.name] = DARK.format(brightest)
         elif frame.sharpness < BLURRED_PART * usual:
@@ -110,41 +112,15 @@ def _model_points_seen(
     posed = {image.image_id - 1: image for image in model.images}
     most = np.zeros((0, 2)), np.zeros((0, 2))
     for pair in pairs:
-        other = pair[1] if pair[0] == index else pair[0]
+        mine = pair.index(index)
+        other = pair[1 - mine]
         if other not in posed:
             continue
-        rows = features.matches[pair]
-        mine, theirs = (rows[:, 0], rows[:, 1]) if index == pair[0] else (rows[:, 1], rows[:, 0])
-        known = posed[other].point_k[theirs] != NO_POINT
+        known = posed[other].point_k[features.matches[pair][:, 1 - mine]] != NO_POINT
         if known.sum() > len(most[0]):
-            most = (
-                features.keypoints[index][mine[known]].astype(np.float64),
-                features.keypoints[other][theirs[known]].astype(np.float64),
-            )
+            xy_2 = features.pixels(pair)
+            most = xy_2[mine][known], xy_2[1 - mine][known]
     return most
-
-
-def refuse_still_camera(motion: Motion) -> None:
-    """Stop before mapping what cannot be mapped.
-
-    Raises:
-        NotEnoughDataError: there are no matches, or the camera stands still or only turns.
-    """
-    if motion == "none":
-        raise NotEnoughDataError(
-            "no two frames overlap enough to be matched",
-            "Film or photograph with more overlap, in better light, or keep more frames",
-        )
-    if motion == "static":
-        raise NotEnoughDataError(
-            "the camera does not move (static camera), so there is no parallax",
-            "Walk sideways round the scene while you film",
-        )
-    if motion == "rotation":
-        raise NotEnoughDataError(
-            "the camera only turns on the spot (pure rotation), so there is no parallax",
-            "Move the camera sideways while you film, instead of panning",
-        )
 
 
 def no_model_error(key_frames: int, posed: int, needed: int) -> NotEnoughDataError:

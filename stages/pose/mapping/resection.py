@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mvrecon.engine.channel import report_progress
 from mvrecon.errors import InputError
-from mvrecon.formats.images import list_images, read_grey
+from mvrecon.formats.images import list_images, read_grey, read_pixels
 from mvrecon.formats.video import Video
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import interpolate_rigid, inverse_rigid, rigid, transform_points
@@ -28,14 +28,21 @@ FloatArray = NDArray[np.float64]
 Grey = NDArray[np.uint8]
 Frames = Iterator[tuple[int, Callable[[int], Grey]]]
 
+# Lucas–Kanade reaches half a window on each of so many levels besides the full size: enough
+# for the difference from where a pose between the neighbours expects a point.
 WINDOW_PX = 15
 PYRAMID_LEVELS = 3
 # There and back again, in pixels of the stored image.
 MAX_RETURN_PX = 1.0
+# Points that agree with a pose, and their part of those followed, for a pose that is believed.
 MIN_INLIERS = 15
 MIN_INLIER_SHARE = 0.3
+# Enough where more than half of the points agree.
 RANSAC_TRIALS = 200
+RANSAC_CONFIDENCE = 0.9999
+# Frames from one report of the progress to the next.
 PROGRESS_EVERY = 10
+# Part of the median depth: nearer points are beside or behind the camera.
 NEAREST = 0.01
 
 UNREADABLE = "unreadable"
@@ -146,8 +153,7 @@ class _Resection:
     def _image(self, row: int) -> Grey:
         if row in self._images:
             return self._images[row]
-        image_hw = cv2.imread(str(self._anchors[row].image), cv2.IMREAD_GRAYSCALE)
-        return np.asarray(image_hw, np.uint8)
+        return read_pixels(self._anchors[row].image, "grey")
 
 
 def _guess(near: Sequence[Anchor], position: int) -> FloatArray:
@@ -194,8 +200,7 @@ def _solve(
 ) -> Resected:
     if len(xyz_n3) < MIN_INLIERS:
         return Resected(None, FEW_POINTS.format(len(xyz_n3), MIN_INLIERS))
-    rays_n3 = np.column_stack([camera.normalize(xy_n2), np.ones(len(xy_n2))])
-    pixels_n2 = camera.pinhole().project(rays_n3)
+    pixels_n2 = camera.pinhole().project(camera.rays(xy_n2))
     start = inverse_rigid(guess)
     solved, turn, shift, inliers = cv2.solvePnPRansac(
         xyz_n3,
@@ -207,7 +212,7 @@ def _solve(
         useExtrinsicGuess=True,
         iterationsCount=RANSAC_TRIALS,
         reprojectionError=max_error_px,
-        confidence=0.9999,
+        confidence=RANSAC_CONFIDENCE,
     )
     kept = np.zeros(0, np.int64) if not solved or inliers is None else np.ravel(inliers)
     if len(kept) < max(MIN_INLIERS, MIN_INLIER_SHARE * len(xyz_n3)):

@@ -1,4 +1,8 @@
-"""Cuts: where a sequence hangs together by a few chance matches only."""
+"""Cuts: where a sequence hangs together by a few chance matches only.
+
+Measured: at most 5 % of the points of a frame are seen on both sides of a cut to another scene,
+at least 40 % elsewhere, bridged gaps included.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +14,20 @@ from numpy.typing import NDArray
 
 from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
 
-# Points seen on both sides of a cut to another scene are chance matches. Measured: at most
-# 5 % of the points of a frame at cuts, at least 40 % elsewhere, bridged gaps included.
-MAX_SEAM_PART = 0.08
+# So many points are no chance, however many a frame sees.
 MAX_SEAM_POINTS = 60
 
 
-def split_at_seams(model: ColmapModel) -> list[ColmapModel]:
+def split_at_seams(model: ColmapModel, seam: float) -> list[ColmapModel]:
     """The parts of a sequence's model, most images first; itself if it has no seam.
 
     Points that are seen on both sides of a seam are left out.
 
     Args:
         model: its image ids follow the order of the sequence.
+        seam: part of the points that a frame usually sees; fewer are common to both sides.
     """
-    seams = _seams(model)
+    seams = _seams(model, seam)
     if not seams:
         return [model]
     bounds = [0, *(seam + 1 for seam in seams), len(model.images)]
@@ -32,7 +35,7 @@ def split_at_seams(model: ColmapModel) -> list[ColmapModel]:
     return sorted(parts, key=lambda part: -len(part.images))
 
 
-def _seams(model: ColmapModel) -> list[int]:
+def _seams(model: ColmapModel, seam: float) -> list[int]:
     """Rows of the images after which there is a seam."""
     point_m, image_m, _ = model.observations()
     first_n = np.full(len(model.xyz_n3), len(model.images))
@@ -44,7 +47,7 @@ def _seams(model: ColmapModel) -> list[int]:
     ended = np.bincount(last_n, minlength=len(model.images))
     common = np.cumsum(begun - ended)[:-1]
     usual = float(np.median(np.bincount(image_m, minlength=len(model.images))))
-    weak = common < min(MAX_SEAM_PART * usual, MAX_SEAM_POINTS)
+    weak = common < min(seam * usual, MAX_SEAM_POINTS)
     return [int(row) for row in np.flatnonzero(weak)]
 
 

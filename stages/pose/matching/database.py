@@ -16,7 +16,8 @@ from mvrecon.artifacts.frames import CameraPrior
 if TYPE_CHECKING:
     import pycolmap
 
-    from stages.pose.matching.problem import FeatureMatches, MappingProblem, Pair
+    from stages.pose.matching.features import FeatureMatches, Pair
+    from stages.pose.matching.problem import MappingProblem
 
 # COLMAP numbers a pair: the lower image id times this, plus the higher one.
 MAX_IMAGES = 2147483647

@@ -8,18 +8,24 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.pose.matching.problem import FeatureMatches, Pair
+from stages.pose.matching.features import FeatureMatches, Pair
+from stages.pose.options import LoopOptions
 
 FloatArray = NDArray[np.float32]
 
 # Frames on each side of a gap that are matched with each other.
 GAP_REACH = 3
-# Pairs tried between a piece of the sequence and all that is outside it.
+# Look-alikes tried between a piece of the sequence and all that is outside it [pairs]; more of
+# one frame than of others would all fail together.
 PAIRS_PER_PIECE = 8
-# Partners of a matched frame among the matched frames of its own run, and how far they may be.
+PAIRS_PER_FRAME = 2
+# Partners of a matched frame among the matched frames of its own run, how far they may be, and
+# how far the partner is of one that is alone [frames].
 SUPPORT_PARTNERS = 3
 SUPPORT_REACH = 12
 LONE_STEP = 3
+# A place seen again looks at least half as alike as neighbours do.
+LOOP_LIKENESS = 0.5
 
 
 def pieces(frame_count: int, matches: FeatureMatches, min_shared: int) -> list[range]:
@@ -102,27 +108,23 @@ def support_pairs(pairs: list[Pair], runs: list[range]) -> list[Pair]:
     return sorted(support)
 
 
-def loop_pairs(
-    descriptors: FloatArray, min_distance: int, every: int, per_frame: int
-) -> list[Pair]:
+def loop_pairs(descriptors: FloatArray, options: LoopOptions) -> list[Pair]:
     """Pairs of frames far apart in time that look about as alike as neighbours do.
 
     Args:
         descriptors: (n, d) unit vectors.
-        min_distance: frames between the two of a pair, at least.
-        every: step between the frames tried.
-        per_frame: partners of each, at most.
+        options: which frames are compared.
     """
-    frames = np.arange(0, len(descriptors), every)
+    frames = np.arange(0, len(descriptors), options.every)
     if len(frames) < 2:
         return []
     likeness = descriptors[frames] @ descriptors[frames].T
-    threshold = 0.5 * float(np.median(np.diagonal(likeness, 1)))
-    apart = np.abs(frames[:, None] - frames[None, :]) >= min_distance
+    threshold = LOOP_LIKENESS * float(np.median(np.diagonal(likeness, 1)))
+    apart = np.abs(frames[:, None] - frames[None, :]) >= options.min_distance
     likeness = np.where(apart & (likeness > threshold), likeness, -1.0)
     pairs: set[Pair] = set()
     for row, frame in enumerate(frames.tolist()):
-        for column in np.argsort(-likeness[row], kind="stable")[:per_frame]:
+        for column in np.argsort(-likeness[row], kind="stable")[: options.partners]:
             if likeness[row, column] > 0:
                 other = int(frames[column])
                 pairs.add((min(frame, other), max(frame, other)))
@@ -152,13 +154,13 @@ def all_pairs(count: int) -> list[Pair]:
 def _best(
     likeness: FloatArray, rows: NDArray[np.int64], columns: NDArray[np.int64], count: int
 ) -> list[Pair]:
-    """Pairs by falling likeness, each row and each column at most twice."""
+    """Pairs by falling likeness, each row and each column at most `PAIRS_PER_FRAME` times."""
     chosen: list[Pair] = []
     used: dict[tuple[str, int], int] = {}
     for flat in np.argsort(-likeness, axis=None, kind="stable"):
         row, column = divmod(int(flat), likeness.shape[1])
         keys = ("row", row), ("column", column)
-        if max(used.get(key, 0) for key in keys) >= 2:
+        if max(used.get(key, 0) for key in keys) >= PAIRS_PER_FRAME:
             continue
         for key in keys:
             used[key] = used.get(key, 0) + 1

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
+# What tells places apart is seen in small images already: longest side, and features of one.
 THUMBNAIL_PX = 320
 FEATURES = 300
+# Words of the vocabulary: a descriptor has 128 times as many numbers.
 WORDS = 64
+# Bounds of the time that learning the words takes; k-means changes little after ten rounds.
 TRAINING_DESCRIPTORS = 20000
 ITERATIONS = 10
 SEED = 0

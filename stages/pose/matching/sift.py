@@ -8,30 +8,29 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.pose.mapping.mapper import quieten, two_view_options
+from stages.pose.colmap import quieten
 from stages.pose.matching.database import write_images
-from stages.pose.matching.problem import FeatureMatches, MappingProblem, MatchRows, Pair
+from stages.pose.matching.features import FeatureMatches, MatchRows, Pair
+from stages.pose.matching.problem import MappingProblem
+from stages.pose.matching.verification import two_view_options
+from stages.pose.options import SiftOptions
 
-# Unverified matches hold many outliers.
+# RANSAC trials: matches of descriptors hold many outliers.
 MAX_TRIALS = 2000
 
 
 @dataclass(frozen=True)
-class SiftOptions:
+class SiftSettings:
     """How to extract and match.
 
     Attributes:
-        max_size_px: images are reduced to this length of the longer side.
-        max_features: in an image, the largest first.
-        max_error_px: of the inliers of two views.
-        min_inliers: matches that agree with one geometry, for a pair that is kept.
+        options: of the user.
+        max_error_px: distance of an inlier from its epipolar line.
         threads: they do not change the result.
     """
 
-    max_size_px: int
-    max_features: int
+    options: SiftOptions
     max_error_px: float
-    min_inliers: int
     threads: int
 
 
@@ -40,7 +39,7 @@ def match_sift(
     problem: MappingProblem,
     pairs: Sequence[Pair],
     scratch: Path,
-    options: SiftOptions,
+    settings: SiftSettings,
 ) -> FeatureMatches:
     """Verified SIFT matches of some pairs of images.
 
@@ -51,7 +50,7 @@ def match_sift(
         problem: names and cameras of all images; only those in `pairs` are read.
         pairs: first below second.
         scratch: existing folder for the database.
-        options: how.
+        settings: how.
     """
     import pycolmap
 
@@ -63,9 +62,9 @@ def match_sift(
     with pycolmap.Database.open(path) as database:
         write_images(database, problem)
     extraction = pycolmap.FeatureExtractionOptions(
-        max_image_size=options.max_size_px, num_threads=options.threads, use_gpu=False
+        max_image_size=settings.options.size, num_threads=settings.threads, use_gpu=False
     )
-    extraction.sift.max_num_features = options.max_features
+    extraction.sift.max_num_features = settings.options.features
     # Doubling the images first, as COLMAP does, takes most of the time and adds little.
     extraction.sift.first_octave = 0
     pycolmap.extract_features(
@@ -77,16 +76,22 @@ def match_sift(
     )
     pairs_path = scratch / "pairs.txt"
     pairs_path.write_text("".join(f"{names[first]} {names[second]}\n" for first, second in pairs))
+    _match_and_verify(path, pairs_path, settings)
+    return _read_matches(path, len(names), set(used), pairs, settings.options.min_inliers)
+
+
+def _match_and_verify(path: Path, pairs_path: Path, settings: SiftSettings) -> None:
+    import pycolmap
+
     pycolmap.match_image_pairs(
         path,
         matching_options=pycolmap.FeatureMatchingOptions(
-            num_threads=options.threads, use_gpu=False
+            num_threads=settings.threads, use_gpu=False
         ),
         pairing_options=pycolmap.ImportedPairingOptions(match_list_path=pairs_path),
-        verification_options=two_view_options(options.max_error_px, MAX_TRIALS),
+        verification_options=two_view_options(settings.max_error_px, MAX_TRIALS),
         device=pycolmap.Device.cpu,
     )
-    return _read_matches(path, len(names), set(used), pairs, options.min_inliers)
 
 
 def _read_matches(

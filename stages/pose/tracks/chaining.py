@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.flow import FlowPair
 from mvrecon.geometry.sampling import inside
+from stages.pose.options import TrackOptions
 from stages.pose.tracks.corners import Grid, corners_by_cell
-from stages.pose.tracks.following import TrackOptions, follow_flow
+from stages.pose.tracks.following import follow_flow
+from stages.pose.tracks.live_tracks import LiveTracks
 from stages.pose.tracks.lookalikes import (
     MIN_SURE,
     distance_to_look_alike,
@@ -24,11 +26,12 @@ from stages.pose.tracks.patch_alignment import (
     cut_templates,
     local_warps,
 )
-from stages.pose.tracks.tracks import FloatArray, IntArray, LiveTracks, Tracks
+from stages.pose.tracks.track_table import FloatArray, IntArray, Tracks
 
-# A patch older than this looks too different to anchor a track.
-MAX_ANCHOR_AGE = 12
+# More than this tracks of a cell that have met say the same twice.
 MAX_TRACKS_PER_CELL = 2
+# Flow is off by so many of its own pixels at most; farther away the patch is another point.
+MAX_FLOW_ERROR_PX = 1.5
 # Where fewer than this part of the tracks cannot be aligned with an earlier patch, these stop:
 # flow alone is two to three times as far off. Otherwise, in blurred frames, they are all there is.
 MAX_UNSURE = 0.5
@@ -96,26 +99,21 @@ class TrackBuilder:
         guess_n2, good_n = follow_flow(pair, live.xy_n2[rows], self._size, self._options)
         rows, guess_n2 = rows[good_n], guess_n2[good_n]
         flow_px = self._size[0] / pair.forward_hw2.shape[1]
-        max_shift_px = 1.5 * max(flow_px, 1.0)
+        max_shift_px = MAX_FLOW_ERROR_PX * max(flow_px, 1.0)
         step_n22 = local_warps(pair.forward_hw2, live.xy_n2[rows] / flow_px)
         warp_n22 = step_n22 @ live.warp_n22[rows]
-        gray_hw = self._grays[frame]
-        templates_nss = self._templates(live.anchor_n[rows], live.anchor_xy_n2[rows], warp_n22)
-        xy_n2, refined_n = align_templates(templates_nss, gray_hw, guess_n2, max_shift_px)
+        looks = live.anchor_n[rows], live.anchor_xy_n2[rows], warp_n22
+        xy_n2, refined_n = self._align(looks, frame, guess_n2, max_shift_px)
         again = np.flatnonzero(~refined_n)
-        templates_nss = self._templates(
-            live.frame_n[rows[again]], live.xy_n2[rows[again]], step_n22[again]
-        )
-        xy_n2[again], good_again_n = align_templates(
-            templates_nss, gray_hw, guess_n2[again], max_shift_px
-        )
+        looks = live.frame_n[rows[again]], live.xy_n2[rows[again]], step_n22[again]
+        xy_n2[again], good_again_n = self._align(looks, frame, guess_n2[again], max_shift_px)
         unsure = again[~good_again_n]
         xy_n2[unsure] = guess_n2[unsure]
         kept_n = np.ones(len(rows), bool)
         kept_n[unsure] = len(unsure) >= MAX_UNSURE * len(rows)
         jumped, kept_n[jumped] = self._undo_jumps(rows, frame, xy_n2, refined_n, max_shift_px)
         kept_n &= inside(xy_n2, *self._size)
-        stale_n = ~refined_n | (frame - live.anchor_n[rows] >= MAX_ANCHOR_AGE)
+        stale_n = ~refined_n | (frame - live.anchor_n[rows] >= self._options.max_anchor_age)
         rows, xy_n2, stale_n = rows[kept_n], xy_n2[kept_n], stale_n[kept_n]
         live.xy_n2[rows] = xy_n2
         live.frame_n[rows] = frame
@@ -156,30 +154,42 @@ class TrackBuilder:
         expected_n2 = expected_motion(start_n2[doubtful], sure_n2, sure_motion_n2)
         jumped_n = has_jumped(motion_n2[doubtful], expected_n2, look_alike_px_n[doubtful])
         jumped = doubtful[jumped_n]
-        templates_nss = self._templates(
-            live.anchor_n[rows[jumped]],
-            live.anchor_xy_n2[rows[jumped]],
-            live.warp_n22[rows[jumped]],
-        )
-        xy_n2[jumped], found_n = align_templates(
-            templates_nss,
-            self._grays[frame],
-            start_n2[jumped] + expected_n2[jumped_n],
-            max_shift_px,
-        )
+        back = rows[jumped]
+        looks = live.anchor_n[back], live.anchor_xy_n2[back], live.warp_n22[back]
+        guess_n2 = start_n2[jumped] + expected_n2[jumped_n]
+        xy_n2[jumped], found_n = self._align(looks, frame, guess_n2, max_shift_px)
         return jumped, found_n
 
-    def _templates(
-        self, anchor_n: IntArray, anchor_xy_n2: FloatArray, warp_n22: FloatArray
-    ) -> FloatArray:
-        """Patches (n, s, s) of the frames where the tracks are anchored, as they look now."""
+    def _align(
+        self,
+        looks: tuple[IntArray, FloatArray, FloatArray],
+        frame: int,
+        guess_n2: FloatArray,
+        max_shift_px: float,
+    ) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Where a frame shows what earlier frames showed: `align_templates`.
+
+        Args:
+            looks: frame (n,) and pixel (n, 2) of each patch, and the linear part (n, 2, 2) of
+                its way to this frame.
+            frame: searched.
+            guess_n2: pixels of this frame.
+            max_shift_px: from the guess.
+        """
+        anchor_n, anchor_xy_n2, warp_n22 = looks
         templates_nss = np.zeros((len(anchor_n), TEMPLATE_SIDE_PX, TEMPLATE_SIDE_PX), np.float32)
         for anchor in np.unique(anchor_n):
             rows = np.flatnonzero(anchor_n == anchor)
             templates_nss[rows] = cut_templates(
                 self._grays[int(anchor)], anchor_xy_n2[rows], warp_n22[rows]
             )
-        return templates_nss
+        return align_templates(
+            templates_nss,
+            self._grays[frame],
+            guess_n2,
+            max_shift_px,
+            self._options.min_correlation,
+        )
 
     def _chained(self, source: int, frame: int) -> tuple[FloatArray, FloatArray, IntArray]:
         """Pixels (n, 2) in an earlier and in this frame of the live tracks in both; their rows."""
@@ -208,7 +218,7 @@ class TrackBuilder:
         direct_n2, good_n = follow_flow(pair, then_n2, self._size, self._options)
         flow_px = self._size[0] / pair.forward_hw2.shape[1]
         apart_n = np.linalg.norm(direct_n2 - now_n2, axis=1)
-        wrong_n = good_n & (apart_n > self._options.max_disagreement_px * flow_px)
+        wrong_n = good_n & (apart_n > self._options.max_disagreement * flow_px)
         record = self._record[frame - source]
         contradicts = wrong_n.sum() > max(MAX_CONTRADICTED * good_n.sum(), MIN_CONTRADICTED)
         record[bool(contradicts)] += 1
@@ -238,11 +248,13 @@ class TrackBuilder:
         count = int(free_n.sum())
         track_n = np.arange(self._next_track, self._next_track + count)
         self._next_track += count
-        look_alike_px_n = distance_to_look_alike(self._grays[frame], xy_n2[free_n], xy_n2)
+        look_alike_px_n = distance_to_look_alike(
+            self._grays[frame], xy_n2[free_n], xy_n2, self._options.look_alike
+        )
         self._live.add(track_n, frame, xy_n2[free_n], look_alike_px_n)
 
     def _forget(self, frame: int) -> None:
-        oldest = frame - MAX_ANCHOR_AGE
+        oldest = frame - self._options.max_anchor_age
         self._live.keep((self._live.frame_n > oldest) & (self._live.anchor_n > oldest))
         for past in [past for past in self._grays if past <= oldest]:
             del self._grays[past], self._seen[past]

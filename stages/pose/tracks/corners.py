@@ -8,11 +8,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# Window of the structure tensor.
 CORNER_WINDOW_PX = 7
-# Below this part of the strongest corners a point is noise.
+# Below this part of the strongest corners (the quantile of the cells' best) a point is noise;
+# below the least eigenvalue, in OpenCV's units, so is a whole blank image.
 MIN_RELATIVE_RESPONSE = 2e-3
+STRONG_PERCENTILE = 95
 MIN_RESPONSE = 1e-6
+# Nearer to the border a patch would lie half outside.
 BORDER_PX = 4
+# Smaller cells than this would hold patches that are all alike.
+MIN_CELL_PX = 4
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Grid:
     @classmethod
     def of(cls, width: int, height: int, cells: int) -> Grid:
         """The grid whose cells are nearest in number to `cells`."""
-        return cls(width, height, max(4, round((width * height / cells) ** 0.5)))
+        return cls(width, height, max(MIN_CELL_PX, round((width * height / cells) ** 0.5)))
 
     @property
     def columns(self) -> int:
@@ -66,7 +72,9 @@ def corners_by_cell(
     flat = cells.reshape(grid.rows * grid.columns, size * size)
     best_n = flat.argmax(axis=1)
     strength_n = flat[np.arange(len(flat)), best_n]
-    floor = max(MIN_RESPONSE, MIN_RELATIVE_RESPONSE * float(np.percentile(strength_n, 95)))
+    floor = max(
+        MIN_RESPONSE, MIN_RELATIVE_RESPONSE * float(np.percentile(strength_n, STRONG_PERCENTILE))
+    )
     cell_n = np.flatnonzero(strength_n > floor)
     y_n = cell_n // grid.columns * size + best_n[cell_n] // size
     x_n = cell_n % grid.columns * size + best_n[cell_n] % size

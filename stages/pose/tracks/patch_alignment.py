@@ -16,12 +16,15 @@ from stages.pose.tracks.patches import patch_offsets, sample_patches
 
 FloatArray = NDArray[np.float32]
 
+# Of the patch, and of the Gaussian weight of its pixels: the border counts less, as it is the
+# first to show something else.
 RADIUS_PX = 8
 WEIGHT_SIGMA_PX = 5.0
+# Gauss–Newton from about a pixel off needs some five steps to a hundredth of a pixel; longer
+# steps than half the weight's radius are not linear.
 MAX_ITERATIONS = 10
 CONVERGED_PX = 0.01
 MAX_STEP_PX = 2.0
-MIN_CORRELATION = 0.85
 # Weighted variance in grey levels; keeps divisions finite in blank patches.
 LEAST_VARIANCE = 1e-3
 
@@ -77,6 +80,7 @@ def align_templates(
     image_hw: NDArray[np.uint8],
     guess_xy_n2: FloatArray,
     max_shift_px: float,
+    min_correlation: float,
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Where an image shows patches, whatever its brightness and contrast, near a guess.
 
@@ -88,10 +92,10 @@ def align_templates(
         image_hw: searched.
         guess_xy_n2: of the centres.
         max_shift_px: from the guess.
+        min_correlation: with the template.
 
     Returns:
-        Refined pixels (n, 2), and which of them can be trusted: moved at most
-        `max_shift_px` and correlate with the template.
+        Refined pixels (n, 2), and which of them can be trusted.
     """
     templates = _Templates.of(templates_nss)
     found_n2 = guess_xy_n2.astype(np.float32)
@@ -107,7 +111,7 @@ def align_templates(
         shift_n = np.linalg.norm(found_n2[active] - guess_xy_n2[active], axis=1)
         active = active[(length_n > CONVERGED_PX) & (shift_n <= max_shift_px)]
     shift_n = np.linalg.norm(found_n2 - guess_xy_n2, axis=1)
-    return found_n2, (shift_n <= max_shift_px) & (correlation_n >= MIN_CORRELATION)
+    return found_n2, (shift_n <= max_shift_px) & (correlation_n >= min_correlation)
 
 
 @dataclass(frozen=True)

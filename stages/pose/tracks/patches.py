@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float32]
 
-# Of the patches that are compared without being aligned.
+# Of the patches that are compared without being aligned: small, so that they hardly deform.
 PATCH_RADIUS_PX = 5
 # cv2.remap takes at most 32767 rows or columns.
 MOST_ROWS = 30000
+# In grey levels; keeps flat patches from being divided by 0.
+LEAST_NORM = 1e-3
 
 
 def patch_offsets(radius_px: int) -> FloatArray:
@@ -39,4 +41,4 @@ def normalized_patches(image_hw: NDArray[np.uint8], xy_n2: FloatArray) -> FloatA
     )
     patches_np -= patches_np.mean(axis=1, keepdims=True)
     norm_n1 = np.linalg.norm(patches_np, axis=1, keepdims=True)
-    return np.asarray(patches_np / np.maximum(norm_n1, 1e-3))
+    return np.asarray(patches_np / np.maximum(norm_n1, LEAST_NORM))

@@ -13,6 +13,9 @@ from mvrecon.geometry.similarity import Similarity
 
 FloatArray = NDArray[np.float64]
 
+# Mean of the cameras' y axes: shorter, they look in all directions and tell no up.
+LEAST_UP = 1e-3
+
 
 def normal_world(model: ColmapModel) -> Similarity:
     """The similarity from the model's world to the normal one.
@@ -42,7 +45,7 @@ def move_model(model: ColmapModel, similarity: Similarity) -> ColmapModel:
 def _upright(rotations_n33: FloatArray) -> FloatArray:
     """Rotation (3, 3) to axes x right, y ahead, z up, from world_from_cam rotations."""
     up_3 = -rotations_n33[:, :, 1].mean(axis=0)
-    if np.linalg.norm(up_3) < 1e-3:
+    if np.linalg.norm(up_3) < LEAST_UP:
         up_3 = -rotations_n33[0, :, 1]
     up_3 = up_3 / np.linalg.norm(up_3)
     # The camera's own up stands in for its heading if it looks straight up or down.

@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+# Of RANSAC: enough where a fifth of the points below the cameras are ground.
 TRIALS = 500
 SEED = 0
 # The ground is level to so much; cameras are held upright only roughly.
 MAX_TILT_DEG = 40.0
 # Of the cameras' height above it: how even the ground is, and how near it points must lie.
 TOLERANCE = 0.03
+# Of a plane that is believed: its points, and their part of those below the cameras.
 MIN_POINTS = 20
 MIN_SHARE = 0.1
 

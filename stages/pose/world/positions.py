@@ -12,6 +12,7 @@ from mvrecon.geometry.similarity import Similarity, align_similarity
 
 FloatArray = NDArray[np.float64]
 
+# Fewer always agree.
 MIN_PHOTOS = 3
 # Positions that disagree with the model by more than this part of their own extent say
 # nothing about its scale.
@@ -19,6 +20,7 @@ MAX_RESIDUAL = 0.2
 # Below this ratio of their second to their first extent positions are a line, which
 # leaves the rotation about it open.
 MIN_WIDTH = 0.1
+# Positions farther off than so many times the median are left out, in so many rounds.
 OUTLIER = 3.0
 ROUNDS = 4
 

@@ -32,7 +32,8 @@ FloatArray = NDArray[np.float64]
 
 ARBITRARY = "arbitrary: the median distance of a point from the cameras that see it is 1"
 AS_KNOWN = "that of the known poses"
-# A pixel takes its depth from the nearest points, which must lie so near (of the width).
+# A pixel takes its depth from so many of the nearest points, the first of which must lie so
+# near (part of the image's width).
 NEAREST_POINTS = 5
 MAX_PIXEL_DISTANCE = 0.1
 

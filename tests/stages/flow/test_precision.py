@@ -11,7 +11,7 @@ from mvrecon.engine.keys import make_key
 from mvrecon.errors import UsageError
 from mvrecon.learning import precision
 from stages.flow.config import FlowConfig
-from stages.flow.models.base import load_flow_model
+from stages.flow.models.registry import load_flow_model
 from stages.flow.stage import STAGE
 from tests.stages.flow.scenes import shifted_pair
 
@@ -54,7 +54,7 @@ def test_a_result_is_told_apart_by_the_precision_that_made_it(
     keys = {}
     for flags in ("amx_bf16", "avx2"):
         processor(monkeypatch, tmp_path, flags)
-        keys[flags] = {p: key(tmp_path, model="mvflow", precision=p) for p in precision_names()}
+        keys[flags] = {p: key(tmp_path, mvflow={"precision": p}) for p in precision_names()}
         keys[flags]["dis"] = key(tmp_path, model="dis")
     with_units, without = keys["amx_bf16"], keys["avx2"]
     assert with_units["auto"] == with_units["bf16"] == without["bf16"]
@@ -70,12 +70,12 @@ def precision_names() -> tuple[str, ...]:
 def test_bf16_differs_from_fp32_by_little():
     images = shifted_pair(dx=4, dy=0)
     full, half = (
-        load_flow_model(FlowConfig(model="mvflow", precision=name)).estimate(*images).forward_hw2
+        load_flow_model(FlowConfig(mvflow={"precision": name})).estimate(*images).forward_hw2
         for name in ("fp32", "bf16")
     )
     assert 0.0 < np.abs(full - half).mean() < 0.05
 
 
 def test_a_model_that_offers_no_choice_refuses_one():
-    with pytest.raises(UsageError, match=r"--flow\.precision 'bf16'.*auto or fp32 with dis"):
-        build_configs({"flow": FlowConfig}, [{"flow": {"model": "dis", "precision": "bf16"}}])
+    with pytest.raises(UsageError, match=r"no option --flow\.dis\.precision"):
+        build_configs({"flow": FlowConfig}, [{"flow": {"model": "dis", "dis.precision": "bf16"}}])

@@ -64,7 +64,7 @@ def sliding(count: int, step: int = 4) -> list[np.ndarray]:
 
 def test_a_sequence_gives_flow_of_each_pair(tmp_path):
     frames = write_frames(tmp_path / "frames", sliding(4), "sequence")
-    summary, folder = run_stage(tmp_path, frames, offsets=(1, 2))
+    summary, folder = run_stage(tmp_path, frames, pairs={"offsets": (1, 2)})
     pairs = load_pairs(folder / "pairs.json")
     assert pairs[0] == ("000000", "000001")
     assert summary.numbers["pairs"] == len(pairs) == 5
@@ -101,7 +101,7 @@ def test_flow_works_at_no_more_than_the_given_size(tmp_path):
 def test_photos_are_paired_by_overlap(tmp_path):
     two_scenes = [*sliding(3, step=20), *[255 - texture(128, 160, seed=8)] * 2]
     frames = write_frames(tmp_path / "frames", two_scenes, "photos")
-    _, folder = run_stage(tmp_path, frames, partners=2)
+    _, folder = run_stage(tmp_path, frames, pairs={"partners": 2})
     pairs = {(int(a), int(b)) for a, b in load_pairs(folder / "pairs.json")}
     assert {(0, 1), (1, 2), (3, 4)} <= pairs
     assert not any((first < 3) != (second < 3) for first, second in pairs)
@@ -128,12 +128,12 @@ def test_useless_pairs_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("weights", "what"), [(None, "--flow.weights"), ("missing.pth", "do not exist")]
+    ("weights", "what"), [(None, "--flow.raft.weights"), ("missing.pth", "do not exist")]
 )
 def test_a_learned_model_wants_its_weights(tmp_path, weights, what):
     frames = write_frames(tmp_path / "frames", sliding(2), "sequence")
     with pytest.raises(UsageError, match=what):
-        run_stage(tmp_path, frames, model="raft-small", weights=weights)
+        run_stage(tmp_path, frames, model="raft-small", raft={"weights": weights})
 
 
 def test_the_more_doubtful_confidence_counts():

@@ -6,8 +6,10 @@ import pytest
 
 from mvrecon.errors import NotEnoughDataError
 from stages.frames.appearance import look_at_frames
+from stages.frames.config import SelectionOptions
 from stages.frames.selection import Limits, select_from_sequence, select_from_set
 from stages.frames.source import SourceFrame
+from stages.frames.spacing import choose_spaced
 from tests.media import make_texture, pan
 
 PATH = Path("clip.mp4")
@@ -166,6 +168,18 @@ def test_a_set_keeps_all_but_duplicates_and_clearly_bad_ones():
     assert selection.kept == [i for i in range(12) if i not in (3, 8)]
     assert selection.reasons[3].startswith("duplicate")
     assert selection.reasons[8].startswith("blurred")
+
+
+def test_what_counts_as_blurred_or_seen_is_an_option():
+    images = [make_texture(120, 160, seed) for seed in range(9)]
+    images[4] = cv2.GaussianBlur(images[4], (0, 0), 12)
+    tolerant = SelectionOptions(min_photo_sharpness=0.0)
+    assert select_from_set(looks_of(images), Limits(100, 0.04), PATH).reasons.keys() == {4}
+    kept = select_from_set(looks_of(images), Limits(100, 0.04, selection=tolerant), PATH).kept
+    assert kept == list(range(9))
+    looks = list(looks_of(pan(np.arange(0, 160, 2.0))))
+    usual, close = (list(choose_spaced(looks, 16 / DIAGONAL_PX, least)) for least in (0.6, 0.97))
+    assert len(close) > 1.2 * len(usual)
 
 
 def test_a_set_above_the_maximum_is_thinned_evenly():

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from mvrecon.artifacts.depth import DepthMap
 from mvrecon.synthetic.training.clips.files import (
     ClipDepths,
     PosedClip,
@@ -15,6 +16,9 @@ from mvrecon.synthetic.training.clips.files import (
     save_clip,
     save_clip_depths,
 )
+from stages.fusion.inputs import ImagedDepth
+from stages.fusion.recurrent.cues import find_cues
+from stages.fusion.recurrent.step import prepare
 from tests.stages.depth.scenes import CAMERA, Plane, points_of, pose_at, render
 
 FRAMES = 5
@@ -64,3 +68,21 @@ def write_clips(folder: Path, count: int) -> None:
         clip, depths = make_clip(index)
         save_clip(clip_path(folder, index), clip)
         save_clip_depths(depths_path(clip_path(folder, index), "stage-sweep"), depths)
+
+
+def scaled_views(factor: float, seed: int = 3):
+    """The views of a clip in another unit, as the network sees them."""
+    clip, depths = make_clip(seed)
+    imaged = []
+    for row, frame in enumerate(clip.posed_frames()):
+        pose = frame.world_from_cam.copy()
+        pose[:3, 3] *= factor
+        depth_hw = depths.depth_thw[row] * np.float32(factor)
+        depth = DepthMap(depth_hw, depths.confidence_thw[row], clip.k_33, pose)
+        imaged.append(ImagedDepth(clip.images_thw3[row], depth))
+    views = []
+    for row, view in enumerate(imaged):
+        others = imaged[:row] + imaged[row + 1 :]
+        cues = find_cues(view, [other.depth for other in others], others[:2], 0.03)
+        views.append(prepare(view, cues))
+    return views

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -17,6 +19,7 @@ from mvrecon.engine.config import StageConfig
 from mvrecon.engine.runner import Runner
 from mvrecon.engine.stage import Stage, StageContext, Summary
 from mvrecon.engine.store import Artifact, PartialArtifact
+from mvrecon.synthetic.training.clips.files import ClipDepths, PosedClip
 from stages.fusion.config import FusionConfig
 from stages.fusion.stage import STAGE
 from tests.stages.fusion.clips import make_clip
@@ -32,7 +35,24 @@ def run_frames(context: StageContext[StageConfig]) -> Summary:
 
 
 def _clip(context: StageContext[StageConfig]):
-    return make_clip(SEED, int(context.raw_input.read_text().split()[1]))
+    _, frames, order = context.raw_input.read_text().split()
+    return reordered(*make_clip(SEED, int(frames)), [int(row) for row in order.split(",")])
+
+
+def reordered(clip: PosedClip, depths: ClipDepths, order: Sequence[int]):
+    """The clip whose frame in each row is that of another row."""
+    rows = list(order)
+    return (
+        replace(
+            clip,
+            images_thw3=clip.images_thw3[rows],
+            depth_thw=clip.depth_thw[rows],
+            true_world_from_cam_t44=clip.true_world_from_cam_t44[rows],
+            world_from_cam_t44=clip.world_from_cam_t44[rows],
+            seen_nt=clip.seen_nt[:, rows],
+        ),
+        ClipDepths(depths.depth_thw[rows], depths.confidence_thw[rows], {}),
+    )
 
 
 def run_pose(context: StageContext[StageConfig]) -> Summary:
@@ -80,13 +100,17 @@ def fuse(
     frames: int = 5,
     workers: int = 2,
     completion: str = "none",
+    order: Sequence[int] | None = None,
 ) -> Artifact:
-    """Run the stage on a made clip."""
+    """Run the stage on a made clip, whose frames come in some order."""
     run_dir.mkdir(exist_ok=True)
     raw_input = run_dir / "input.txt"
-    raw_input.write_text(f"{kind} {frames}")
+    rows = range(frames) if order is None else order
+    raw_input.write_text(f"{kind} {frames} {','.join(map(str, rows))}")
     configs = {name: StageConfig() for name in ("frames", "pose", "depth")}
-    fusion = FusionConfig(model=model, weights=weights, completion=completion)
+    fusion = FusionConfig(
+        model=model, recurrent={"weights": weights}, completion={"method": completion}
+    )
     runner = Runner(PIPELINE, run_dir, raw_input, {**configs, "fusion": fusion}, workers)
     return runner.run("fusion")["fusion"]
 

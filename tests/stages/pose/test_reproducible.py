@@ -9,7 +9,7 @@ from stages.pose.stage import run
 from tests.stages.pose.scene import CAMERA, Relief, frame_table, pose_context, sideways_path
 
 TRUTH = sideways_path(6, 0.25)
-FREE = PoseConfig(sift_features=400)
+FREE = PoseConfig(photos={"features": 400})
 
 
 @pytest.fixture(scope="module")

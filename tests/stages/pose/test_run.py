@@ -152,7 +152,7 @@ def test_photos_are_matched_by_sift(tmp_path):
     relief, poses = Relief(), sideways_path(4, 0.3)
     table = frame_table(4, CAMERA, "given", kind="photos")
     images = [relief.image(pose) for pose in poses]
-    context = pose_context(tmp_path, images, {}, table, PoseConfig(sift_features=500))
+    context = pose_context(tmp_path, images, {}, table, PoseConfig(photos={"features": 500}))
     assert run(context).numbers["posed_frames"] == 4
 
 

@@ -8,7 +8,7 @@ from mvrecon.artifacts.depth import DepthMap
 from mvrecon.artifacts.poses import PosedFrame
 from mvrecon.geometry.camera import Camera
 from mvrecon.render import look_at
-from stages.surface.run import SurfaceInputs
+from stages.surface.reconstruct import SurfaceInputs
 
 CAMERA = Camera(96, 72, 90.0, 90.0, 47.5, 35.5)
 RADIUS = 1.0

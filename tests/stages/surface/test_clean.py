@@ -1,17 +1,15 @@
 import numpy as np
 import open3d as o3d
 
-from stages.surface.blocks import block_rows, find_blocks
 from stages.surface.clean import (
     component_labels,
+    drop_unused,
     fill_small_holes,
     large_pieces,
+    simplify,
     triangle_areas,
     vertex_normals,
 )
-from stages.surface.extract import canonical_order
-from stages.surface.views import depth_noise, incidence
-from tests.stages.surface.scenes import CAMERA, depth_map, exact_depth, make_frames
 
 
 def sphere(resolution=12):
@@ -55,55 +53,17 @@ def test_small_holes_are_filled_and_large_ones_left():
     assert len(fill_small_holes(vertices, half, 1.0)) == len(half)
 
 
-def test_canonical_order_undoes_any_shuffle_and_keeps_orientation():
-    rng = np.random.default_rng(1)
-    vertices, faces = sphere()
-    expected = canonical_order(vertices, faces)
-    number = rng.permutation(len(vertices))
-    shuffled = np.empty_like(vertices)
-    shuffled[number] = vertices
-    turned = np.stack([np.roll(face, rng.integers(3)) for face in number[faces]])
-    again = canonical_order(shuffled, rng.permutation(turned).astype(np.int32))
-    assert np.array_equal(expected[0], again[0])
-    assert np.array_equal(expected[1], again[1])
-    normals = vertex_normals(*expected)
-    assert np.sum(normals * expected[0], axis=1).min() > 0.9
+def test_vertices_without_a_face_are_dropped_and_the_rest_keep_their_order():
+    used, faces = drop_unused(6, np.int32([[5, 1, 3], [3, 1, 0]]))
+    assert used.tolist() == [0, 1, 3, 5]
+    assert faces.tolist() == [[3, 1, 2], [2, 1, 0]]
 
 
-def test_incidence_on_a_slanted_plane():
-    """Of a plane n·x = d, distance to it for each unit of depth is |n·r|."""
-    normal = np.array([0.5, -0.2, -0.8])
-    normal /= np.linalg.norm(normal)
-    v, u = np.mgrid[0 : CAMERA.height, 0 : CAMERA.width]
-    rays = np.stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones(u.shape)], 2)
-    depth = (-3.0 / (rays @ normal)).astype(np.float32)
-    cosine, slant = incidence(depth, CAMERA.k_33)
-    assert np.allclose(slant, np.abs(rays @ normal), atol=2e-3)
-    expected = np.abs(rays @ normal) / np.linalg.norm(rays, axis=2)
-    assert np.allclose(cosine, expected, atol=2e-3)
-
-
-def test_noise_is_measured():
-    frames = make_frames()
-    rng = np.random.default_rng(2)
-    maps = {}
-    for frame in frames:
-        depth = exact_depth(frame)
-        noisy = depth * (1 + 0.01 * rng.normal(size=depth.shape))
-        maps[frame.name] = depth_map(frame, noisy.astype(np.float32))
-    assert 0.008 < depth_noise([frame.name for frame in frames], maps.__getitem__, 0.1) < 0.013
-
-
-def test_blocks_cover_the_surface_and_are_found_again():
-    frames = make_frames()
-    maps = {frame.name: depth_map(frame, exact_depth(frame)) for frame in frames}
-    keys = find_blocks(
-        list(maps), maps.__getitem__, 0.05, min_confidence=0.1, min_views=2, min_evidence=0.7
-    )
-    rows = block_rows(keys, keys.astype(np.int64))
-    assert np.array_equal(rows, np.arange(len(keys)))
-    assert block_rows(keys, np.array([[500, 500, 500]])).tolist() == [-1]
-    # The front of the sphere, in blocks of 0.4.
-    angle = np.linspace(0, 2 * np.pi, 50)
-    ring = np.stack([0.6 * np.cos(angle), 0.6 * np.sin(angle), -0.8 * np.ones(50)], axis=1)
-    assert np.all(block_rows(keys, np.floor(ring / 0.4).astype(np.int64)) >= 0)
+def test_a_budget_is_kept_and_a_small_mesh_left_as_it_is():
+    vertices, faces = sphere(20)
+    few_vertices, few = simplify(vertices, faces, 200)
+    assert len(few) <= 200
+    assert np.allclose(np.linalg.norm(few_vertices, axis=1), 1.0, atol=0.1)
+    same = simplify(vertices, faces, len(faces))
+    assert same[0] is vertices
+    assert same[1] is faces

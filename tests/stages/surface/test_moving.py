@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from stages.surface.config import SurfaceConfig
-from stages.surface.run import reconstruct_surface
+from stages.surface.reconstruct import reconstruct_surface
 from tests.stages.surface.scenes import CAMERA, depth_map, exact_depth, make_frames, make_inputs
 
-CONFIG = SurfaceConfig(voxel_size=0.08)
+CONFIG = SurfaceConfig(volume={"voxel_size": 0.08})
 MOVING = np.zeros((CAMERA.height, CAMERA.width), bool)
 MOVING[:, 30:70] = True
 

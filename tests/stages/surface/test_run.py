@@ -1,200 +1,124 @@
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
-from mvrecon.errors import NotEnoughDataError
-from mvrecon.formats.mesh import write_cloud_ply, write_glb, write_mesh_ply
+from mvrecon.artifacts.depth import depth_item
+from mvrecon.artifacts.frames import image_item
+from mvrecon.artifacts.poses import POSES_ITEM, poses_to_json
+from mvrecon.config import build_configs
+from mvrecon.engine.config import option_fields
+from mvrecon.engine.store import PartialArtifact
+from mvrecon.errors import InputError, UsageError
+from mvrecon.formats.mesh import read_cloud_ply, read_mesh_ply
 from stages.surface.config import SurfaceConfig
-from stages.surface.run import reconstruct_surface
+from stages.surface.stage import STAGE
 from tests.stages.surface.scenes import (
-    RADIUS,
-    WALL_Z,
     depth_map,
     distance_to_scene,
     exact_depth,
     make_frames,
-    make_inputs,
+    make_image,
 )
 
-# Exact depth is not fattened.
-CONFIG = SurfaceConfig(voxel_size=0.05, trim=0)
+
+class Folder:
+    """Read access to items in a folder, as the engine gives it."""
+
+    def __init__(self, root):
+        self.root = root
+
+    def names(self, prefix=""):
+        files = (str(path.relative_to(self.root)) for path in self.root.rglob("*.*"))
+        return sorted(name for name in files if name.startswith(prefix))
+
+    def path(self, name):
+        return self.root / name
 
 
-@pytest.fixture(scope="module")
-def frames():
-    return make_frames()
+class Context:
+    def __init__(self, root, config):
+        self.config = config
+        self.inputs = {name: Folder(root / name) for name in ("frames", "pose", "fusion")}
+        self.out = PartialArtifact(root / "surface")
+        self.workers = 2
+
+    def track(self, items, unit, total=None):
+        return iter(items)
 
 
-@pytest.fixture(scope="module")
-def exact(frames):
-    return reconstruct_surface(make_inputs(frames), CONFIG)
-
-
-def with_outliers(frames, confidence):
-    """Every fourth pixel's depth is wrong; its confidence is given."""
-    rng = np.random.default_rng(0)
-    maps = {}
+@pytest.fixture
+def context(tmp_path):
+    """Eight posed frames, the last of which has no depth map."""
+    frames = make_frames()
+    (tmp_path / "pose" / "images").mkdir(parents=True)
+    (tmp_path / "fusion" / "depth").mkdir(parents=True)
+    (tmp_path / "pose" / POSES_ITEM).write_text(poses_to_json(frames))
     for frame in frames:
+        image = np.ascontiguousarray(make_image(frame)[..., ::-1])
+        cv2.imwrite(str(tmp_path / "pose" / image_item(frame.name)), image)
+    for frame in frames[:-1]:
+        depth_map(frame, exact_depth(frame)).save(tmp_path / "fusion" / depth_item(frame.name))
+    return Context(tmp_path, SurfaceConfig(volume={"voxel_size": 0.06}))
+
+
+def test_stage_makes_what_it_publishes(context):
+    summary = STAGE.run(context)
+    assert set(STAGE.publishes) == {"mesh.ply", "mesh.glb", "cloud.ply"}
+    assert all(context.out.has(item) for item in STAGE.publishes.values())
+    assert summary.numbers["views"] == 7
+    mesh = read_mesh_ply(context.out.path("mesh.ply"))
+    assert len(mesh.faces_m3) == summary.numbers["faces"]
+    assert np.median(distance_to_scene(mesh.points.xyz_n3)) < 0.01
+    cloud = read_cloud_ply(context.out.path("cloud.ply"))
+    assert len(cloud.xyz_n3) == summary.numbers["cloud_points"]
+    assert 0 < cloud.confidence_n.min() <= cloud.confidence_n.max() <= 1
+
+
+def test_a_missing_image_is_an_input_error(context):
+    (context.inputs["pose"].root / image_item("000003")).unlink()
+    with pytest.raises(InputError, match="000003"):
+        STAGE.run(context)
+
+
+@pytest.mark.parametrize(
+    ("group", "field"),
+    [
+        ("mesh", "max_faces"),
+        ("volume", "voxel_size"),
+        ("depth", "min_confidence"),
+        ("cloud", "max_points"),
+    ],
+)
+def test_options_out_of_range_are_refused(group, field):
+    with pytest.raises(ValidationError, match=field):
+        SurfaceConfig(**{group: {field: -1}})
+
+
+def test_every_option_is_told_by_the_name_it_had_before_groups():
+    names = SurfaceConfig.renamed
+    assert set(names.values()) == set(option_fields(SurfaceConfig))
+    assert names["min_evidence"] == "volume.min_evidence"
+    with pytest.raises(UsageError, match=r"it is now 'mesh\.max_faces'"):
+        build_configs({"surface": SurfaceConfig}, [{"surface": {"max_faces": 1000}}])
+
+
+@pytest.mark.parametrize("completed", [False, True])
+def test_what_was_guessed_is_left_out_unless_asked_for(context, completed):
+    """The sphere was measured, the wall behind it only guessed."""
+    context.config = SurfaceConfig(volume={"voxel_size": 0.06}, depth={"completed": completed})
+    folder = context.inputs["fusion"].root
+    for frame in make_frames()[:-1]:
         depth_hw = exact_depth(frame)
-        wrong = rng.random(depth_hw.shape) < 0.25
-        noise = rng.uniform(2.2, 2.8, depth_hw.shape)
-        depth_hw = np.where(wrong, noise, depth_hw).astype(np.float32)
-        maps[frame.name] = depth_map(
-            frame, depth_hw, np.where(wrong, confidence, 1.0).astype(np.float32)
-        )
-    return maps
-
-
-def test_exact_depth_gives_the_surface_within_a_fraction_of_a_voxel(exact):
-    distance = distance_to_scene(exact.mesh.points.xyz_n3)
-    assert np.median(distance) < 0.05 * CONFIG.voxel_size
-    assert np.quantile(distance, 0.95) < 0.5 * CONFIG.voxel_size
-
-
-def test_the_whole_front_of_the_sphere_is_there(exact):
-    xyz = exact.mesh.points.xyz_n3
-    on_sphere = np.abs(np.linalg.norm(xyz, axis=1) - RADIUS) < CONFIG.voxel_size
-    directions = np.random.default_rng(1).normal(size=(500, 3))
-    directions[:, 2] = -np.abs(directions[:, 2])
-    front = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-    front = front[front[:, 2] < -0.3] * RADIUS
-    nearest = np.linalg.norm(front[:, None] - xyz[on_sphere][None], axis=2).min(axis=1)
-    assert nearest.max() < 2 * CONFIG.voxel_size
-
-
-def test_normals_point_to_the_cameras(exact):
-    for points in (exact.mesh.points, exact.cloud):
-        on_wall = np.abs(points.xyz_n3[:, 2] - WALL_Z) < 0.02
-        assert np.allclose(np.linalg.norm(points.normals_n3, axis=1), 1.0, atol=1e-3)
-        assert np.mean(points.normals_n3[on_wall, 2] < -0.9) > 0.95
-
-
-def test_colors_are_those_of_the_images_even_beside_the_silhouette(exact):
-    points = exact.mesh.points
-    on_sphere = np.linalg.norm(points.xyz_n3, axis=1) < RADIUS + 0.02
-    red = points.rgb_n3[:, 0] > points.rgb_n3[:, 1]
-    assert np.mean(red[on_sphere]) > 0.97
-    assert np.mean(red[~on_sphere]) < 0.03
-
-
-def test_outliers_of_low_confidence_do_not_show(frames):
-    surface = reconstruct_surface(make_inputs(frames, with_outliers(frames, 0.2)), CONFIG)
-    distance = distance_to_scene(surface.mesh.points.xyz_n3)
-    assert np.quantile(distance, 0.99) < CONFIG.voxel_size
-
-
-def with_board(frames, views, confidence=1.0):
-    """The first few views agree on a board at z = −2 that is not there."""
-    maps = {}
-    for index, frame in enumerate(frames):
-        depth_hw = exact_depth(frame)
-        confidence_hw = np.ones_like(depth_hw)
-        if index < views:
-            board = -2.0 - frame.world_from_cam[2, 3]
-            depth_hw[:, :30] = board
-            confidence_hw[:, :30] = confidence
-        maps[frame.name] = depth_map(frame, depth_hw, confidence_hw)
-    return maps
-
-
-def share_before_the_sphere(surface):
-    return np.mean(surface.mesh.points.xyz_n3[:, 2] < -1.3)
-
-
-def test_a_hallucination_shows_if_it_is_trusted_and_leaves_nothing_if_not(frames):
-    config = CONFIG.model_copy(update={"carving": 0.0})
-    trusted = reconstruct_surface(make_inputs(frames, with_board(frames, 3)), config)
-    doubted = reconstruct_surface(make_inputs(frames, with_board(frames, 3, 0.2)), config)
-    assert share_before_the_sphere(trusted) > 0.01
-    assert share_before_the_sphere(doubted) == 0.0
-    lenient = config.model_copy(update={"min_evidence": 0.3})
-    filled = reconstruct_surface(make_inputs(frames, with_board(frames, 3, 0.2)), lenient)
-    assert share_before_the_sphere(filled) > 0.01
-
-
-def test_a_small_floating_piece_is_removed_and_kept_on_request(frames):
-    """All views agree on a small ball beside the big one."""
-    center, radius = np.array([1.7, 0.0, 0.0]), 0.15
-    maps = {}
-    for frame in frames:
-        depth_hw = exact_depth(frame)
-        in_cam = (center - frame.world_from_cam[:3, 3]) @ frame.world_from_cam[:3, :3]
-        k = depth_map(frame, depth_hw).k_33
-        v, u = np.mgrid[0 : depth_hw.shape[0], 0 : depth_hw.shape[1]]
-        at = (k @ in_cam)[:2] / in_cam[2]
-        disc = np.hypot(u - at[0], v - at[1]) < radius * k[0, 0] / in_cam[2]
-        maps[frame.name] = depth_map(frame, np.where(disc, in_cam[2], depth_hw).astype(np.float32))
-
-    def near_ball(surface):
-        return np.sum(np.linalg.norm(surface.mesh.points.xyz_n3 - center, axis=1) < 0.3)
-
-    strict = reconstruct_surface(
-        make_inputs(frames, maps), CONFIG.model_copy(update={"min_piece": 0.05})
-    )
-    lenient = reconstruct_surface(
-        make_inputs(frames, maps), CONFIG.model_copy(update={"min_piece": 0.0})
-    )
-    assert near_ball(lenient) > 10
-    assert near_ball(strict) == 0
-    assert strict.summary.numbers["pieces_removed"] > 0
-
-
-def test_large_separate_pieces_are_kept(exact):
-    assert exact.summary.numbers["pieces_kept"] >= 2
-
-
-def test_face_budget_is_kept_and_the_shape_with_it(frames):
-    surface = reconstruct_surface(
-        make_inputs(frames), CONFIG.model_copy(update={"max_faces": 1500, "max_points": 1000})
-    )
-    assert 1000 < len(surface.mesh.faces_m3) <= 1500
-    assert len(surface.cloud.xyz_n3) == 1000
-    assert np.quantile(distance_to_scene(surface.mesh.points.xyz_n3), 0.9) < CONFIG.voxel_size
-
-
-def test_block_budget_coarsens_the_voxels_and_says_so(frames):
-    surface = reconstruct_surface(make_inputs(frames), SurfaceConfig(max_blocks=100, resolution=4))
-    assert surface.summary.numbers["blocks"] <= 100
-    assert any("max_blocks" in warning for warning in surface.summary.warnings)
-
-
-def test_min_views_leaves_open_what_one_view_saw(frames):
-    maps = {frame.name: depth_map(frame, exact_depth(frame)) for frame in frames}
-    for frame in frames[1:]:
-        blind = np.zeros_like(exact_depth(frame))
-        maps[frame.name] = depth_map(frame, blind)
-    with pytest.raises(NotEnoughDataError, match="2 views"):
-        reconstruct_surface(make_inputs(frames, maps), CONFIG)
-    alone = reconstruct_surface(
-        make_inputs(frames, maps), CONFIG.model_copy(update={"min_views": 1})
-    )
-    assert len(alone.mesh.faces_m3) > 1000
-
-
-def test_free_space_of_other_views_carves_a_hallucination_away(frames):
-    def share(carving):
-        config = CONFIG.model_copy(update={"carving": carving})
-        inputs = make_inputs(frames, with_board(frames, 2))
-        return share_before_the_sphere(reconstruct_surface(inputs, config))
-
-    assert share(0.0) > 0.01
-    assert share(1.0) < 0.2 * share(0.0)
-
-
-def test_no_depth_is_not_enough_data(frames):
-    maps = {frame.name: depth_map(frame, np.zeros_like(exact_depth(frame))) for frame in frames}
-    with pytest.raises(NotEnoughDataError):
-        reconstruct_surface(make_inputs(frames, maps), CONFIG)
-    with pytest.raises(NotEnoughDataError):
-        reconstruct_surface(make_inputs([]), CONFIG)
-
-
-def test_bytes_are_the_same_on_repetition_and_for_any_number_of_workers(frames, exact, tmp_path):
-    again = reconstruct_surface(make_inputs(frames, workers=3), CONFIG)
-    for name, write in (("mesh.ply", write_mesh_ply), ("mesh.glb", write_glb)):
-        write(tmp_path / f"a_{name}", exact.mesh)
-        write(tmp_path / f"b_{name}", again.mesh)
-        assert (tmp_path / f"a_{name}").read_bytes() == (tmp_path / f"b_{name}").read_bytes()
-    write_cloud_ply(tmp_path / "a.ply", exact.cloud)
-    write_cloud_ply(tmp_path / "b.ply", again.cloud)
-    assert (tmp_path / "a.ply").read_bytes() == (tmp_path / "b.ply").read_bytes()
-    assert exact.summary == again.summary
+        wall_hw = make_image(frame)[..., 1] > 100
+        measured = depth_map(frame, np.where(wall_hw, 0, depth_hw))
+        guessed_hw = np.where(wall_hw, depth_hw, 0).astype(np.float32)
+        replace(measured, completed_hw=guessed_hw).save(folder / depth_item(frame.name))
+    STAGE.run(context)
+    points = read_mesh_ply(context.out.path("mesh.ply")).points
+    on_wall_n = points.xyz_n3[:, 2] > 1.7
+    assert on_wall_n.any() == completed
+    if completed:
+        assert points.confidence_n[on_wall_n].mean() < points.confidence_n[~on_wall_n].mean()

@@ -1,7 +1,20 @@
 import numpy as np
 
-from stages.surface.views import make_view, without_rims
-from tests.stages.surface.scenes import CAMERA, depth_map, make_frames
+from stages.surface.views import (
+    confident_depth,
+    depth_noise,
+    incidence,
+    make_view,
+    without_rims,
+    world_points,
+)
+from tests.stages.surface.scenes import (
+    CAMERA,
+    depth_map,
+    distance_to_scene,
+    exact_depth,
+    make_frames,
+)
 
 
 def square_before_a_wall():
@@ -32,3 +45,41 @@ def test_a_view_is_trimmed_only_if_asked_to():
     assert not trimmed[21, 31]
     assert trimmed[35, 45]
     assert trimmed[5, 5]
+
+
+def test_incidence_on_a_slanted_plane():
+    """Of a plane n·x = d, distance to it for each unit of depth is |n·r|."""
+    normal = np.array([0.5, -0.2, -0.8])
+    normal /= np.linalg.norm(normal)
+    v, u = np.mgrid[0 : CAMERA.height, 0 : CAMERA.width]
+    rays = np.stack([(u - CAMERA.cx) / CAMERA.fx, (v - CAMERA.cy) / CAMERA.fy, np.ones(u.shape)], 2)
+    depth = (-3.0 / (rays @ normal)).astype(np.float32)
+    cosine, slant = incidence(depth, CAMERA.k_33)
+    assert np.allclose(slant, np.abs(rays @ normal), atol=2e-3)
+    expected = np.abs(rays @ normal) / np.linalg.norm(rays, axis=2)
+    assert np.allclose(cosine, expected, atol=2e-3)
+
+
+def test_noise_is_measured():
+    frames = make_frames()
+    rng = np.random.default_rng(2)
+    maps = {}
+    for frame in frames:
+        depth = exact_depth(frame)
+        noisy = depth * (1 + 0.01 * rng.normal(size=depth.shape))
+        maps[frame.name] = depth_map(frame, noisy.astype(np.float32))
+    assert 0.008 < depth_noise([frame.name for frame in frames], maps.__getitem__, 0.1) < 0.013
+
+
+def test_points_of_confident_pixels_lie_on_the_scene():
+    frame = make_frames()[2]
+    confidence_hw = np.ones((CAMERA.height, CAMERA.width), np.float32)
+    confidence_hw[:, :48] = 0.1
+    depth_hw = exact_depth(frame)
+    depth_hw[:, 90] = np.nan
+    one = depth_map(frame, depth_hw, confidence_hw)
+    points = world_points(one, 0.15, 3)
+    assert len(points) == 24 * 15
+    assert distance_to_scene(points).max() < 1e-5
+    kept_hw = confident_depth(one, 0.15) > 0
+    assert kept_hw.sum() == CAMERA.height * 47

@@ -6,6 +6,7 @@ A folder holds `NNNNNN.npz` (`PosedClip`) and, for each way to estimate depth,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from mvrecon.artifacts.poses import PosedFrame, SparsePoints
 from mvrecon.atomic import replacing
 from mvrecon.errors import InputError
 from mvrecon.geometry.camera import Camera
+
+HELD_OUT_EVERY = 10
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,13 @@ def clip_paths(folder: Path) -> list[Path]:
     if not paths:
         raise InputError(f"no clip in {folder}", "Render some with mvrecon train depth")
     return paths
+
+
+def held_out(clips: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Clips to train on, and every tenth (by its number) to validate on."""
+    chosen = [int(path.stem) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1 for path in clips]
+    train = [path for path, held in zip(clips, chosen, strict=True) if not held]
+    return train, [path for path, held in zip(clips, chosen, strict=True) if held]
 
 
 def clip_path(folder: Path, index: int) -> Path:

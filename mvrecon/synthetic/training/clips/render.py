@@ -74,12 +74,6 @@ class ClipRenderer:
         self._levels = textures
         self.lighting = lighting
 
-    def depth(self, camera: Camera, world_from_cam: NDArray[np.float64]) -> FloatArray:
-        """Exact depth (h, w), 0 where nothing is met."""
-        hits = self.triangles.cast(*pixel_rays(camera, world_from_cam))
-        depth_n = np.where(hits.met_n, hits.distance_n, 0)
-        return depth_n.reshape(camera.height, camera.width).astype(np.float32)
-
     def image(self, camera: Camera, world_from_cam: NDArray[np.float64]) -> FloatArray:
         """RGB (h, w, 3) in about 0…1, each pixel the mean of two rays."""
         total_n3 = torch.zeros(camera.height * camera.width, 3)

@@ -92,6 +92,13 @@ def _on_side(side: int, along: float, away: float) -> tuple[float, float]:
     )
 
 
+def _from_aside(target: FloatArray, azimuth: float, up: float, away_m: float) -> FloatArray:
+    """The place at a distance from a target, seen from it at these angles [radians]."""
+    flat = away_m * np.cos(up)
+    offset = [flat * np.cos(azimuth), flat * np.sin(azimuth), away_m * np.sin(up)]
+    return np.asarray(target + offset)
+
+
 def desk(rng: np.random.Generator, meshes: Sequence[Triangles]) -> ClipScene:
     """Clutter on a table top before walls."""
     size = rng.uniform([0.9, 0.6], [2.0, 1.2])
@@ -109,10 +116,7 @@ def desk(rng: np.random.Generator, meshes: Sequence[Triangles]) -> ClipScene:
 
     def place(target: FloatArray, rng: np.random.Generator) -> FloatArray:
         azimuth, up = np.deg2rad(rng.uniform(-160, -20)), np.deg2rad(rng.uniform(12, 60))
-        away = rng.uniform(0.45, 1.4)
-        flat = away * np.cos(up)
-        offset = [flat * np.cos(azimuth), flat * np.sin(azimuth), away * np.sin(up)]
-        return np.asarray(target + offset)
+        return _from_aside(target, azimuth, up, rng.uniform(0.45, 1.4))
 
     lamp = np.array([*rng.uniform(-1.2, 1.2, 2), rng.uniform(0.9, 1.7)])
     return ClipScene("desk", solids, np.array(targets), place, (4.0, 45.0), lamp)
@@ -159,10 +163,7 @@ def objects(rng: np.random.Generator, meshes: Sequence[Triangles]) -> ClipScene:
 
     def place(target: FloatArray, rng: np.random.Generator) -> FloatArray:
         azimuth, up = rng.uniform(0, 2 * np.pi), np.deg2rad(rng.uniform(8, 55))
-        away = rng.uniform(0.45, 1.1)
-        flat = away * np.cos(up)
-        offset = [flat * np.cos(azimuth), flat * np.sin(azimuth), away * np.sin(up)]
-        return np.asarray(target + offset)
+        return _from_aside(target, azimuth, up, rng.uniform(0.45, 1.1))
 
     lamp = np.array([*rng.uniform(-1.5, 1.5, 2), rng.uniform(0.9, 2.3)])
     return ClipScene("objects", solids, np.array(targets), place, (8.0, 70.0), lamp)

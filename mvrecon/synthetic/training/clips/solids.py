@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import open3d as o3d
 from numpy.typing import NDArray
 
-from mvrecon.synthetic.shapes import FloatArray, Patch, box, revolved
+from mvrecon.synthetic.shapes import FloatArray, Patch, box, leant_and_turned, revolved
 
 MESH_SUFFIXES = {".obj", ".off", ".ply", ".glb", ".stl"}
 LARGEST_MESH = 60_000
@@ -64,14 +63,7 @@ class Solid:
         self, at: tuple[float, float, float], turn_deg: float = 0.0, lean_deg: float = 0.0
     ) -> Solid:
         """Leant about x, turned about z, and shifted."""
-        turn, lean = np.deg2rad([turn_deg, lean_deg])
-        about_z = np.array(
-            [[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]]
-        )
-        about_x = np.array(
-            [[1, 0, 0], [0, np.cos(lean), -np.sin(lean)], [0, np.sin(lean), np.cos(lean)]]
-        )
-        rotation = about_z @ about_x
+        rotation = leant_and_turned(turn_deg, lean_deg)
         old = self.triangles
         new = Triangles(
             old.vertices_n3 @ rotation.T + at, old.normals_n3 @ rotation.T, old.faces_m3
@@ -132,6 +124,8 @@ def load_meshes(folder: Path) -> list[Triangles]:
 
     OBJ, OFF, PLY, GLB and STL; y is taken for up. Unreadable ones are left out.
     """
+    import open3d as o3d
+
     meshes = []
     for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in MESH_SUFFIXES):
         mesh = o3d.io.read_triangle_mesh(path)

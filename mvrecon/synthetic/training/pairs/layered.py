@@ -21,7 +21,7 @@ from mvrecon.synthetic.training.pairs.layered_scenes import (
     Layers,
     draw_layers,
 )
-from mvrecon.synthetic.training.sampling import look_up, pixel_grid, sample
+from mvrecon.synthetic.training.sampling import inside, look_up, pixel_grid, sample
 
 EDGE_SOFTNESS_PX = 0.6
 INVERSION_STEPS = 6
@@ -90,10 +90,9 @@ def _flow(
     height, width = target_b2hw.shape[-2:]
     target_bhw2 = target_b2hw.permute(0, 2, 3, 1)
     seen_owner = sample(owners_bhw[1][:, None].float(), target_bhw2, "nearest")[:, 0].long()
-    limit = target_bhw2.new_tensor([width - 1, height - 1])
-    inside_bhw = ((target_bhw2 >= 0) & (target_bhw2 <= limit)).all(-1)
+    visible_bhw = inside(target_bhw2, (height, width)) & (seen_owner == owners_bhw[0])
     grid_2hw = pixel_grid(height, width, target_b2hw.device).permute(2, 0, 1)
-    return FlowBatch(*images, target_b2hw - grid_2hw, inside_bhw & (seen_owner == owners_bhw[0]))
+    return FlowBatch(*images, target_b2hw - grid_2hw, visible_bhw)
 
 
 def _transform(h: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

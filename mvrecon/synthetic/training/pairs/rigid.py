@@ -21,7 +21,7 @@ from mvrecon.synthetic.training.pairs.solids import (
     SOLIDS,
     hits,
 )
-from mvrecon.synthetic.training.sampling import look_up, pixel_grid, sample
+from mvrecon.synthetic.training.sampling import inside, look_up, pixel_grid, sample
 
 TEXELS_PER_UNIT = 110.0
 ROOM_TEXELS_PER_UNIT = 45.0
@@ -130,10 +130,9 @@ def flow_between(
     same = (found_solid == source.solid_bhw) & (
         (found_depth - depth_bhw).abs() < DEPTH_TOLERANCE * depth_bhw
     )
-    limit = target_bhw2.new_tensor([width - 1, height - 1])
-    inside = ((target_bhw2 >= 0) & (target_bhw2 <= limit)).all(-1)
     flow_b2hw = (target_bhw2 - grid_hw2).permute(0, 3, 1, 2).clamp(-1e3, 1e3).contiguous()
-    visible = same & inside & (moved_b3n[:, 2].view(count, height, width) > NEAREST)
+    visible = same & inside(target_bhw2, (height, width))
+    visible &= moved_b3n[:, 2].view(count, height, width) > NEAREST
     return FlowBatch(source.image_b3hw, target.image_b3hw, flow_b2hw, visible)
 
 

@@ -18,17 +18,6 @@ RADIUS = BLOCK // 2
 PRODUCTS_AT_ONCE = 600_000
 
 
-def warp(image_bchw: Tensor, flow_b2hw: Tensor) -> Tensor:
-    """The image looked up at x + flow(x); zero outside."""
-    height, width = flow_b2hw.shape[-2:]
-    x = torch.arange(width, device=flow_b2hw.device, dtype=torch.float32)
-    y = torch.arange(height, device=flow_b2hw.device, dtype=torch.float32)
-    u = (flow_b2hw[:, 0].float() + x) * (2.0 / max(width - 1, 1)) - 1.0
-    v = (flow_b2hw[:, 1].float() + y[:, None]) * (2.0 / max(height - 1, 1)) - 1.0
-    warped = F.grid_sample(image_bchw.float(), torch.stack([u, v], -1), align_corners=True)
-    return warped.to(image_bchw.dtype)
-
-
 def local_correlation(first_bchw: Tensor, warped_bchw: Tensor) -> Tensor:
     """Products of features with the warped ones at the (2·RADIUS + 1)² shifts around.
 

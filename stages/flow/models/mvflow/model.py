@@ -15,15 +15,14 @@ from torch import Tensor
 from mvrecon.learning.memo import ImageMemo
 from mvrecon.learning.precision import UsedPrecision, autocast
 from mvrecon.learning.weights import export_weights, load_weights
-from stages.flow.config import MVFLOW_WEIGHTS
 from stages.flow.models.base import FlowEstimate
 from stages.flow.models.dis import START_PRESET, START_REFINEMENTS, DisFlow
 from stages.flow.models.mvflow.confidence import Calibration, confidence
 from stages.flow.models.mvflow.encoder import Encoded
-from stages.flow.models.mvflow.network import Mvflow, MvflowSettings
+from stages.flow.models.mvflow.network import STRIDE, Mvflow, MvflowSettings
 from stages.flow.models.working_size import LARGEST_SIDE_PX, at_working_size, flow_at_size
 
-STRIDE = 32
+# Smaller images are padded: features are freed from what all cells share, so some must be there.
 SMALLEST_SIDE_PX = 64
 
 Image = NDArray[np.uint8]
@@ -80,8 +79,8 @@ class MvflowFlow:
         return self.network.encode(_padded(image_b3hw))
 
 
-def load_mvflow(path: Path | None = None) -> tuple[Mvflow, Calibration]:
-    """The network and its calibration: the shipped ones, or those of an exported file.
+def load_mvflow(path: Path) -> tuple[Mvflow, Calibration]:
+    """The network and its calibration from a file that `export_mvflow` wrote, as the shipped one.
 
     Raises:
         UsageError: the file is missing or holds something else.
@@ -90,7 +89,7 @@ def load_mvflow(path: Path | None = None) -> tuple[Mvflow, Calibration]:
     def build(sizes: Mapping[str, Any]) -> Mvflow:
         return Mvflow(MvflowSettings(**sizes))
 
-    network, stored = load_weights(path or MVFLOW_WEIGHTS, build, "flow")
+    network, stored = load_weights(path, build, "flow")
     return network, Calibration(*stored.get("calibration", ()))
 
 

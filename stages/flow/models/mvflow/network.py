@@ -4,7 +4,7 @@ One weight-shared recurrent update works at 1/8 and 1/4 of the image size on loc
 correlations around the current flow (RAFT, Teed & Deng, ECCV 2020; coarse to fine as in
 RAPIDFlow, Morimitsu et al., ICRA 2024). At 1/8 it is also offered, for each cell, the best
 match among all cells of the other image (GMFlow, Xu et al., CVPR 2022) and the flow of
-similar cells that are sure of theirs (`mvflow_spread`), and each step may take flow over
+similar cells that are sure of theirs (`spread`), and each step may take flow over
 from neighbours. What the initial flow has of detail is kept where it needs no correction.
 Uncertainty is a mixture of two Laplace distributions (SEA-RAFT, Wang et al., ECCV 2024).
 """
@@ -23,16 +23,18 @@ from stages.flow.models.mvflow.correlation import (
     best_matches,
     best_shift,
     local_correlation,
-    warp,
     window_logits,
 )
 from stages.flow.models.mvflow.encoder import Encoded, Encoder
 from stages.flow.models.mvflow.spread import Spread
 from stages.flow.models.mvflow.update import CANDIDATES, CUES, Update, Upsampler, take_over
+from stages.flow.models.warp import stays_inside, warp
 
 # Pixels of the image per pixel of the level, finest first.
 STRIDES = (4, 8)
 FINE, COARSE = 0, 1
+# Sides of images must be multiples of this: the encoder halves them five times.
+STRIDE = 32
 
 
 @dataclass(frozen=True)
@@ -244,14 +246,6 @@ def at_centres(image_bchw: Tensor, stride: int) -> Tensor:
     """Mean of the four pixels in the middle of each cell of stride × stride."""
     skipped = stride // 2 - 1
     return F.avg_pool2d(image_bchw[..., skipped:, skipped:], 2, stride)
-
-
-def stays_inside(flow_b2hw: Tensor) -> Tensor:
-    """Whether the flow's target (b, h, w) lies in the image."""
-    height, width = flow_b2hw.shape[-2:]
-    x = flow_b2hw[:, 0] + torch.arange(width, device=flow_b2hw.device)
-    y = flow_b2hw[:, 1] + torch.arange(height, device=flow_b2hw.device)[:, None]
-    return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
 
 
 def _finer(step: Step, start_b2hw: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ WIDTH = 32
 KINDS = WIDTH - 3
 # Of these cells, in which distances are measured.
 UNIT = 8.0
+# Of the logarithm of trust: keeps its exponential finite in 16 bits.
 LARGEST_TRUST = 10.0
 
 

@@ -10,13 +10,16 @@ from mvrecon.learning.precision import full_precision
 from stages.flow.models.mvflow.correlation import RADIUS
 
 CUES = 18
+# Brings similarities, mostly far below 1, to the size of the other inputs.
 CORRELATION_SCALE = 4.0
 # Flow may be taken over from neighbours so many pixels of the level away.
 REACHES = (1, 4)
 OFFERED = 3
 CANDIDATES = 9 * len(REACHES) + OFFERED
+# Candidate that is the flow itself; an untrained network keeps to it.
 OWN = 4
 OWN_LOGIT = 5.0
+# Cells whose upsampling weights fit the cache together.
 CELLS_AT_ONCE = 2400
 CHANGES = CANDIDATES + 5
 

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.learning.training import Trainer, TrainingSettings, train
-from stages.depth.config import DepthConfig
-from stages.fusion.completion.model import export_prior, load_prior
-from stages.fusion.completion.network import DepthPrior, Gaussian, divergence
-from stages.fusion.recurrent.network import QUARTER
+from mvrecon.learning.weights import export_weights
+from mvrecon.synthetic.training.clips.files import HELD_OUT_EVERY, clip_paths, held_out
+from stages.fusion.completion.model import load_network
+from stages.fusion.completion.network import QUARTER, CompletionNetwork, Gaussian, divergence
+from stages.fusion.training.clip_depths import DepthsOfClips
 from stages.fusion.training.completion.data import (
     CompletionSample,
     HoleSamples,
@@ -23,7 +24,6 @@ from stages.fusion.training.completion.data import (
     run_views,
 )
 from stages.fusion.training.completion.validation import HoleValidation
-from stages.fusion.training.data import HELD_OUT_EVERY, training_clips
 from stages.fusion.training.losses import gradient_loss, mean_where, robust
 
 WEIGHTS = "completion.pt"
@@ -60,7 +60,6 @@ class TrainCompletionOptions:
         folder: where checkpoint, tables, picture and weights go; a run there is resumed.
         clips: folder of posed clips, if any; their truth is used for validation only.
         runs: run directories; of many views the last tenth is held out.
-        depth: how the depth stage measures the clips, where that is not done yet.
         minutes: how long to train now.
         start: weights to start from; random ones if None.
         device: `cpu` or `cuda`.
@@ -70,15 +69,20 @@ class TrainCompletionOptions:
     folder: Path
     clips: Path | None = None
     runs: tuple[Path, ...] = ()
-    depth: DepthConfig = field(default_factory=lambda: DepthConfig.model_validate({}))
     minutes: float = 30.0
     start: Path | None = None
     device: str = "cpu"
     settings: TrainingSettings = field(default_factory=default_settings)
 
 
-def train_completion(options: TrainCompletionOptions) -> Iterator[dict[str, float]]:
+def train_completion(
+    options: TrainCompletionOptions, depths_of_clips: DepthsOfClips
+) -> Iterator[dict[str, float]]:
     """Train for a while, yielding each validation, then write `completion.pt` to the folder.
+
+    Args:
+        options: what was asked for.
+        depths_of_clips: the depth stage's part, where it is not done yet.
 
     Raises:
         UsageError: the device is not there, or the weights to start from cannot be used.
@@ -87,49 +91,54 @@ def train_completion(options: TrainCompletionOptions) -> Iterator[dict[str, floa
     """
     if options.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("this machine has no CUDA device", "Train with --device cpu")
-    used, held_out = training_views(options)
-    validation = HoleValidation(held_out[:VALIDATION_GROUPS], options.folder / PICTURE)
+    used, unseen = training_views(options, depths_of_clips)
+    validation = HoleValidation(unseen[:VALIDATION_GROUPS], options.folder / PICTURE)
     if not used or not validation.views:
         raise NotEnoughDataError(
-            f"there are {len(used)} clips and views to train and {len(held_out)} to validate with",
+            f"there are {len(used)} clips and views to train and {len(unseen)} to validate with",
             "Give more clips (mvrecon train depth renders some) or longer runs",
         )
     torch.manual_seed(options.settings.seed)
-    prior = load_prior(options.start).train() if options.start else DepthPrior()
-    trainer = Trainer(prior, options.settings, objective, torch.device(options.device))
+    network = load_network(options.start).train() if options.start else CompletionNetwork()
+    trainer = Trainer(network, options.settings, objective, torch.device(options.device))
     data = HoleSamples(used, options.settings)
     yield from train(trainer, data, options.folder, options.minutes, validation)
-    export_prior(trainer.averaged_model().cpu(), options.folder / WEIGHTS)
+    trained = trainer.averaged_model().cpu()
+    export_weights(trained, trained.settings, options.folder / WEIGHTS)
 
 
-def training_views(options: TrainCompletionOptions) -> tuple[list[Views], list[Views]]:
+def training_views(
+    options: TrainCompletionOptions, depths_of_clips: DepthsOfClips
+) -> tuple[list[Views], list[Views]]:
     """Groups of views to train with, and those held out."""
     used: list[Views] = []
-    held_out: list[Views] = []
+    unseen: list[Views] = []
     if options.clips is not None:
-        cache = options.folder / f"cues-{options.depth.model}"
-        parts = training_clips(options.clips)
-        for views, paths in zip((used, held_out), parts, strict=True):
-            views += [clip_views(path, options.depth, cache) for path in paths]
+        cache = options.folder / f"cues-{depths_of_clips.model}"
+        parts = held_out(clip_paths(options.clips))
+        for views, paths in zip((used, unseen), parts, strict=True):
+            views += [clip_views(path, depths_of_clips, cache) for path in paths]
     for run_dir in options.runs:
         views = run_views(run_dir)
         split = len(views) - len(views) // HELD_OUT_EVERY
         used += views[:split]
-        held_out += views[split:]
-    return used, held_out
+        unseen += views[split:]
+    return used, unseen
 
 
-def objective(prior: DepthPrior, sample: CompletionSample) -> tuple[Tensor, dict[str, float]]:
+def objective(
+    network: CompletionNetwork, sample: CompletionSample
+) -> tuple[Tensor, dict[str, float]]:
     """Evidence lower bound: how well what was hidden is told, and what the latent costs.
 
     The numbers are means of |log estimate / hidden depth| of the inpainting and of the network.
     """
     given, whole, known = sample.given, sample.whole_b1hw, sample.known_b1hw > 0
     with torch.autocast(whole.device.type, torch.bfloat16):
-        condition = prior.condition(given)
-        expected = prior.expected(condition)
-        explained = prior.explained(condition, whole, sample.known_b1hw)
-        completed, coarse = prior.decode(condition, _latent(expected, explained))
+        condition = network.condition(given)
+        expected = network.expected(condition)
+        explained = network.explained(condition, whole, sample.known_b1hw)
+        completed, coarse = network.decode(condition, _latent(expected, explained))
     error = completed - whole[:, 0]
     hidden = known & (given.measured_b1hw == 0)
     sampled = (slice(None), slice(2, None, QUARTER), slice(2, None, QUARTER))

@@ -17,15 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from mvrecon.artifacts.depth import DepthMap
+from mvrecon.artifacts.depth import DepthMap, inverted
 from mvrecon.errors import InputError
+from mvrecon.formats.images import read_pixels
+from mvrecon.geometry.resize import resize_by_area
+from mvrecon.geometry.transfer import FloatMap
 from mvrecon.learning.training import TrainingSettings
-from mvrecon.multiview.reprojection import FloatMap
-from stages.depth.config import DepthConfig
-from stages.fusion.completion.model import MEASURED, Incomplete, prior_input
-from stages.fusion.completion.network import PriorInput
-from stages.fusion.recurrent.cues import RgbImage
+from stages.fusion.completion.model import MEASURED, Incomplete, network_input
+from stages.fusion.completion.network import CompletionInput
+from stages.fusion.inputs import RgbImage
 from stages.fusion.recurrent.step import prepare
+from stages.fusion.training.clip_depths import DepthsOfClips
 from stages.fusion.training.data import ClipFrame, read_frames
 
 # Only what is surely right is worth guessing.
@@ -71,10 +73,12 @@ class MeasuredView:
 Views = Callable[[], list[MeasuredView]]
 
 
-def clip_views(path: Path, config: DepthConfig, cache: Path) -> Views:
+def clip_views(path: Path, depths_of_clips: DepthsOfClips, cache: Path) -> Views:
     """The views of a training clip with the consensus of what the depth stage measured."""
     return lambda: [
-        view for frame in read_frames(path, config, cache) if (view := _measured(frame)) is not None
+        view
+        for frame in read_frames(path, depths_of_clips, cache)
+        if (view := _measured(frame)) is not None
     ]
 
 
@@ -95,22 +99,20 @@ def _measured(frame: ClipFrame) -> MeasuredView | None:
     if view is None:
         return None
     height, width = view.size_hw
-    inverse_hw = frame.cues.consensus_hw
-    depth_hw = np.where(inverse_hw > 0, 1 / np.maximum(inverse_hw, 1e-12), 0).astype(np.float32)
     confidence_hw = view.evidence[0, -1, :height, :width].numpy()
-    return MeasuredView(frame.imaged.rgb_hw3, depth_hw, confidence_hw, frame.truth_hw)
+    return MeasuredView(
+        frame.imaged.rgb_hw3, inverted(frame.cues.consensus_hw), confidence_hw, frame.truth_hw
+    )
 
 
 def _read_view(run_dir: Path, path: Path) -> MeasuredView:
     depth = DepthMap.load(path)
     images = sorted((run_dir / "images").glob(f"{path.stem}.*"))
-    image_hw3 = cv2.imread(str(images[0]), cv2.IMREAD_COLOR) if images else None
-    if image_hw3 is None:
+    if not images:
         raise InputError(f"no image for {path}", "Run it again to the end of the fusion stage")
-    size_wh = depth.depth_hw.shape[::-1]
-    resized_hw3 = cv2.resize(image_hw3, size_wh, interpolation=cv2.INTER_AREA)[..., ::-1]
+    height, width = depth.depth_hw.shape
+    rgb_hw3 = resize_by_area(read_pixels(images[0]), (width, height))
     nothing_hw = np.zeros_like(depth.depth_hw)
-    rgb_hw3 = np.ascontiguousarray(resized_hw3, np.uint8)
     return MeasuredView(rgb_hw3, depth.depth_hw, depth.confidence_hw, nothing_hw)
 
 
@@ -158,13 +160,13 @@ class CompletionSample:
         known_b1hw: 1 where it is surely right.
     """
 
-    given: PriorInput
+    given: CompletionInput
     whole_b1hw: Tensor
     known_b1hw: Tensor
 
     def to(self, device: torch.device) -> CompletionSample:
         """The same on another device."""
-        given = PriorInput(*(value.to(device) for value in self.given))
+        given = CompletionInput(*(value.to(device) for value in self.given))
         return CompletionSample(given, self.whole_b1hw.to(device), self.known_b1hw.to(device))
 
 
@@ -189,14 +191,14 @@ class HoleSamples(Dataset[CompletionSample]):
         parts = [self._one(pool, random) for _ in range(self.settings.batch)]
         given = zip(*(given for given, _, _ in parts), strict=True)
         return CompletionSample(
-            PriorInput(*(torch.cat(values) for values in given)),
+            CompletionInput(*(torch.cat(values) for values in given)),
             torch.cat([whole for _, whole, _ in parts]),
             torch.cat([known for _, _, known in parts]),
         )
 
     def _one(
         self, pool: NDArray[np.int64], random: np.random.Generator
-    ) -> tuple[PriorInput, Tensor, Tensor]:
+    ) -> tuple[CompletionInput, Tensor, Tensor]:
         for _ in range(MOST_TRIES):
             group = self._views(int(random.choice(pool)))
             if not group:
@@ -228,9 +230,11 @@ class HoleSamples(Dataset[CompletionSample]):
         return replace(view, rgb_hw3=colours_hw3.clip(0, 255).astype(np.uint8))
 
 
-def with_target(incomplete: Incomplete, view: MeasuredView) -> tuple[PriorInput, Tensor, Tensor]:
+def with_target(
+    incomplete: Incomplete, view: MeasuredView
+) -> tuple[CompletionInput, Tensor, Tensor]:
     """What the network sees of a view, what it ought to say, and where that is known."""
-    given, log_unit = prior_input(incomplete)
+    given, log_unit = network_input(incomplete)
     sure_hw = (view.depth_hw > 0) & (view.confidence_hw >= SURE)
     log_hw = np.where(sure_hw, -np.log(np.where(sure_hw, view.depth_hw, 1.0)) - log_unit, 0.0)
     whole, known = torch.zeros_like(given.measured_b1hw), torch.zeros_like(given.measured_b1hw)

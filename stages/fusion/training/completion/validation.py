@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mvrecon.multiview.reprojection import FloatMap
-from stages.fusion.completion.model import Fill, Incomplete, PriorFill, inpainting_fill
-from stages.fusion.completion.network import LEAST_WEIGHT, DepthPrior
+from mvrecon.formats.images import write_png
+from mvrecon.geometry.transfer import FloatMap
+from stages.fusion.completion.model import Fill, Incomplete, LearnedFill, inpainting_fill
+from stages.fusion.completion.network import LEAST_WEIGHT, CompletionNetwork
 from stages.fusion.recurrent.network import smoothed
 from stages.fusion.training.completion.data import (
     HIDDEN_SHARE,
@@ -108,12 +109,12 @@ class HoleValidation:
             },
         }
 
-    def __call__(self, prior: DepthPrior) -> dict[str, float]:
+    def __call__(self, network: CompletionNetwork) -> dict[str, float]:
         """Mean over views of AbsRel in the holes: of measured depth, plain fills and the prior.
 
         Against the truth where there is one, else against what was surely measured.
         """
-        fill = PriorFill(prior.cpu().eval())
+        fill = LearnedFill(network.cpu().eval())
         filled = [fill(incomplete) for _, _, incomplete in self.views]
         self._draw(filled[0])
         return {**self.before, "abs_rel_prior": self._abs_rel(filled)}
@@ -133,7 +134,7 @@ class HoleValidation:
         view, hole_hw, incomplete = self.views[0]
         wanted_hw = reference(view)
         low, high = np.percentile(1 / wanted_hw[wanted_hw > 0], [1, 99])
-        image_hw3 = view.rgb_hw3[..., ::-1].copy()
+        image_hw3 = view.rgb_hw3.copy()
         image_hw3[hole_hw] //= 3
         upper, lower = [image_hw3], [np.zeros_like(image_hw3)]
         maps = [wanted_hw, *(fill(incomplete) for fill in PLAIN_FILLS.values()), prior_hw]
@@ -144,7 +145,7 @@ class HoleValidation:
             error_hw = np.abs(whole_hw / np.maximum(wanted_hw, 1e-9) - 1)
             error_hw[(wanted_hw <= 0) | ~hole_hw] = 0
             lower.append(coloured(error_hw / LARGEST_SHOWN_ERROR, cv2.COLORMAP_INFERNO))
-        cv2.imwrite(str(self.picture), np.vstack([np.hstack(upper), np.hstack(lower)]))
+        write_png(self.picture, np.vstack([np.hstack(upper), np.hstack(lower)]))
 
 
 def _sound(view: MeasuredView) -> bool:

@@ -160,7 +160,7 @@ def test_a_varied_flow_model_gets_its_weights():
     dis, raft = run_variants(
         options(vary=["flow.model=dis,raft-small"], weights=["raft-small=a.pth"])
     )
-    assert "--flow.weights=a.pth" in raft.options
+    assert "--flow.raft.weights=a.pth" in raft.options
     assert not any("weights" in option for option in dis.options)
 
 

@@ -9,11 +9,13 @@ import torch
 
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.errors import UsageError
-from stages.depth.config import DepthConfig
+from mvrecon.learning.weights import export_weights
+from stages.depth.config import DepthConfig, SweepOptions
 from stages.depth.learned.agreement import start_map, with_agreement
-from stages.depth.learned.model import LearnedDepth, export_depthnet, load_depthnet
+from stages.depth.learned.model import LearnedDepth, load_network
 from stages.depth.learned.network import CUES, DepthNet
 from stages.depth.learned.start import SWEEP_CUES, Start, measure_start
+from stages.depth.stage import weight_files
 from stages.depth.sweep.hypotheses import depths_of_points, inverse_depth_range
 from stages.depth.sweep.plane_sweep import SweptDepth
 from stages.depth.views import View, halved_camera, network_camera
@@ -27,7 +29,8 @@ TILED = network_camera(CAMERA)
 def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "depthnet.pt"
-    export_depthnet(DepthNet(), path)
+    network = DepthNet()
+    export_weights(network, network.settings, path)
     return path
 
 
@@ -64,7 +67,7 @@ def depth_of(learned: LearnedDepth, views: list[View], bounds: tuple[float, floa
 
 def test_start_knows_where_it_is_right() -> None:
     view, *neighbors = (view.halved() for view in tiled_views())
-    start = measure_start(view, neighbors, bounds_of_scene(), None)
+    start = measure_start(view, neighbors, bounds_of_scene(), None, SweepOptions())
     truth_hw = render(PLANES, view.camera, POSES[0])[1]
     right_hw = np.abs(start.inverse_depth_hw * truth_hw - 1) < 0.03
     assert right_hw.mean() > 0.8
@@ -99,7 +102,7 @@ def test_what_the_neighbours_see_mends_the_start() -> None:
 
 def test_untrained_network_keeps_the_start(untrained: Path) -> None:
     views = tiled_views()
-    learned = LearnedDepth(load_depthnet(untrained), "fp32")
+    learned = LearnedDepth(load_network(untrained), "fp32", SweepOptions())
     found = depth_of(learned, views, bounds_of_scene())
     truth_hw = render(PLANES, TILED, POSES[0])[1]
     assert found.inverse_depth_hw.shape == truth_hw.shape
@@ -110,7 +113,9 @@ def test_untrained_network_keeps_the_start(untrained: Path) -> None:
 
 def test_nothing_hangs_between_the_surfaces_at_an_edge(untrained: Path) -> None:
     views = tiled_views()
-    found = depth_of(LearnedDepth(load_depthnet(untrained), "fp32"), views, bounds_of_scene())
+    found = depth_of(
+        LearnedDepth(load_network(untrained), "fp32", SweepOptions()), views, bounds_of_scene()
+    )
     truth_hw = render(PLANES, TILED, POSES[0])[1]
     kernel = np.ones((13, 13), np.uint8)
     near_hw, far_hw = cv2.erode(truth_hw, kernel), cv2.dilate(truth_hw, kernel)
@@ -122,7 +127,7 @@ def test_nothing_hangs_between_the_surfaces_at_an_edge(untrained: Path) -> None:
 
 
 def test_the_unit_of_the_world_does_not_matter(untrained: Path) -> None:
-    learned = LearnedDepth(load_depthnet(untrained), "fp32")
+    learned = LearnedDepth(load_network(untrained), "fp32", SweepOptions())
     one, other = tiled_views(), tiled_views(scale=40.0)
     far, near = bounds_of_scene()
     first = depth_of(learned, one, (far, near))
@@ -133,7 +138,7 @@ def test_the_unit_of_the_world_does_not_matter(untrained: Path) -> None:
 
 
 def test_stage_runs_at_any_size_and_tells_weights_apart(untrained: Path, tmp_path: Path) -> None:
-    options = {"depth": {"model": "learned", "weights": untrained, "max_size": 150}}
+    options = {"depth": {"model": "learned", "learned": {"weights": untrained}, "max_size": 150}}
     results = make_runner(tmp_path, **options).run("depth")
     for frame, pose in zip(FRAMES, POSES, strict=True):
         depth_map = DepthMap.load(results["depth"].path(depth_item(frame.name)))
@@ -151,13 +156,24 @@ def test_unusable_weights_say_what_to_do(tmp_path: Path) -> None:
     broken = tmp_path / "broken.pt"
     broken.write_bytes(b"no weights")
     with pytest.raises(UsageError, match="weights of depth"):
-        load_depthnet(broken)
+        load_network(broken)
     with pytest.raises(UsageError):
-        load_depthnet(tmp_path / "missing.pt")
+        load_network(tmp_path / "missing.pt")
 
 
 def test_precision_is_part_of_the_key_of_the_learned_model_only() -> None:
-    sixteen = DepthConfig(model="learned", precision="bf16").key_options()
-    assert sixteen != DepthConfig(model="learned", precision="fp32").key_options()
-    sweeps = [DepthConfig(precision=name).key_options() for name in ("bf16", "fp32")]
+    sixteen, thirty_two = ({"learned": {"precision": name}} for name in ("bf16", "fp32"))
+    networks = [DepthConfig(model="learned", **one).key_options() for one in (sixteen, thirty_two)]
+    assert networks[0] != networks[1]
+    sweeps = [DepthConfig(**one).key_options() for one in (sixteen, thirty_two)]
     assert sweeps[0] == sweeps[1]
+
+
+def test_weights_are_part_of_the_key_of_the_learned_model_only(untrained: Path) -> None:
+    given = {"weights": untrained}
+    assert DepthConfig(model="learned", learned=given).content_files() == {
+        "learned.weights": untrained
+    }
+    assert DepthConfig(learned=given).content_files() == {}
+    assert weight_files(DepthConfig(model="learned", learned=given)) == {}
+    assert set(weight_files(DepthConfig(model="learned"))) == {"depthnet"}

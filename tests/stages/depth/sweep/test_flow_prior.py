@@ -4,6 +4,7 @@ import numpy as np
 
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.transfer import PixelTransfer
+from mvrecon.geometry.undistortion import distorting_map, undistorting_map
 from stages.depth.sweep.flow_prior import FlowMatch, match_by_flow, triangulate
 from tests.stages.depth.scenes import CAMERA, POSES, SLANTED, render
 
@@ -24,11 +25,9 @@ def exact_match(row: int, source: Camera = SOURCE) -> FlowMatch:
     return match_by_flow(
         flow_hw2,
         np.ones(size[::-1], np.float32),
-        camera=CAMERA,
-        source_camera=source,
-        other_camera=CAMERA,
-        other_source_camera=source,
-        transfer=PixelTransfer.between(CAMERA, np.eye(4), CAMERA, other_from_world),
+        distorting_map(CAMERA, source),
+        undistorting_map(source, CAMERA),
+        PixelTransfer.between(CAMERA, np.eye(4), CAMERA, other_from_world),
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from stages.depth.sweep.hypotheses import (
     depths_of_points,
     inverse_depth_range,
+    searched_range,
     sweep_inverse_depths,
 )
 from stages.depth.views import transfer_between
@@ -50,3 +52,18 @@ def test_a_step_is_at_most_a_pixel_in_the_widest_pair() -> None:
     assert 0.5 < max(steps_px) < 1.3
     np.testing.assert_allclose(np.diff(inverse_depths), inverse_depths[1] - inverse_depths[0])
     assert len(sweep_inverse_depths((0.05, 0.5), transfers, 160, 120, 30)) == 30
+
+
+def test_where_those_near_see_too_few_points_all_are_asked() -> None:
+    frames, points = frames_of(), points_of([BEHIND, FRONT])
+    whole = searched_range(frames, points, 0, [1, 2])
+    assert whole == inverse_depth_range(depths_of_points(frames, points, 0, [1, 2]))
+    elsewhere_m = points.observation_frame_m > 2
+    unseen = replace(
+        points,
+        observation_point_m=points.observation_point_m[elsewhere_m],
+        observation_frame_m=points.observation_frame_m[elsewhere_m],
+        observation_xy_m2=points.observation_xy_m2[elsewhere_m],
+    )
+    assert depths_of_points(frames, unseen, 0, [1, 2]).size == 0
+    assert searched_range(frames, unseen, 0, [1, 2]) is not None

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mvrecon.geometry.camera import Camera
+from stages.depth.config import SweepOptions
 from stages.depth.sweep.flow_prior import DepthPrior
 from stages.depth.sweep.plane_sweep import sweep_depth
 from stages.depth.views import pyramid_levels, sweep_camera
@@ -15,7 +16,7 @@ BOUNDS = (0.08, 0.6)
 
 
 def relative_errors(planes, views) -> tuple[np.ndarray, np.ndarray]:
-    swept = sweep_depth(views[0], views[1:], BOUNDS, None, 128)
+    swept = sweep_depth(views[0], views[1:], BOUNDS, None, SweepOptions())
     truth_hw = render(planes, CAMERA, np.eye(4))[1]
     return np.abs(1 / swept.inverse_depth_hw - truth_hw) / truth_hw, swept.confidence_hw
 
@@ -67,14 +68,17 @@ def test_flow_decides_where_the_images_do_not() -> None:
     camera = sweep_camera(CAMERA)
     truth_hw = (1 / render(planes, camera, np.eye(4))[1]).astype(np.float32)
     prior = DepthPrior(truth_hw, np.full_like(truth_hw, 0.002), np.ones_like(truth_hw))
-    swept = sweep_depth(views[0], views[1:], BOUNDS, prior, 128)
+    swept = sweep_depth(views[0], views[1:], BOUNDS, prior, SweepOptions())
     error_hw = np.abs(swept.inverse_depth_hw * render(planes, CAMERA, np.eye(4))[1] - 1)
     assert np.median(error_hw) < 0.02
 
 
 def test_the_same_views_give_the_same_depth() -> None:
     views = views_of([SLANTED])
-    first, second = (sweep_depth(views[0], views[1:], BOUNDS, None, 64) for _ in range(2))
+    first, second = (
+        sweep_depth(views[0], views[1:], BOUNDS, None, SweepOptions(max_hypotheses=64))
+        for _ in range(2)
+    )
     np.testing.assert_array_equal(first.inverse_depth_hw, second.inverse_depth_hw)
     np.testing.assert_array_equal(first.confidence_hw, second.confidence_hw)
 

@@ -15,7 +15,8 @@ from mvrecon.synthetic.training.clips.files import (
     load_clip,
     load_clip_depths,
 )
-from stages.depth.learned.model import load_depthnet
+from stages.clip_pipeline import flows_of_clip
+from stages.depth.learned.model import load_network
 from stages.depth.learned.network import DepthNet
 from stages.depth.training.clip_starts import NAME
 from stages.depth.training.command import TrainDepthOptions, train_depth
@@ -30,7 +31,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainDepthOptions:
     options = replace(options, settings=replace(options.settings, steps=2, batch=1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mvrecon.synthetic.training.clips.torch_clips.SIZES_HW", ((64, 96),))
-        assert list(train_depth(options)) == []
+        assert list(train_depth(options, flows_of_clip)) == []
     return options
 
 
@@ -40,10 +41,10 @@ def sample_of(options: TrainDepthOptions) -> DepthSample:
 
 
 def test_training_writes_weights_and_goes_on_where_it_was(trained: TrainDepthOptions) -> None:
-    before = load_depthnet(trained.folder / "depthnet.pt")
+    before = load_network(trained.folder / "depthnet.pt")
     longer = replace(trained, settings=replace(trained.settings, steps=3))
-    assert list(train_depth(longer)) == []
-    after = load_depthnet(trained.folder / "depthnet.pt")
+    assert list(train_depth(longer, flows_of_clip)) == []
+    after = load_network(trained.folder / "depthnet.pt")
     with (trained.folder / "losses.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3"]
     pairs = zip(before.parameters(), after.parameters(), strict=True)
@@ -79,4 +80,4 @@ def test_a_mirrored_sample_has_mirrored_depth(trained: TrainDepthOptions) -> Non
 
 def test_an_unknown_kind_of_scene_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="kind of scene"):
-        list(train_depth(TrainDepthOptions(tmp_path, without="moon")))
+        list(train_depth(TrainDepthOptions(tmp_path, without="moon"), flows_of_clip))

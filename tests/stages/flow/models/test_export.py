@@ -10,7 +10,7 @@ import torch
 
 from mvrecon.cli import main
 from mvrecon.errors import UsageError
-from stages.flow.config import FlowConfig
+from stages.flow.config import FlowConfig, RaftOptions
 from stages.flow.models.dis import DisFlow
 from stages.flow.models.export import export_flow_onnx
 from stages.flow.models.raft.network import RAFT_SMALL, Raft
@@ -61,7 +61,8 @@ def test_raft_gives_the_same_flow_in_onnxruntime(
     torch.manual_seed(0)
     torch.save(Raft(RAFT_SMALL).state_dict(), tmp_path / "weights.pth")
     path = tmp_path / "raft.onnx"
-    config = FlowConfig(model="raft-small", weights=tmp_path / "weights.pth", updates=1)
+    raft = RaftOptions(weights=tmp_path / "weights.pth", updates=1)
+    config = FlowConfig(model="raft-small", raft=raft)
     graph = export_flow_onnx(config, HEIGHT, WIDTH, path)
     found, expected = both_runtimes(graph, path)
     np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())

@@ -15,11 +15,11 @@ from mvrecon.artifacts.flow import FlowPair
 from mvrecon.cli import main
 from mvrecon.config import build_configs
 from mvrecon.errors import UsageError
-from stages.flow.config import FlowConfig
-from stages.flow.models.base import load_flow_model
+from mvrecon.learning.options import LearnedOptions
+from stages.flow.config import GROUPS, FlowConfig, RaftOptions, model_names
 from stages.flow.models.graph import network_cost
 from stages.flow.models.raft.network import RAFT_LARGE, RAFT_SMALL, Raft
-from stages.flow.models.registry import BUILT_IN, find_card, model_names
+from stages.flow.models.registry import BUILT_IN, find_card, load_flow_model
 from stages.flow.stage import STAGE
 from tests.servers import serving
 from tests.stages.flow.test_run import run_stage, sliding, write_frames
@@ -72,10 +72,10 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_somebody_else_s_model_is_fetched_and_runs_in_the_pipeline(plugin: Path, tmp_path: Path):
     frames = write_frames(tmp_path / "frames", sliding(3), "sequence")
     with pytest.raises(UsageError, match="mvrecon models get constant"):
-        run_stage(tmp_path, frames, model="constant", offsets=(1,))
+        run_stage(tmp_path, frames, model="constant", pairs={"offsets": (1,)})
     assert STAGE.files(FlowConfig(model="constant")) == {}
     assert main(["models", "get", "constant"]) == 0
-    summary, folder = run_stage(tmp_path, frames, model="constant", offsets=(1,))
+    summary, folder = run_stage(tmp_path, frames, model="constant", pairs={"offsets": (1,)})
     flow = FlowPair.load(folder / "flow" / "000000_000001.npz")
     np.testing.assert_array_equal(flow.forward_hw2, np.full((128, 160, 2), -4.0))
     assert summary.numbers["precision"] == "fp32"
@@ -90,6 +90,14 @@ def test_its_weights_and_its_version_are_part_of_the_key(plugin: Path):
         "Metadata-Version: 2.1\nName: their-flow\nVersion: 1.3\n"
     )
     assert config.key_options() != before
+
+
+def test_precision_of_somebody_else_s_model_is_one_that_it_offers(plugin: Path):
+    """`auto` never takes one that the model does not heed; another is refused."""
+    assert FlowConfig(model="constant").key_options()["plugin"] == {"precision": "fp32"}
+    given = {"model": "constant", "plugin.precision": "bf16"}
+    with pytest.raises(UsageError, match=r"--flow\.plugin .*auto or fp32 with constant"):
+        build_configs({"flow": FlowConfig}, [{"flow": given}])
 
 
 @pytest.mark.parametrize("name", ["broken", "no-card"])
@@ -124,6 +132,14 @@ def test_a_name_that_is_not_in_the_zoo():
         build_configs({"flow": FlowConfig}, [{"flow": {"model": "raft-tiny"}}])
 
 
+def test_every_built_in_model_has_a_card_and_options():
+    assert list(BUILT_IN) == list(GROUPS)
+    for name, card in BUILT_IN.items():
+        options = getattr(FlowConfig(), GROUPS[name])
+        offered = options.offered if isinstance(options, LearnedOptions) else ("fp32",)
+        assert card.precisions == offered
+
+
 def test_public_checkpoints_are_https_and_their_hash_is_known_in_part():
     for card in BUILT_IN.values():
         if card.checkpoint is not None:
@@ -138,15 +154,16 @@ def test_raft_s_weights_are_found_by_path(tmp_path: Path, name: str, settings):
     torch.manual_seed(0)
     network = Raft(settings)
     torch.save(network.state_dict(), tmp_path / "w.pth")
-    model = load_flow_model(FlowConfig(model=name, weights=tmp_path / "w.pth", precision="fp32"))
+    raft = RaftOptions(weights=tmp_path / "w.pth", precision="fp32")
+    model = load_flow_model(FlowConfig(model=name, raft=raft))
     value = model.network.state_dict()["fnet.conv1.weight"]
     torch.testing.assert_close(value, network.state_dict()["fnet.conv1.weight"])
 
 
 def test_work_is_counted_by_hand_too():
     card = find_card("raft-small")
-    graph = card.graph(card, FlowConfig(model="raft-small", updates=3))
-    more = card.graph(card, FlowConfig(model="raft-small", updates=4))
+    graph = card.graph(card, FlowConfig(model="raft-small", raft=RaftOptions(updates=3)))
+    more = card.graph(card, FlowConfig(model="raft-small", raft=RaftOptions(updates=4)))
     # One update at 8×8: motion encoder, recurrent unit without the context, and flow head.
     products = 196 * 96 + 2 * 64 * 49 + 64 * 32 * 9 + 128 * 80 * 9
     products += 3 * (96 + 82) * 96 * 9 + 96 * 128 * 9 + 128 * 2 * 9

@@ -16,7 +16,7 @@ from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.learning.training import CHECKPOINT, LOSSES, Trainer, TrainingSettings, train
 from mvrecon.synthetic.training.batch import Draws, FlowPairs
 from mvrecon.synthetic.training.clips.scenes import KINDS
-from mvrecon.synthetic.training.pairs.scenes import scene_pairs
+from mvrecon.synthetic.training.pairs.mixture import scene_pairs
 from mvrecon.synthetic.training.textures import procedural_textures
 from stages.flow.models.mvflow.network import Mvflow
 from stages.flow.training import supervision

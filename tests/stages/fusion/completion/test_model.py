@@ -11,22 +11,27 @@ import torch
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.artifacts.frames import image_item
 from mvrecon.errors import InputError, NotEnoughDataError, UsageError
+from mvrecon.learning.weights import export_weights
 from mvrecon.synthetic.training.clips.files import clip_path
+from stages.clip_pipeline import depths_by_stage
 from stages.depth.config import DepthConfig
 from stages.fusion.completion import model as completion
 from stages.fusion.completion.model import (
     MEASURED,
     Incomplete,
-    PriorFill,
+    LearnedFill,
     completed_depth,
-    export_prior,
     inpainting_fill,
     load_fill,
-    load_prior,
+    load_network,
 )
-from stages.fusion.completion.network import DepthPrior, Gaussian, PriorSettings, divergence
-from stages.fusion.config import FusionConfig
-from stages.fusion.recurrent.model import export_network
+from stages.fusion.completion.network import (
+    CompletionNetwork,
+    CompletionSettings,
+    Gaussian,
+    divergence,
+)
+from stages.fusion.config import CompletionOptions
 from stages.fusion.recurrent.network import FusionNetwork
 from stages.fusion.training.completion.command import (
     TrainCompletionOptions,
@@ -49,7 +54,8 @@ from stages.fusion.training.completion.validation import (
 from tests.stages.fusion.clips import write_clips
 from tests.stages.fusion.pipeline import MASKED, fuse
 
-SMALL = PriorSettings(widths=(16, 16, 16, 16), latent=2)
+DEPTHS = depths_by_stage(DepthConfig())
+SMALL = CompletionSettings(widths=(16, 16, 16, 16), latent=2)
 SETTINGS = replace(
     default_settings(), batch=2, size_hw=(96, 128), steps=3, validate_every=2, save_every=1
 )
@@ -79,7 +85,8 @@ def test_what_was_guessed_is_kept_apart(
 ) -> None:
     """The measured depth is the same with and without, and what is trusted is not guessed."""
     weights = tmp_path / "fusion.pt"
-    export_network(FusionNetwork(), weights)
+    network = FusionNetwork()
+    export_weights(network, network.settings, weights)
     plain = fuse(tmp_path, weights, model=model, frames=3)
     maps = [DepthMap.load(plain.path(name)) for name in plain.names("depth/")]
     threshold = float(np.median(np.concatenate([one.confidence_hw.ravel() for one in maps])))
@@ -130,7 +137,7 @@ def test_low_confidence_and_moving_things_are_to_be_completed() -> None:
 
 def test_units_and_hidden_depth_do_not_matter_to_the_prior() -> None:
     torch.manual_seed(0)
-    fill = PriorFill(DepthPrior(SMALL).eval())
+    fill = LearnedFill(CompletionNetwork(SMALL).eval())
     _, view = tilted_plane(np.s_[20:40, 30:60])
     filled_hw = fill(view)
     hidden_hw = np.where(view.measured_hw, view.depth_hw, np.float32(0.1))
@@ -150,10 +157,10 @@ def test_the_divergence_is_that_of_normal_distributions() -> None:
 
 def test_the_prior_learns_what_inpainting_cannot_know(folder: Path) -> None:
     """Something in front of a wall, hidden in the depth but seen in the image."""
-    groups = [clip_views(clip_path(folder, 0), DepthConfig(), folder / "cues")]
+    groups = [clip_views(clip_path(folder, 0), DEPTHS, folder / "cues")]
     sample = HoleSamples(groups, SETTINGS)[0]
     torch.manual_seed(0)
-    prior = DepthPrior(SMALL)
+    prior = CompletionNetwork(SMALL)
     optimizer = torch.optim.Adam(prior.parameters(), 4e-3)
     for _ in range(25):
         optimizer.zero_grad()
@@ -164,9 +171,7 @@ def test_the_prior_learns_what_inpainting_cannot_know(folder: Path) -> None:
 
 
 def test_the_same_step_has_the_same_sample(folder: Path) -> None:
-    groups = [
-        clip_views(clip_path(folder, index), DepthConfig(), folder / "cues") for index in (0, 1)
-    ]
+    groups = [clip_views(clip_path(folder, index), DEPTHS, folder / "cues") for index in (0, 1)]
     first, second = (HoleSamples(groups, SETTINGS) for _ in range(2))
     second[4]
     one, other = first[5], second[5]
@@ -177,12 +182,12 @@ def test_the_same_step_has_the_same_sample(folder: Path) -> None:
 
 def test_it_trains_on_clips_resumes_and_exports(folder: Path, tmp_path: Path) -> None:
     options = TrainCompletionOptions(tmp_path, clips=folder, settings=replace(SETTINGS, steps=2))
-    assert len(list(train_completion(options))) == 1
-    resumed = list(train_completion(replace(options, settings=replace(SETTINGS, steps=4))))
+    assert len(list(train_completion(options, DEPTHS))) == 1
+    resumed = list(train_completion(replace(options, settings=replace(SETTINGS, steps=4)), DEPTHS))
     assert [row["step"] for row in resumed] == [4]
     assert {"abs_rel_smooth", "abs_rel_plane", "abs_rel_prior"} <= set(resumed[0])
     assert (tmp_path / "validation.png").stat().st_size > 1000
-    load_prior(tmp_path / "completion.pt")
+    load_network(tmp_path / "completion.pt")
 
 
 def test_it_trains_on_the_depth_of_a_run(tmp_path: Path) -> None:
@@ -197,7 +202,7 @@ def test_it_trains_on_the_depth_of_a_run(tmp_path: Path) -> None:
         depth_hw = np.linspace(1, 2, 96 * 128, dtype=np.float32).reshape(96, 128)
         DepthMap(depth_hw, np.ones_like(depth_hw), np.eye(3), np.eye(4)).save(depth)
     options = TrainCompletionOptions(tmp_path / "out", runs=(run_dir,), settings=SETTINGS)
-    (row,) = train_completion(options)
+    (row,) = train_completion(options, DEPTHS)
     assert row["abs_rel_measured"] == 0
     assert 0 < row["abs_rel_prior"] < 1
 
@@ -205,11 +210,11 @@ def test_it_trains_on_the_depth_of_a_run(tmp_path: Path) -> None:
 def test_users_errors_are_told(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "bad.pt").write_bytes(b"none")
     with pytest.raises(UsageError, match=r"bad\.pt"):
-        load_prior(tmp_path / "bad.pt")
+        load_network(tmp_path / "bad.pt")
     with pytest.raises(InputError, match="no depth"):
-        list(train_completion(TrainCompletionOptions(tmp_path, runs=(tmp_path,))))
+        list(train_completion(TrainCompletionOptions(tmp_path, runs=(tmp_path,)), DEPTHS))
     with pytest.raises(NotEnoughDataError):
-        list(train_completion(TrainCompletionOptions(tmp_path)))
+        list(train_completion(TrainCompletionOptions(tmp_path), DEPTHS))
 
 
 def test_the_shipped_weights_complete_what_the_image_shows() -> None:
@@ -221,7 +226,7 @@ def test_the_shipped_weights_complete_what_the_image_shows() -> None:
     rgb_hw3 = (np.where(disc_hw, 180, 40)[..., None] + noise_hw3).astype(np.uint8)
     measured_hw = ~((u_hw > 80) & (u_hw < 130) & (np.abs(v_hw - 64) < 30))
     view = Incomplete(rgb_hw3, depth_hw, measured_hw, np.zeros_like(measured_hw))
-    fill = load_fill(FusionConfig(completion="prior"))
+    fill = load_fill(CompletionOptions(method="prior"))
     errors = [
         np.abs(one(view) / depth_hw - 1)[~measured_hw].mean() for one in (fill, inpainting_fill)
     ]
@@ -230,11 +235,11 @@ def test_the_shipped_weights_complete_what_the_image_shows() -> None:
 
 
 def test_the_weights_survive_the_disk(tmp_path: Path) -> None:
-    prior = DepthPrior(SMALL).eval()
-    export_prior(prior, tmp_path / "prior.pt")
+    prior = CompletionNetwork(SMALL).eval()
+    export_weights(prior, prior.settings, tmp_path / "prior.pt")
     _, view = tilted_plane(np.s_[20:40, 30:60])
-    loaded_hw = PriorFill(load_prior(tmp_path / "prior.pt"))(view)
-    assert np.abs(loaded_hw / PriorFill(prior)(view) - 1).max() < 1e-2
+    loaded_hw = LearnedFill(load_network(tmp_path / "prior.pt"))(view)
+    assert np.abs(loaded_hw / LearnedFill(prior)(view) - 1).max() < 1e-2
 
 
 def test_blobs_cover_what_they_are_told() -> None:

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from mvrecon.errors import InputError, NotEnoughDataError
-from mvrecon.synthetic.training.clips.files import clip_path, load_clip
+from mvrecon.synthetic.training.clips.files import clip_path, clip_paths, held_out
+from stages.clip_pipeline import depths_by_stage
 from stages.depth.config import DepthConfig
 from stages.fusion.recurrent.model import fuse_in_turn, load_network
 from stages.fusion.recurrent.network import FusionNetwork, FusionOutput
 from stages.fusion.recurrent.step import prepare
-from stages.fusion.training.clip_depths import stage_depths
 from stages.fusion.training.command import (
     TrainFusionOptions,
     default_settings,
@@ -25,13 +25,12 @@ from stages.fusion.training.data import (
     ClipSequences,
     median_error,
     read_frames,
-    training_clips,
     truth_of,
 )
 from stages.fusion.training.losses import normals, single_loss, temporal_loss
 from tests.stages.fusion.clips import write_clips
 
-CONFIG = DepthConfig()
+DEPTHS = depths_by_stage(DepthConfig())
 SETTINGS = replace(
     default_settings(), batch=1, size_hw=(96, 128), steps=3, validate_every=2, save_every=1
 )
@@ -46,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def frames(folder: Path):
-    return read_frames(clip_path(folder, 0), CONFIG, folder / "cues")
+    return read_frames(clip_path(folder, 0), DEPTHS, folder / "cues")
 
 
 def perfect_output(frame, view) -> tuple[FusionOutput, object]:
@@ -103,27 +102,19 @@ def test_mirrored_and_cut_frames_stay_consistent(frames) -> None:
 
 
 def test_the_same_step_has_the_same_sample(folder: Path) -> None:
-    used, held_out = training_clips(folder)
-    assert [path.stem for path in held_out] == ["000009"] and len(used) == 9
-    first, again = (ClipSequences(used, CONFIG, folder / "cues", SETTINGS, 3)[5] for _ in range(2))
+    used, unseen = held_out(clip_paths(folder))
+    assert [path.stem for path in unseen] == ["000009"] and len(used) == 9
+    first, again = (ClipSequences(used, DEPTHS, folder / "cues", SETTINGS, 3)[5] for _ in range(2))
     assert len(first.views) == 3
     assert first.views[2][0].image.shape[-2:] == SETTINGS.size_hw
     torch.testing.assert_close(first.views[2][0].evidence, again.views[2][0].evidence)
-
-
-def test_depth_comes_from_the_depth_stage(folder: Path) -> None:
-    clip = load_clip(clip_path(folder, 0))
-    depths = stage_depths(clip, DepthConfig(max_hypotheses=32))
-    relative = np.abs(depths.depth_thw[2] / clip.depth_thw[2] - 1)[20:-20, 20:-20]
-    assert np.median(relative) < 0.03
-    assert depths.confidence_thw.min() > 0 and depths.confidence_thw.max() < 1
 
 
 def test_training_improves_on_what_it_is_given(folder: Path) -> None:
     """A few steps on one sample: less error than the consensus."""
     torch.manual_seed(0)
     settings = replace(SETTINGS, size_hw=(64, 96))
-    sample = ClipSequences(training_clips(folder)[0], CONFIG, folder / "cues", settings, 2)[0]
+    sample = ClipSequences(held_out(clip_paths(folder))[0], DEPTHS, folder / "cues", settings, 2)[0]
     network = FusionNetwork()
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
     for _ in range(15):
@@ -136,14 +127,14 @@ def test_training_improves_on_what_it_is_given(folder: Path) -> None:
 
 def test_it_trains_resumes_and_exports(folder: Path, tmp_path: Path) -> None:
     options = TrainFusionOptions(tmp_path, folder, minutes=5, settings=SETTINGS)
-    figures = list(train_fusion(replace(options, settings=replace(SETTINGS, steps=2))))
+    figures = list(train_fusion(replace(options, settings=replace(SETTINGS, steps=2)), DEPTHS))
     assert figures[0]["abs_rel_forward"] > 0 and figures[0]["flicker_input"] > 0
-    list(train_fusion(options))
+    list(train_fusion(options, DEPTHS))
     with (tmp_path / "losses.csv").open() as file:
         assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3"]
     assert (tmp_path / "validation.png").stat().st_size > 0
     network = load_network(tmp_path / "fusion.pt")
-    clip = read_frames(clip_path(folder, 9), CONFIG, tmp_path / "cues-sweep")
+    clip = read_frames(clip_path(folder, 9), DEPTHS, tmp_path / "cues-sweep")
     assert median_error(clip) < 0.06
     views = [prepare(frame.imaged, frame.cues) for frame in clip]
     assert len(list(fuse_in_turn(network, views))) == len(clip)
@@ -151,7 +142,7 @@ def test_it_trains_resumes_and_exports(folder: Path, tmp_path: Path) -> None:
 
 def test_too_few_clips_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no clip"):
-        list(train_fusion(TrainFusionOptions(tmp_path / "out", tmp_path)))
+        list(train_fusion(TrainFusionOptions(tmp_path / "out", tmp_path), DEPTHS))
     write_clips(tmp_path, 1)
     with pytest.raises(NotEnoughDataError, match="to validate"):
-        list(train_fusion(TrainFusionOptions(tmp_path / "out", tmp_path)))
+        list(train_fusion(TrainFusionOptions(tmp_path / "out", tmp_path), DEPTHS))

@@ -4,8 +4,7 @@ import numpy as np
 
 from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
 from stages.pose.mapping.diagnosis import count_reasons, lost_reasons
-from stages.pose.mapping.loops import plausible_loops
-from stages.pose.matching.problem import FeatureMatches
+from stages.pose.matching.features import FeatureMatches
 from tests.stages.pose.scene import CAMERA, frame_table, turn
 from tests.stages.pose.world.test_canonical import relief_model
 
@@ -81,18 +80,3 @@ def test_reasons_are_counted_with_their_remedies():
 def test_each_reason_names_a_remedy():
     features, models = with_lost_frames()
     assert all("; " in reason for reason in reasons_of(features, models).values())
-
-
-def test_a_true_loop_is_plausible_and_a_look_alike_is_not():
-    model = relief_model()
-    keypoints = [image.xy_k2.astype(np.float32) for image in model.images]
-    true = FeatureMatches(tuple(keypoints), {(0, 4): ROWS})
-    assert plausible_loops(model, true, [(0, 4)]) == [(0, 4)]
-    keypoints[4] = keypoints[4] + np.float32([0.25 * CAMERA.width, 0.0])
-    repeated = FeatureMatches(tuple(keypoints), {(0, 4): ROWS})
-    assert plausible_loops(model, repeated, [(0, 4)]) == []
-
-
-def test_loops_of_lost_frames_are_not_judged():
-    features, models = with_lost_frames()
-    assert plausible_loops(models[0], features, [(0, 7), (1, 6)]) == []

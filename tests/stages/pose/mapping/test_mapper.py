@@ -11,24 +11,22 @@ from mvrecon.artifacts.frames import CameraPrior
 from mvrecon.engine.isolate import run_isolated
 from mvrecon.errors import StageCrashError
 from mvrecon.formats.colmap import read_model
-from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, rigid
 from mvrecon.geometry.similarity import align_similarity
-from stages.pose.mapping.mapper import (
-    MappingOptions,
-    _adjust_robustly,
-    _write_sorted,
-    map_database,
-    verify,
-)
-from stages.pose.mapping.solve import is_believable, relaxed_options
+from stages.pose.mapping.mapper import _write_sorted, map_database
+from stages.pose.mapping.settings import MapperSettings, relaxed_settings
+from stages.pose.mapping.solve import is_believable
 from stages.pose.matching.database import copy_without
-from stages.pose.matching.problem import MappingProblem, match_tracks
-from stages.pose.tracks.tracks import Tracks
+from stages.pose.matching.problem import MappingProblem
+from stages.pose.matching.track_matches import match_tracks
+from stages.pose.matching.verification import verify
+from stages.pose.options import MappingOptions
+from stages.pose.tracks.track_table import Tracks
 from tests.stages.pose.scene import turn
 
 CAMERA = Camera(640, 480, 600.0, 600.0, 319.5, 239.5)
+RELAXED = relaxed_settings(MapperSettings(), MappingOptions())
 POINTS = np.random.default_rng(0).uniform([-4, -2, 4], [4, 2, 9], (400, 3))
 
 
@@ -71,14 +69,14 @@ def forward(frames):
     return [rigid(turn(0.004 * i), np.array([0.02 * i, 0.0, 0.2 * i])) for i in range(frames)]
 
 
-def verify_and_map(problem, folder, options, start):
-    verify(problem, folder / "matches.db", options)
+def verify_and_map(problem, folder, options, start, threads):
+    verify(problem, folder / "matches.db", options.max_error_px, threads)
     return map_database(folder / "matches.db", folder / "models", options, start)
 
 
-def solve(problem, folder: Path, options, start=None):
+def solve(problem, folder: Path, options, start=None, threads=1):
     """In one child process, which spares the time to load pycolmap twice."""
-    arguments = (problem, folder, options, start)
+    arguments = (problem, folder, options, start, threads)
     return run_isolated(verify_and_map, arguments, folder / "log", "test")
 
 
@@ -94,9 +92,9 @@ def relative_error(model, poses):
 @pytest.mark.parametrize(
     "options",
     [
-        MappingOptions(),
-        MappingOptions(mapper="global", calibrate=True),
-        relaxed_options(MappingOptions()),
+        MapperSettings(),
+        MapperSettings(mapper="global", calibrate=True),
+        RELAXED,
     ],
 )
 def test_exact_tracks_give_exact_poses_and_focal_length(tmp_path, options):
@@ -111,7 +109,7 @@ def test_exact_tracks_give_exact_poses_and_focal_length(tmp_path, options):
 
 def test_given_intrinsics_stay(tmp_path):
     poses = around(6)
-    options = MappingOptions(fixed_cameras=(0,))
+    options = MapperSettings(fixed_cameras=(0,))
     model = read_model(solve(exact_problem(poses, fixed=True), tmp_path, options)[0])
     assert model.cameras[1] == CAMERA
     assert relative_error(model, poses) < 2e-3
@@ -119,7 +117,7 @@ def test_given_intrinsics_stay(tmp_path):
 
 def test_forward_motion_needs_the_relaxed_settings(tmp_path):
     poses = forward(8)
-    models = solve(exact_problem(poses), tmp_path, relaxed_options(MappingOptions()))
+    models = solve(exact_problem(poses), tmp_path, RELAXED)
     model = read_model(models[0])
     assert len(model.images) == 8
     assert relative_error(model, poses) < 0.02
@@ -130,16 +128,16 @@ def test_the_same_input_gives_the_same_model(tmp_path):
     for name in ("first", "second"):
         folder = tmp_path / name
         folder.mkdir()
-        paths = solve(exact_problem(around(6)), folder, MappingOptions(threads=2))
+        paths = solve(exact_problem(around(6)), folder, MapperSettings(), threads=2)
         results.append((paths[0] / "images.bin").read_bytes())
     assert results[0] == results[1]
 
 
 def test_a_model_grows_when_matches_are_added(tmp_path):
     problem = exact_problem(around(6), fixed=True)
-    options = MappingOptions(fixed_cameras=(0,))
+    options = MapperSettings(fixed_cameras=(0,))
     everything, less = tmp_path / "verified.db", tmp_path / "less.db"
-    run_isolated(verify, (problem, everything, options), tmp_path / "log", "test")
+    run_isolated(verify, (problem, everything, options.max_error_px), tmp_path / "log", "test")
     copy_without(everything, less, [pair for pair in problem.features.matches if max(pair) > 3])
 
     def mapped(database, name, start=None):
@@ -156,17 +154,7 @@ def test_a_model_grows_when_matches_are_added(tmp_path):
 def test_no_matches_no_model(tmp_path):
     problem = exact_problem(around(4))
     nothing = replace(problem, features=replace(problem.features, matches={}))
-    assert solve(nothing, tmp_path, MappingOptions()) == []
-
-
-def cost_of_no_points() -> float:
-    import pycolmap
-
-    return _adjust_robustly(pycolmap.Reconstruction(), MappingOptions())
-
-
-def test_a_model_without_points_is_left_as_it_is(tmp_path):
-    assert run_isolated(cost_of_no_points, (), tmp_path / "log", "test") == 0.0
+    assert solve(nothing, tmp_path, MapperSettings()) == []
 
 
 def failed_check_in_native_code() -> None:
@@ -179,26 +167,6 @@ def failed_check_in_native_code() -> None:
 def test_an_abort_beside_pycolmap_is_a_stage_error(tmp_path):
     with pytest.raises(StageCrashError, match="SIGABRT"):
         run_isolated(failed_check_in_native_code, (), tmp_path / "log", "stage pose")
-
-
-def test_wild_cameras_are_not_believed():
-    image = ColmapImage(1, 1, "0.jpg", np.eye(4), np.zeros((1, 2)), np.zeros(1, np.int64))
-    colours = np.zeros((1, 3), np.uint8)
-    model = ColmapModel({1: CAMERA}, (image,), np.ones((1, 3)), colours, np.zeros(1))
-    wide = replace(CAMERA, fx=30.0, fy=30.0)
-    bent = replace(CAMERA, distortion=(5.0, 0.0, 0.0, 0.0))
-    assert is_believable(model)
-    assert not is_believable(replace(model, cameras={1: wide}))
-    assert not is_believable(replace(model, cameras={1: bent}))
-    assert not is_believable(replace(model, xyz_n3=np.zeros((0, 3))))
-
-
-def test_drifting_tracks_hardly_move_the_focal_length(tmp_path):
-    poses = around(8)
-    problem = exact_problem(poses, noise_px=0.1, drift_px=8.0)
-    (model,) = [read_model(path) for path in solve(problem, tmp_path, MappingOptions())]
-    assert next(iter(model.cameras.values())).fx == pytest.approx(CAMERA.fx, rel=0.002)
-    assert relative_error(model, poses) < 0.0005
 
 
 def error_with_a_point_behind(folder: Path) -> float:

@@ -6,7 +6,10 @@ import pytest
 from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid
 from stages.pose.mapping.seams import split_at_seams
+from stages.pose.options import MappingOptions
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path
+
+SEAM = MappingOptions().seam
 
 
 def chain(common, frames=8, cut=5, per_side=200):
@@ -35,7 +38,7 @@ def chain(common, frames=8, cut=5, per_side=200):
 @pytest.mark.parametrize("common", [0, 12])
 def test_a_cut_splits_the_model(common):
     model = chain(common)
-    parts = split_at_seams(model)
+    parts = split_at_seams(model, SEAM)
     assert [[image.name for image in part.images] for part in parts] == [
         [f"{row:06d}.jpg" for row in range(5)],
         [f"{row:06d}.jpg" for row in range(5, 8)],
@@ -52,12 +55,12 @@ def test_a_cut_splits_the_model(common):
 
 def test_a_bridged_gap_stays_one_model():
     model = chain(common=60)
-    assert split_at_seams(model) == [model]
+    assert split_at_seams(model, SEAM) == [model]
 
 
 def test_few_points_everywhere_are_no_cut():
     model = chain(common=3, per_side=25)
-    assert split_at_seams(model) == [model]
+    assert split_at_seams(model, SEAM) == [model]
 
 
 def test_a_loop_holds_a_cut_together():
@@ -67,4 +70,4 @@ def test_a_loop_holds_a_cut_together():
     point_k[:100] = np.arange(100)
     images[7] = replace(images[7], point_k=point_k)
     looped = replace(model, images=tuple(images))
-    assert split_at_seams(looped) == [looped]
+    assert split_at_seams(looped, SEAM) == [looped]

@@ -1,5 +1,6 @@
 import numpy as np
 
+from stages.pose.matching.features import FeatureMatches
 from stages.pose.matching.pairs import (
     all_pairs,
     believed_bridges,
@@ -9,9 +10,7 @@ from stages.pose.matching.pairs import (
     pieces,
     support_pairs,
 )
-from stages.pose.matching.problem import FeatureMatches
-from stages.pose.matching.retrieval import describe_images
-from tests.stages.pose.scene import Relief, sideways_path
+from stages.pose.options import LoopOptions
 
 
 def chain(count, gaps=()):
@@ -78,14 +77,14 @@ def test_every_bridged_frame_has_a_partner_on_its_side():
 
 
 def test_loops_join_the_same_place_of_two_rounds():
-    pairs = loop_pairs(circle(120, 2), min_distance=25, every=3, per_frame=2)
+    pairs = loop_pairs(circle(120, 2), LoopOptions())
     assert pairs
     # One round is 60 frames.
     assert all(min((b - a) % 60, (a - b) % 60) <= 6 for a, b in pairs)
 
 
 def test_no_loops_on_a_way_out():
-    assert loop_pairs(circle(120, 0.5), min_distance=40, every=3, per_frame=2) == []
+    assert loop_pairs(circle(120, 0.5), LoopOptions(min_distance=40)) == []
 
 
 def test_photos_are_paired_with_look_alikes_linearly():
@@ -93,21 +92,3 @@ def test_photos_are_paired_with_look_alikes_linearly():
     assert len(pairs) <= 4 * 60
     assert all(min(b - a, 60 - b + a) <= 4 for a, b in pairs)
     assert len(all_pairs(6)) == 15
-
-
-def test_images_of_one_place_look_more_alike():
-    here, there = Relief(seed=1), Relief(seed=2)
-    poses = sideways_path(6, 0.02)
-    images = [relief.image(pose) for relief in (here, there) for pose in poses[:3]]
-    descriptors = describe_images([lambda image=image: image for image in images])
-    likeness = descriptors @ descriptors.T
-    same = likeness[:3, :3][np.triu_indices(3, 1)].min()
-    assert same > likeness[:3, 3:].max()
-
-
-def test_an_image_without_features_has_a_descriptor():
-    flat = np.full((60, 80), 7, np.uint8)
-    textured = Relief().image(np.eye(4))
-    descriptors = describe_images([lambda: flat, lambda: textured])
-    assert np.isfinite(descriptors).all()
-    assert np.linalg.norm(descriptors[1]) > 0.99

@@ -5,11 +5,8 @@ import numpy as np
 import pytest
 
 from mvrecon.artifacts.flow import FlowPair
-from stages.pose.matching.problem import FeatureMatches, combine, match_tracks
+from stages.pose.options import TrackOptions
 from stages.pose.tracks.chaining import build_tracks
-from stages.pose.tracks.corners import Grid, corners_by_cell
-from stages.pose.tracks.following import TrackOptions, follow_flow
-from stages.pose.tracks.tracks import Tracks
 from tests.stages.pose.scene import Relief, sideways_path
 
 FRAMES = 10
@@ -80,16 +77,6 @@ def test_flow_of_a_smaller_size_gives_the_same_places(relief, poses, images, flo
     errors = errors_px(relief, poses, tracks, 3)
     assert len(errors) > 300
     assert np.median(errors) < 0.15
-
-
-def test_follow_flow_scales_about_pixel_edges(relief, poses, flows):
-    xy = np.array([[60.3, 50.2], [120.0, 90.7], [90.0, 100.0]], np.float32)
-    size = relief.camera.width, relief.camera.height
-    full, full_ok = follow_flow(flows[0, 1], xy, size, OPTIONS)
-    small, small_ok = follow_flow(shrink(flows[0, 1], 4), xy, size, OPTIONS)
-    assert full_ok.all()
-    assert small_ok.all()
-    np.testing.assert_allclose(small, full, atol=0.05)
 
 
 def test_patches_repair_noisy_flow(relief, poses, images, flows):
@@ -171,68 +158,3 @@ def test_tracks_leap_over_a_frame_without_flow(images, flows):
     tracks = track(images, without)
     assert len(tracks.shared(4, 6)[0]) > 50
     assert len(tracks.in_frame(5)[0]) == 0
-
-
-def test_no_corners_in_a_flat_image():
-    flat = np.full((120, 160), 100, np.uint8)
-    xy, cell = corners_by_cell(flat, Grid.of(160, 120, 100))
-    assert len(xy) == len(cell) == 0
-
-
-def test_one_corner_a_cell_inside_it(images):
-    grid = Grid.of(240, 180, 100)
-    xy, cell = corners_by_cell(images[0], grid)
-    assert len(cell) > 60
-    assert len(np.unique(cell)) == len(cell)
-    np.testing.assert_array_equal(grid.cell_of(xy), cell)
-
-
-def test_pairs_to_match_grow_linearly():
-    def pairs_of(frames):
-        track_m = np.tile(np.arange(30), frames)
-        frame_m = np.repeat(np.arange(frames), 30)
-        tracks = Tracks(frames, track_m, frame_m, np.zeros((len(track_m), 2), np.float32))
-        return len(match_tracks(tracks).matches)
-
-    assert pairs_of(200) - pairs_of(150) == pairs_of(150) - pairs_of(100)
-
-
-def test_matches_join_the_same_track():
-    tracks = Tracks(
-        2,
-        np.array([*range(0, 40), *range(10, 45)]),
-        np.array([0] * 40 + [1] * 35),
-        np.arange(150, dtype=np.float32).reshape(-1, 2),
-    )
-    features = match_tracks(tracks)
-    rows = features.matches[0, 1]
-    np.testing.assert_array_equal(rows[:, 0], np.arange(10, 40))
-    np.testing.assert_array_equal(rows[:, 1], np.arange(30))
-
-
-def test_combined_matches_still_point_at_their_keypoints():
-    rng = np.random.default_rng(0)
-
-    def features(count, pairs):
-        keypoints = tuple(rng.normal(size=(count, 2)).astype(np.float32) for _ in range(3))
-        matches = {pair: rng.permutation(count)[:8].reshape(4, 2) for pair in pairs}
-        return FeatureMatches(keypoints, matches)
-
-    first, second = features(10, [(0, 1)]), features(20, [(0, 1), (1, 2)])
-    both = combine(first, second)
-    for (image_1, image_2), rows in second.matches.items():
-        found = both.matches[image_1, image_2][-4:]
-        for side, image in enumerate((image_1, image_2)):
-            np.testing.assert_array_equal(
-                both.keypoints[image][found[:, side]], second.keypoints[image][rows[:, side]]
-            )
-    np.testing.assert_array_equal(both.matches[0, 1][:4], first.matches[0, 1])
-    assert len(both.keypoints[0]) == 10 + 4
-
-
-def test_the_largest_group_is_what_matches_hold_together():
-    nothing = np.zeros((0, 2), np.float32)
-    rows = np.zeros((5, 2), np.int64)
-    matches = dict.fromkeys([(0, 1), (1, 4), (2, 3)], rows)
-    assert FeatureMatches((nothing,) * 6, matches).largest_group() == 3
-    assert FeatureMatches((), {}).largest_group() == 0

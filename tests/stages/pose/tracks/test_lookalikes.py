@@ -1,7 +1,7 @@
 import numpy as np
 
+from stages.pose.options import TrackOptions
 from stages.pose.tracks.chaining import build_tracks
-from stages.pose.tracks.following import TrackOptions
 from stages.pose.tracks.lookalikes import distance_to_look_alike, expected_motion, has_jumped
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path
 
@@ -28,7 +28,7 @@ def test_what_repeats_is_known_with_its_period():
     image = PatternedWall().image(np.eye(4))
     x, y = np.meshgrid(np.arange(20, 220, 3.0), np.arange(20, 160, 3.0))
     xy = np.column_stack([x.ravel(), y.ravel()]).astype(np.float32)
-    distance = distance_to_look_alike(image, xy, xy)
+    distance = distance_to_look_alike(image, xy, xy, TrackOptions().look_alike)
     hit = PatternedWall().points(np.eye(4), xy.astype(np.float64))
     unique = PatternedWall().is_unique(hit[:, 0], hit[:, 1])
     assert np.isfinite(distance[~unique]).mean() > 0.7
@@ -39,7 +39,7 @@ def test_what_repeats_is_known_with_its_period():
 def test_random_texture_has_no_look_alikes():
     image = Relief().image(np.eye(4))
     xy = np.random.default_rng(0).uniform(20, 160, (400, 2)).astype(np.float32)
-    distance = distance_to_look_alike(image, xy, xy)
+    distance = distance_to_look_alike(image, xy, xy, TrackOptions().look_alike)
     assert np.isfinite(distance).mean() < 0.2
 
 

@@ -6,9 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from stages.pose.options import TrackOptions
 from stages.pose.tracks.patch_alignment import align_templates, cut_templates, local_warps
 
 SIZE = 200
+MIN_CORRELATION = TrackOptions().min_correlation
 # From the first image to the second: turned, stretched, moved.
 WARP_22 = np.array([[1.2, -0.15], [0.1, 0.85]], np.float32)
 SHIFT_2 = np.array([-11.3, 13.7], np.float32)
@@ -30,7 +32,8 @@ def true_place(xy_n2):
 
 def aligned(first_hw, second_hw, warp_22, guess_n2):
     warps_n22 = np.tile(warp_22, (len(XY_N2), 1, 1))
-    return align_templates(cut_templates(first_hw, XY_N2, warps_n22), second_hw, guess_n2, 3.0)
+    templates_nss = cut_templates(first_hw, XY_N2, warps_n22)
+    return align_templates(templates_nss, second_hw, guess_n2, 3.0, MIN_CORRELATION)
 
 
 def test_a_warped_patch_is_found_to_a_fraction_of_a_pixel(images):
@@ -63,7 +66,7 @@ def test_nothing_to_align():
     nothing_n2 = np.zeros((0, 2), np.float32)
     image_hw = np.zeros((50, 50), np.uint8)
     templates = cut_templates(image_hw, nothing_n2, np.zeros((0, 2, 2), np.float32))
-    found_n2, good_n = align_templates(templates, image_hw, nothing_n2, 2.0)
+    found_n2, good_n = align_templates(templates, image_hw, nothing_n2, 2.0, MIN_CORRELATION)
     assert found_n2.shape == (0, 2)
     assert good_n.shape == (0,)
 

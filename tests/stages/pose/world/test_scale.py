@@ -7,21 +7,18 @@ import pytest
 
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.geometry.similarity import Similarity
-from stages.pose.config import PoseConfig
 from stages.pose.undistortion import pinhole_without_blanks
 from stages.pose.world.canonical import move_model, normal_world
 from stages.pose.world.ground import height_above_ground
-from stages.pose.world.positions import align_to_positions
 from stages.pose.world.scale import ARBITRARY, AS_KNOWN, choose_world, require_frames
-from stages.pose.world.scale_option import parse_scale
 from tests.stages.pose.scene import CAMERA, Relief, frame_table, sideways_path
 from tests.stages.pose.world.test_canonical import relief_model
+from tests.stages.pose.world.test_positions import geodetic
 
 TABLE = frame_table(5, CAMERA, "default")
 # The model comes from the mapper in another world: 0.4 units a metre, turned.
 TURN = np.array([[0.0, -1, 0], [1, 0, 0], [0, 0, 1]])
 MAPPED = Similarity(0.4, TURN, np.array([3.0, -1, 2]))
-METRES_PER_DEGREE = 111_132.0
 
 
 def centres(model):
@@ -110,88 +107,12 @@ def test_unknown_frames_are_told_before_any_work():
     require_frames("baseline:000000:000004:2", TABLE)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "points", "height:0", "height:-1", "height:inf", "baseline:1:2", "points:1,2:3,4:5"],
-)
-def test_other_texts_are_refused(text):
-    with pytest.raises(ValueError, match="points:X,Y,Z"):
-        parse_scale(text)
-    with pytest.raises(ValueError, match="scale"):
-        PoseConfig(scale=text)
-
-
-def ground_scene(rng, tilt=0.1, height=1.5):
-    """A floor below cameras, a table and a wall; z up, the floor tilted a little."""
-    floor = np.column_stack([rng.uniform(-4, 4, (300, 2)), rng.normal(0, 0.01, 300)])
-    table = np.column_stack([rng.uniform(0, 1, (80, 2)), np.full(80, 0.8)])
-    wall = np.column_stack([np.full(300, 4.0), rng.uniform(-4, 4, 300), rng.uniform(0, 3, 300)])
-    cameras = np.column_stack([rng.uniform(-1, 1, (10, 2)), np.full(10, height)])
-    c, s = np.cos(tilt), np.sin(tilt)
-    turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
-    return np.concatenate([floor, table, wall]) @ turn.T, cameras @ turn.T
-
-
-def test_height_is_measured_from_the_largest_level_plane():
-    points, cameras = ground_scene(np.random.default_rng(0))
-    assert height_above_ground(points, cameras) == pytest.approx(1.5, rel=0.02)
-
-
 def test_without_a_ground_there_is_no_height(truth):
     rng = np.random.default_rng(0)
     wall = np.column_stack([np.full(300, 4.0), rng.uniform(-4, 4, (300, 2))])
     assert height_above_ground(wall, np.zeros((5, 3))) is None
     with pytest.raises(NotEnoughDataError, match="no level ground"):
         placed(truth, "height:1.5")
-
-
-def geodetic(local_n3):
-    """Places 45° north that are so many metres east, north, up of one."""
-    return np.column_stack(
-        [
-            45 + local_n3[:, 1] / METRES_PER_DEGREE,
-            7 + local_n3[:, 0] / 78_847.0,
-            200 + local_n3[:, 2],
-        ]
-    )
-
-
-def ring(count=12, radius_m=20.0):
-    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
-    return np.column_stack([np.cos(angle), np.sin(angle), 0.1 * np.cos(2 * angle)]) * radius_m
-
-
-def test_positions_give_metres_in_spite_of_one_that_is_far_off():
-    local = ring()
-    model = Similarity(0.05, TURN, np.ones(3)).apply(local)
-    places = geodetic(local + np.random.default_rng(0).normal(0, 0.5, local.shape))
-    places[3] += [0.01, 0.01, 0]
-    fit = align_to_positions(model, places)
-    assert fit.similarity is not None
-    assert fit.similarity.scale == pytest.approx(20.0, rel=0.03)
-    moved = fit.similarity.apply(model)
-    np.testing.assert_allclose(moved - moved[0], local - local[0], atol=1.5)
-
-
-def test_positions_in_a_line_leave_up_where_it_is():
-    local = np.column_stack([np.linspace(0, 50, 9), np.zeros(9), np.zeros(9)])
-    fit = align_to_positions(Similarity(0.1, TURN, np.zeros(3)).apply(local), geodetic(local))
-    assert fit.similarity is not None
-    assert fit.similarity.scale == pytest.approx(10.0, rel=1e-3)
-    np.testing.assert_allclose(fit.similarity.rotation_33[2], [0, 0, 1], atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("places", "words"),
-    [
-        (geodetic(np.random.default_rng(0).normal(0, 5, (12, 3))), "from where the cameras"),
-        (geodetic(np.zeros((12, 3))), "all the same"),
-    ],
-)
-def test_positions_of_no_use_say_why(places, words):
-    fit = align_to_positions(ring() / 20, places)
-    assert fit.similarity is None
-    assert words in fit.reason
 
 
 def test_photos_with_positions_come_out_in_metres(truth):

@@ -3,17 +3,32 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
+import kornia
 import numpy as np
 import pytest
 import torch
 
 from mvrecon.errors import InputError
 from mvrecon.synthetic.training.batch import Draws
+from mvrecon.synthetic.training.pairs import augmentation
 from mvrecon.synthetic.training.pairs.augmentation import augment
-from mvrecon.synthetic.training.pairs.scenes import scene_pairs
+from mvrecon.synthetic.training.pairs.mixture import scene_pairs
 from mvrecon.synthetic.training.textures import load_textures, procedural_textures, split_textures
 
 CPU = torch.device("cpu")
+
+
+def test_blur_is_the_gaussian_of_kornia(monkeypatch):
+    """Every image blurred, each by a width of its own, which is drawn before."""
+    images = torch.rand(3, 2, 3, 40, 48, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(Draws, "coin", lambda self, share, count: torch.ones(count).bool())
+    blurred = augmentation._blur(images, Draws(4, 0, CPU))
+    draws = Draws(4, 0, CPU)
+    sigma_b2 = draws.log_uniform(0.4, 1.6, 3, 1) * draws.log_uniform(0.7, 1.4, 3, 2)
+    sigma_n2 = sigma_b2.flatten()[:, None].expand(-1, 2)
+    expected = kornia.filters.gaussian_blur2d(images.flatten(0, 1), (9, 9), sigma_n2, "reflect")
+    torch.testing.assert_close(blurred.flatten(0, 1), expected)
+    assert (blurred - images).abs().max() > 0.1
 
 
 def test_colours_change_apart_and_motion_stays():

@@ -10,8 +10,9 @@ SIZES = (1080, 1920), (2160, 3840)
 MEASURE = """
 import resource, sys
 import cv2, numpy as np
+from stages.flow.models.mvflow.card import MVFLOW_WEIGHTS
 from stages.flow.models.mvflow.model import MvflowFlow, load_mvflow
-model = MvflowFlow(*load_mvflow())
+model = MvflowFlow(*load_mvflow(MVFLOW_WEIGHTS))
 before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for size in sys.argv[1:]:
     height, width = map(int, size.split("x"))

@@ -8,13 +8,12 @@ import torch
 
 from mvrecon.errors import UsageError
 from stages.flow.models.dis import START_PRESET, START_REFINEMENTS, DisFlow
-from stages.flow.models.mvflow.confidence import Calibration, _regress, confidence
+from stages.flow.models.mvflow.confidence import Calibration, confidence
 from stages.flow.models.mvflow.correlation import (
     RADIUS,
     best_matches,
     best_shift,
     local_correlation,
-    warp,
 )
 from stages.flow.models.mvflow.model import MvflowFlow, export_mvflow, load_mvflow
 from stages.flow.models.mvflow.network import (
@@ -113,13 +112,6 @@ def test_upsampling_keeps_long_flow_exact_in_16_bits():
     torch.testing.assert_close(found, flow.expand(1, 2, 24, 36), atol=1e-4, rtol=0)
 
 
-def test_warp_looks_up_where_the_flow_points():
-    image = torch.arange(20.0).view(1, 1, 4, 5)
-    flow = torch.zeros(1, 2, 4, 5)
-    flow[:, 0] = 1.0
-    assert torch.equal(warp(image, flow)[..., :-1], image[..., 1:])
-
-
 def test_an_untrained_network_nearly_returns_the_initial_flow(untrained: Mvflow):
     start = torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand(2, 2, 64, 96).contiguous()
     first, second = torch.rand(2, 2, 3, 64, 96)
@@ -204,15 +196,6 @@ def test_exported_weights_come_back(untrained: Mvflow, tmp_path: Path):
     assert loaded_calibration == calibration
     for name, value in untrained.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], value, atol=1e-3, rtol=1e-3)
-
-
-def test_calibration_recovers_known_odds():
-    generator = torch.Generator().manual_seed(0)
-    features = torch.randn(3, 50_000, generator=generator)
-    features[0] = 1.0
-    odds = torch.sigmoid(torch.tensor([0.3, 0.8, -1.2]) @ features)
-    right = (torch.rand(50_000, generator=generator) < odds).float()
-    assert _regress(features, right) == pytest.approx((0.3, 0.8, -1.2), abs=0.06)
 
 
 def test_confidence_falls_where_the_way_back_misses(untrained: Mvflow):

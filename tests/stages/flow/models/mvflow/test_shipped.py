@@ -9,13 +9,14 @@ import torch
 
 from mvrecon.engine.hashing import FileHashes
 from mvrecon.engine.keys import make_key
+from mvrecon.learning.options import LearnedOptions
 from mvrecon.synthetic.training.textures import procedural_textures
-from stages.flow.config import MVFLOW_WEIGHTS, FlowConfig
-from stages.flow.models.base import load_flow_model
+from stages.flow.config import FlowConfig
+from stages.flow.models.mvflow.card import MVFLOW_WEIGHTS
 from stages.flow.models.mvflow.model import MvflowFlow, load_mvflow
 from stages.flow.models.mvflow.network import Mvflow
 from stages.flow.models.refine import RefinedFlow
-from stages.flow.models.registry import BUILT_IN
+from stages.flow.models.registry import BUILT_IN, load_flow_model
 from stages.flow.stage import STAGE
 from stages.flow.training.validation import validate, validation_pairs
 from tests.stages.flow.scenes import SIZE, occluding_pair
@@ -52,7 +53,7 @@ def test_confidence_is_low_where_the_background_is_covered(shipped: MvflowFlow):
 
 
 def test_an_image_is_encoded_once_for_both_ways_and_across_pairs():
-    network, calibration = load_mvflow()
+    network, calibration = load_mvflow(MVFLOW_WEIGHTS)
     calls: list[tuple[int, ...]] = []
     encode = Mvflow.encode
 
@@ -72,7 +73,7 @@ def test_an_image_is_encoded_once_for_both_ways_and_across_pairs():
 def test_shipped_weights_are_part_of_the_key_only_where_they_are_used():
     assert STAGE.files(FlowConfig(model="mvflow")) == {"mvflow": MVFLOW_WEIGHTS}
     assert STAGE.files(FlowConfig(model="dis")) == {}
-    assert STAGE.files(FlowConfig(model="mvflow", weights=Path("mine.pt"))) == {}
+    assert STAGE.files(FlowConfig(mvflow=LearnedOptions(weights="mine.pt"))) == {}
 
 
 def test_new_shipped_weights_make_new_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
