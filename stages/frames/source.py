@@ -64,7 +64,7 @@ def video_frames(video: Video, trim: Trim) -> Iterator[SourceFrame]:
         raise InputError(
             f"{video.path} has no frame between {trim.start_s:g} s and "
             + ("its end" if trim.end_s is None else f"{trim.end_s:g} s"),
-            "Change --frames.start-s or --frames.end-s",
+            "Change --frames.start_s or --frames.end_s",
         )
 
 

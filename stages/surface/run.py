@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mvrecon.artifacts.depth import DepthMap, depth_item
-from mvrecon.artifacts.frames import image_item
+from mvrecon.artifacts.images import read_key_frame
 from mvrecon.artifacts.poses import POSES_ITEM, load_moving_mask, load_poses
 from mvrecon.engine.stage import StageContext, Summary
-from mvrecon.formats.images import read_pixels
 from mvrecon.formats.mesh import write_cloud_ply, write_glb, write_mesh_ply
 from stages.surface.reconstruct import SurfaceInputs, reconstruct_surface
 
@@ -35,16 +31,12 @@ def run_surface(context: StageContext[SurfaceConfig]) -> Summary:
             return depth_map
         return depth_map.with_completed(COMPLETED_CONFIDENCE)
 
-    def load_image(name: str) -> NDArray[np.uint8]:
-        pixels_hw3: NDArray[np.uint8] = read_pixels(pose.path(image_item(name)))
-        return pixels_hw3
-
     inputs = SurfaceInputs(
         frames=[
             frame for frame in load_poses(pose.path(POSES_ITEM)) if depth_item(frame.name) in stored
         ],
         load_depth=load_depth,
-        load_image=load_image,
+        load_image=lambda name: read_key_frame(pose, name),
         load_moving=lambda name: load_moving_mask(pose, name, (MASK_SIZE_PX, MASK_SIZE_PX)),
         workers=context.workers,
         track=context.track,
