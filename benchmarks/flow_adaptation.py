@@ -13,11 +13,12 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.flow_data import posed_samples
 from mvrecon.commands.bench_flow import load_estimate
+from mvrecon.evaluation.bench.flow.figures import FLOW_FIGURES
+
+from benchmarks.flow_data import posed_samples
 from mvrecon.datasets.posed import load_posed_set
 from mvrecon.engine.hashing import hash_file
-from mvrecon.evaluation.bench.flow.figures import FLOW_FIGURES
 from mvrecon.evaluation.bench.flow.measure import FlowVariant, measure_part
 from mvrecon.evaluation.bench.flow.rows import flow_row
 from mvrecon.evaluation.bench.rows import Row, markdown_table

@@ -107,6 +107,18 @@ def overrides(parsed: argparse.Namespace) -> dict[str, dict[str, Any]]:
     return given
 
 
+def assignment(text: str, option: str) -> tuple[str, str]:
+    """The two sides of `NAME=VALUE`.
+
+    Raises:
+        UsageError: one is missing.
+    """
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise UsageError(f"{option} {text!r} is not understood", "Write NAME=VALUE")
+    return name, value
+
+
 def refuse(argument: str, known: Iterable[str], renamed: Mapping[str, str]) -> NoReturn:
     """Raise the error for an argument that no option takes."""
     name = argument.partition("=")[0]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.evaluation.metrics.depth import finite_mean
+from mvrecon.evaluation.metrics.metric import Metric
 
 FloatArray = NDArray[np.float32]
 
@@ -35,6 +36,36 @@ class ImageErrors:
     mse: float
     psnr_db: float
     ssim: float
+
+
+IMAGE_METRICS = (
+    Metric("mae", "MAE", "mean over pixels and channels of the absolute difference", benched=False),
+    Metric("mse", "MSE", "mean over pixels and channels of the squared difference", benched=False),
+    Metric(
+        "psnr_db_mean_over_images",
+        "PSNR, dB",
+        "the mesh rendered over the key frames, where it covers them, mean over images",
+        better="higher",
+        form="{:.1f}",
+        field="psnr_db",
+    ),
+    Metric(
+        "ssim_mean_over_images",
+        "SSIM",
+        "the same, structural similarity",
+        better="higher",
+        form="{:.3f}",
+        field="ssim",
+    ),
+    Metric(
+        "covered_mean_over_images",
+        "covered",
+        "share of the picture that the mesh covers, mean over images",
+        better="higher",
+        form="{:.3f}",
+        field="coverage",
+    ),
+)
 
 
 def image_errors(

@@ -64,7 +64,7 @@ def test_comparison_knows_which_direction_is_better():
     old = [row("a", **{EPE: 2.0, FL: 0.1, PEAK: 100}), row("gone")]
     new = [row("a", **{EPE: 1.9, FL: 0.12, PEAK: 108}), row("added")]
     result = compare(old, new)
-    assert [(change.figure.name, change.improved) for change in result.changes] == [
+    assert [(change.metric.name, change.improved) for change in result.changes] == [
         (EPE, True),
         (FL, False),
     ]
@@ -94,8 +94,8 @@ def test_page_marks_the_best_and_needs_no_network():
     )
     assert '<a href="runs/a%20b/report.html">runs/a b</a>' in html
     assert "Flow &amp; more" in html and "could not be &lt;read&gt;" in html
-    assert "<td class='number best'>1.00</td>" in html
-    assert "<td class='number best'>25.0%</td>" in html
+    assert '<td class="number best">1.00</td>' in html
+    assert '<td class="number best">25.0%</td>' in html
     assert html.count("number best") == 2
     assert 'class="worse"' in html
     assert "http://" not in html and "https://" not in html

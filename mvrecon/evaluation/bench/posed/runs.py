@@ -14,6 +14,7 @@ from mvrecon.engine.store import PartialArtifact, Store
 from mvrecon.errors import MvreconError
 from mvrecon.evaluation.bench.cache import ResultCache
 from mvrecon.evaluation.bench.posed.sets import CAMERAS, BenchSet
+from mvrecon.evaluation.bench.posed.variants import RunVariant
 from mvrecon.evaluation.run import evaluate_run
 
 # Bumped when the same run and truth would be judged differently.
@@ -23,21 +24,6 @@ POSE_STAGES = ("frames", "flow", "pose")
 DEPTH_STAGES = ("depth", "fusion")
 SURFACE_STAGES = ("surface",)
 ALL_STAGES = (*POSE_STAGES, *DEPTH_STAGES, *SURFACE_STAGES)
-
-
-@dataclass(frozen=True)
-class RunVariant:
-    """Options of the pipeline that are compared.
-
-    Attributes:
-        label: for people.
-        true_poses: whether the run is given the set's poses.
-        options: of `mvrecon run`.
-    """
-
-    label: str
-    true_poses: bool
-    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

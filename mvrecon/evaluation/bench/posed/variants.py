@@ -1,0 +1,90 @@
+"""Which options of the pipeline a benchmark compares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from mvrecon.config import Options, build_configs, load_preset
+from mvrecon.engine.config import StageConfig
+from mvrecon.errors import UsageError
+
+POSES = ("own", "true")
+FLOW_MODEL = "flow.model"
+
+
+@dataclass(frozen=True)
+class RunVariant:
+    """Options of the pipeline that are compared.
+
+    Attributes:
+        label: for people.
+        true_poses: whether the run is given the set's poses.
+        options: of `mvrecon run`.
+    """
+
+    label: str
+    true_poses: bool
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the variants have in common, and what varies.
+
+    Attributes:
+        poses: `own` (the run estimates them), `true` (it is given the set's), or both.
+        varied: option, and its values.
+        preset: as of `mvrecon run`.
+        given: options of all variants.
+        weights: flow model → file of its weights.
+        workers: threads; all cores if None.
+    """
+
+    poses: Sequence[str]
+    varied: Sequence[tuple[str, Sequence[str]]] = ()
+    preset: str = "default"
+    given: Options = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+    workers: int | None = None
+
+
+def run_variants(choices: Choices, classes: Mapping[str, type[StageConfig]]) -> list[RunVariant]:
+    """Every combination of the poses and of the values that are varied.
+
+    Args:
+        choices: what there is to combine.
+        classes: configuration of each stage, to check options before anything is run.
+
+    Raises:
+        UsageError: an option does not exist or does not take a value.
+    """
+    if not set(choices.poses) <= set(POSES):
+        raise UsageError(
+            f"--poses {','.join(choices.poses)} is not understood", "Give own, true or own,true"
+        )
+    given = choices.given
+    common = [
+        f"--{stage}.{name}={value}" for stage in given for name, value in given[stage].items()
+    ]
+    common += ["--preset", choices.preset]
+    if choices.workers:
+        common += ["--workers", str(choices.workers)]
+    preset = load_preset(choices.preset)
+    variants = []
+    columns = [[(name, value) for value in values] for name, values in choices.varied]
+    for source, *settings in product(choices.poses, *columns):
+        for name, value in settings:
+            stage, _, field = name.partition(".")
+            build_configs(classes, [preset, given, {stage: {field: value}}])
+        words = [f"{name.removesuffix('.model')} {value}" for name, value in settings]
+        chosen = [f"--{name}={value}" for name, value in settings]
+        chosen += [
+            f"--flow.weights={choices.weights[value]}"
+            for name, value in settings
+            if name == FLOW_MODEL and value in choices.weights
+        ]
+        label = ", ".join([f"{source} poses", *words])
+        variants.append(RunVariant(label, source == "true", (*common, *chosen)))
+    return variants
