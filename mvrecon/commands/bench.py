@@ -66,7 +66,7 @@ def add_commands(commands: Commands) -> None:
 
 def _add(bench: Commands, name: str, text: str) -> Parser:
     parser = bench.add(name, _bench, text)
-    parser.set_defaults(bench=name, model="", vary=[], submission=None)
+    parser.set_defaults(bench=name, model="", vary=[], runs=None, submission=None)
     parser.add_argument("--root", type=Path, required=True, help="folder of the data")
     parser.add_argument(
         "-o",
@@ -172,6 +172,7 @@ def _measure(options: argparse.Namespace) -> Page:
         options.compare: "OLD.json",
         options.output: "DIR",
         options.markdown: "FILE",
+        options.runs: "DIR",
         options.submission: "DIR",
     }
     titles = {"flow": "Optical flow", "all": "Flow and pipeline"}

@@ -1,10 +1,12 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 
 from mvrecon.errors import InputError
 from mvrecon.evaluation.bench.compare import compare, comparison_lines
+from mvrecon.evaluation.bench.flow.measure import PairResult
 from mvrecon.evaluation.bench.page import Page, page_html
 from mvrecon.evaluation.bench.rows import (
     Row,
@@ -14,6 +16,8 @@ from mvrecon.evaluation.bench.rows import (
     write_csv,
     write_json,
 )
+from mvrecon.evaluation.metrics.flow import FlowErrors
+from mvrecon.formats.images import write_jpeg
 
 EPE, FL, PEAK = "epe_mean_over_pixels_px", "fl_all_over_pixels", "peak_mib_largest"
 
@@ -100,6 +104,31 @@ def test_page_marks_the_best_and_needs_no_network():
     assert 'class="worse"' in html
     assert "http://" not in html and "https://" not in html
     json.dumps(html)
+
+
+def test_page_escapes_what_others_named(tmp_path):
+    bad = "<script>alert('&')</script>"
+    figures = {"abs_rel_surest_50": 0.1, "abs_rel_mean_over_images": 0.2}
+    rows = [Row(kind, bad, bad, 1, figures, bad) for kind in ("flow", "depth")]
+    pixels_hw3 = np.zeros((4, 4, 3), np.uint8)
+    write_jpeg(tmp_path / "a.jpg", pixels_hw3, 90)
+    pair = PairResult(bad, {"all": FlowErrors(1, 1.0, 0, 0, 0, 0)}, [], 0, 0, 0, tmp_path / "a.jpg")
+    html = page_html(
+        Page(
+            bad,
+            bad,
+            rows,
+            {bad: {bad: [pair]}},
+            compare([Row("depth", bad, bad, 1, {"flicker": 1.0}), Row("flow", bad, "x", 1)], rows),
+            reports=[f"runs/{bad}/report.html"],
+            depth_strips=[(bad, pixels_hw3)],
+        )
+    )
+    for part in ("changes", "flow", "depth", "confidence", "reports", "pictures", "depths"):
+        assert f'<section id="{part}">' in html
+    assert html.count("<script") == 1  # the page's own
+    assert "alert('" not in html
+    assert html.count("&lt;script&gt;alert") > 10
 
 
 def test_page_draws_precision_against_coverage():
