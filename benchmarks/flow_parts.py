@@ -17,7 +17,8 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
-from mvrecon.learning.training import Trainer, TrainingSettings, train
+from mvrecon.learning.settings import TrainingSettings
+from mvrecon.learning.training import Trainer, train
 from mvrecon.synthetic.training.textures import load_textures, split_textures
 from stages.flow.models.mvflow import network as mvflow_network
 from stages.flow.models.mvflow.card import MVFLOW_WEIGHTS
