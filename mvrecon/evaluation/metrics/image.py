@@ -101,7 +101,8 @@ def ssim_map(first_hw3: FloatArray, second_hw3: FloatArray) -> FloatArray:
     """Structural similarity (h, w, 3) with Gaussian windows of 11 pixels, σ 1.5.
 
     Wang et al., "Image quality assessment: from error visibility to structural
-    similarity", TIP 2004. Pictures are mirrored at the border.
+    similarity", TIP 2004. Pictures are mirrored at the border. kornia's `ssim` of 64 bits is
+    the same to 1e-6, but takes twelve times as long, and torch for an evaluation without it.
     """
     a, b = first_hw3.astype(np.float64), second_hw3.astype(np.float64)
     mean_a, mean_b = _blur(a), _blur(b)
