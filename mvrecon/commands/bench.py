@@ -214,7 +214,7 @@ def _with_flow(options: argparse.Namespace, page: Page) -> Page:
         name, split = options.bench, options.split
     variants = _flow_variants(options)
     parts = choose_parts(name, options.root, split=split, only=options.only, limit=options.limit)
-    rows, pairs = measure_flow(options.output, variants, parts, _tell)
+    rows, pairs = measure_flow(options.output, variants, parts)
     settings = {variant.label: variant.key for variant in variants}
     return replace(page, rows=[*page.rows, *rows], pairs=pairs, settings=settings)
 
@@ -232,7 +232,7 @@ def _with_posed(options: argparse.Namespace, page: Page) -> Page:
     if options.runs:
         rows = judge_given(options.output, benchmark, sets, options.runs)
         return replace(page, rows=[*page.rows, *rows])
-    rows, strips = measure_posed(options.output, benchmark, sets, _run_variants(options), _tell)
+    rows, strips = measure_posed(options.output, benchmark, sets, _run_variants(options))
     return replace(page, rows=[*page.rows, *rows], depth_strips=strips)
 
 
@@ -240,7 +240,8 @@ def _flow_variants(options: argparse.Namespace) -> list[FlowVariant]:
     from stages.flow.variants import flow_variants
 
     labels = [label for label in options.model.split(",") if label]
-    return flow_variants(labels, _weights(options), overrides(options))
+    given = {stage: own for stage, own in overrides(options).items() if stage == "flow"}
+    return flow_variants(labels, _weights(options), given)
 
 
 def _run_variants(options: argparse.Namespace) -> list[RunVariant]:
@@ -251,7 +252,7 @@ def _run_variants(options: argparse.Namespace) -> list[RunVariant]:
         [(name, values.split(",")) for name, values in _varied(options)],
         options.preset,
         overrides(options),
-        _weights(options),
+        {name: [f"--flow.weights={file}"] for name, file in _weights(options).items()},
         options.workers,
     )
     return run_variants(choices, CONFIG_CLASSES)
@@ -272,7 +273,3 @@ def _weights(options: argparse.Namespace) -> dict[str, str]:
         if name not in {*labels, *(label.partition(":")[0] for label in labels)}:
             raise UsageError(f"--weights {name}: no option names {name}", "Name it, or leave it")
     return weights
-
-
-def _tell(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)

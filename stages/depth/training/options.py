@@ -38,7 +38,6 @@ class TrainDepthOptions(TrainOptions):
     steps: int | None = Field(
         None, ge=1, description="at which the learning rate has fallen to zero"
     )
-
     settings: Annotated[TrainingSettings, Argument(offered=False)] = Field(
         SETTINGS, description="of the training, but for steps that are given"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mvrecon.datasets.flow_pairs import FlowSample
@@ -20,6 +21,8 @@ from mvrecon.evaluation.bench.flow.submission import write_submission
 from mvrecon.evaluation.bench.rows import Row
 from mvrecon.evaluation.bench.selection import NothingChosenError, matching
 from mvrecon.evaluation.spread import spread
+
+LOG = logging.getLogger(__name__)
 
 # The model whose time is 1, where it is measured; else the first one.
 REFERENCE = "raft-small"
@@ -72,10 +75,7 @@ def require_flow_sets(root: Path) -> None:
 
 
 def measure_flow(
-    output: Path,
-    variants: Sequence[FlowVariant],
-    parts: FlowParts,
-    tell: Callable[[str], None],
+    output: Path, variants: Sequence[FlowVariant], parts: FlowParts
 ) -> tuple[list[Row], FlowPairs]:
     """Every model on every part, then the models' time on a generated pair.
 
@@ -83,13 +83,12 @@ def measure_flow(
         output: folder of the benchmark, where results are kept.
         variants: at least one model.
         parts: with their pairs.
-        tell: what is being measured.
     """
     rows: list[Row] = []
     pairs: FlowPairs = {}
     for title, samples in parts.items():
         for variant in variants:
-            tell(f"{title}: {variant.label}, {len(samples)} pairs")
+            LOG.info("%s: %s, %d pairs", title, variant.label, len(samples))
             results = measure_part(output, variant, title, samples)
             pairs.setdefault(title, {})[variant.label] = results
             rows.append(flow_row(title, variant.label, results))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -17,6 +18,8 @@ from mvrecon.evaluation.bench.posed.sets import BenchSet, find_posed_sets
 from mvrecon.evaluation.bench.posed.variants import RunVariant
 from mvrecon.evaluation.bench.rows import Row
 from mvrecon.evaluation.bench.selection import NothingChosenError, matching
+
+LOG = logging.getLogger(__name__)
 
 NEED_TRUE_DEPTH = ("depth", "surface")
 # Picture of a depth map and its caption.
@@ -74,7 +77,6 @@ def measure_posed(
     benchmark: PosedBenchmark,
     sets: Sequence[BenchSet],
     variants: Sequence[RunVariant],
-    tell: Callable[[str], None],
 ) -> tuple[list[Row], list[Strip]]:
     """Run every variant on every set: figures, and a depth map of each run.
 
@@ -83,12 +85,11 @@ def measure_posed(
         benchmark: what is run and judged.
         sets: to run on.
         variants: how.
-        tell: what is being run.
     """
     judged: list[tuple[BenchSet, str, Judged]] = []
     strips: list[Strip] = []
     for bench_set, variant in product(sets, variants):
-        tell(f"{bench_set.title}: {variant.label}")
+        LOG.info("%s: %s", bench_set.title, variant.label)
         result = run_and_judge(output, bench_set, variant, benchmark.until, benchmark.parts)
         judged.append((bench_set, variant.label, result))
         if result.figures and "depth" in benchmark.parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -16,6 +17,8 @@ from mvrecon.evaluation.bench.cache import ResultCache
 from mvrecon.evaluation.bench.posed.sets import CAMERAS, BenchSet
 from mvrecon.evaluation.bench.posed.variants import RunVariant
 from mvrecon.evaluation.run import evaluate_run
+
+LOG = logging.getLogger(__name__)
 
 # Bumped when the same run and truth would be judged differently.
 VERSION = 2
@@ -142,7 +145,7 @@ def _run(command: Sequence[str]) -> str:
     try:
         assert process.stderr is not None
         for line in process.stderr:
-            print(line, end="", file=sys.stderr, flush=True)
+            LOG.info("%s", line.rstrip())
             last = line.strip() or last
         status = process.wait()
     except BaseException:

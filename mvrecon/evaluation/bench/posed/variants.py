@@ -38,7 +38,7 @@ class Choices:
         varied: option, and its values.
         preset: as of `mvrecon run`.
         given: options of all variants.
-        weights: flow model → file of its weights.
+        of_flow_model: flow model → further options that go with it.
         workers: threads; all cores if None.
     """
 
@@ -46,7 +46,7 @@ class Choices:
     varied: Sequence[tuple[str, Sequence[str]]] = ()
     preset: str = "default"
     given: Options = field(default_factory=dict)
-    weights: Mapping[str, str] = field(default_factory=dict)
+    of_flow_model: Mapping[str, Sequence[str]] = field(default_factory=dict)
     workers: int | None = None
 
 
@@ -80,11 +80,9 @@ def run_variants(choices: Choices, classes: Mapping[str, type[StageConfig]]) -> 
             build_configs(classes, [preset, given, {stage: {field: value}}])
         words = [f"{name.removesuffix('.model')} {value}" for name, value in settings]
         chosen = [f"--{name}={value}" for name, value in settings]
-        chosen += [
-            f"--flow.weights={choices.weights[value]}"
-            for name, value in settings
-            if name == FLOW_MODEL and value in choices.weights
-        ]
+        for name, value in settings:
+            if name == FLOW_MODEL:
+                chosen += choices.of_flow_model.get(value, ())
         label = ", ".join([f"{source} poses", *words])
         variants.append(RunVariant(label, source == "true", (*common, *chosen)))
     return variants

@@ -1,19 +1,24 @@
 """Runs on posed sets: what is found, run, judged and kept."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 
+from mvrecon import cli
 from mvrecon.cli import main
+from mvrecon.commands import bench
 from mvrecon.engine.keys import Key
 from mvrecon.engine.store import Store
 from mvrecon.errors import InputError
+from mvrecon.evaluation.bench.posed.benchmark import BENCHMARKS, choose_sets, judge_given
 from mvrecon.evaluation.bench.posed.rows import posed_row
 from mvrecon.evaluation.bench.posed.runs import ALL_STAGES, Judged, judge, run_and_judge
 from mvrecon.evaluation.bench.posed.sets import find_posed_sets
 from mvrecon.evaluation.bench.posed.variants import Choices, run_variants
+from mvrecon.evaluation.bench.selection import NothingChosenError
 from mvrecon.formats.trajectory import trajectory_text
 from stages.pipeline import CONFIG_CLASSES
 from tests.evaluation.run.fake_run import Truth, write_run
@@ -72,6 +77,23 @@ def test_a_set_without_its_images_is_refused(truth, tmp_path):
     (folder / "cameras.json").write_text(text.replace("../a.mp4", "../b.mp4"))
     with pytest.raises(InputError, match="is missing"):
         find_posed_sets(tmp_path)
+
+
+def test_a_set_without_true_depth_serves_poses_only(truth, tmp_path):
+    shutil.copytree(truth.with_depths, tmp_path / "sets/poses")
+    path = tmp_path / "sets/poses/cameras.json"
+    data = json.loads(path.read_text())
+    for frame in data["frames"]:
+        frame.pop("depth", None)
+    path.write_text(json.dumps(data))
+    (kept,) = choose_sets(BENCHMARKS["trajectory"], tmp_path / "sets", only="")
+    assert kept.title == "poses" and not kept.has_depth
+    for name in ("depth", "surface"):
+        with pytest.raises(NothingChosenError, match="has true depth"):
+            choose_sets(BENCHMARKS[name], tmp_path / "sets", only="")
+    write_run(tmp_path / "runs/poses", truth, photos=True)
+    rows = judge_given(tmp_path / "out", BENCHMARKS["all"], [kept], tmp_path / "runs")
+    assert [row.benchmark for row in rows] == ["trajectory", "pipeline"]
 
 
 def test_rows_of_a_run_with_known_errors(sets, recorded, tmp_path):
@@ -156,8 +178,9 @@ def test_variants_are_all_combinations():
 
 
 def test_a_varied_flow_model_gets_its_weights():
-    varied = [("flow.model", ["dis", "raft-small"])]
-    dis, raft = variants(varied=varied, weights={"raft-small": "a.pth"})
+    words = ["--vary", "flow.model=dis,raft-small", "--weights", "raft-small=a.pth"]
+    parsed = cli._make_parser().parse_args(["bench", "depth", "--root", "x", "--poses=own", *words])
+    dis, raft = bench._run_variants(parsed)
     assert "--flow.weights=a.pth" in raft.options
     assert not any("weights" in option for option in dis.options)
 
