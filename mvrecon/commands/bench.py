@@ -66,7 +66,7 @@ def add_commands(commands: Commands) -> None:
 
 def _add(bench: Commands, name: str, text: str) -> Parser:
     parser = bench.add(name, _bench, text)
-    parser.set_defaults(bench=name, model="", vary=[], runs=None, submission=None)
+    parser.set_defaults(bench=name, model="", vary=[], runs=None, split=None, submission=None)
     parser.add_argument("--root", type=Path, required=True, help="folder of the data")
     parser.add_argument(
         "-o",
@@ -196,24 +196,21 @@ def _measure(options: argparse.Namespace) -> Page:
 
 
 def _with_flow(options: argparse.Namespace, page: Page) -> Page:
-    from mvrecon.evaluation.bench.flow.benchmark import (
-        choose_parts,
-        measure_flow,
-        require_flow_sets,
-    )
+    from mvrecon.evaluation.bench.flow.benchmark import choose_parts, measure_flow
 
-    if options.bench == "all":
-        require_flow_sets(options.root)
-        name, split = "flow", None
-    elif options.workers:
+    if options.workers and options.bench != "all":
         raise UsageError(
             "--workers does not apply to flow: pairs are measured one at a time, in one thread",
             "Leave it out",
         )
-    else:
-        name, split = options.bench, options.split
     variants = _flow_variants(options)
-    parts = choose_parts(name, options.root, split=split, only=options.only, limit=options.limit)
+    parts = choose_parts(
+        options.bench,
+        options.root,
+        split=options.split,
+        only=options.only,
+        limit=options.limit,
+    )
     rows, pairs = measure_flow(options.output, variants, parts)
     settings = {variant.label: variant.key for variant in variants}
     return replace(page, rows=[*page.rows, *rows], pairs=pairs, settings=settings)
@@ -245,17 +242,17 @@ def _flow_variants(options: argparse.Namespace) -> list[FlowVariant]:
 
 
 def _run_variants(options: argparse.Namespace) -> list[RunVariant]:
-    from mvrecon.evaluation.bench.posed.variants import Choices, run_variants
+    from mvrecon.evaluation.bench.posed.variants import run_variants
 
-    choices = Choices(
-        options.poses.split(","),
-        [(name, values.split(",")) for name, values in _varied(options)],
-        options.preset,
-        overrides(options),
-        {name: [f"--flow.weights={file}"] for name, file in _weights(options).items()},
-        options.workers,
+    return run_variants(
+        CONFIG_CLASSES,
+        poses=options.poses.split(","),
+        varied=[(name, values.split(",")) for name, values in _varied(options)],
+        preset=options.preset,
+        given=overrides(options),
+        of_flow_model={m: [f"--flow.weights={file}"] for m, file in _weights(options).items()},
+        workers=options.workers,
     )
-    return run_variants(choices, CONFIG_CLASSES)
 
 
 def _varied(options: argparse.Namespace) -> list[tuple[str, str]]:

@@ -30,7 +30,7 @@ def _peak_mib(of_what: str) -> Metric:
 
 
 def _benched(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
-    return tuple(metric for metric in metrics if metric.benched)
+    return tuple(metric for metric in metrics if metric.heading)
 
 
 METRICS: dict[str, tuple[Metric, ...]] = {

@@ -96,12 +96,12 @@ DEPTH_METRICS = (
     *(
         Metric(
             f"abs_rel_surest_{percent}",
-            f"AbsRel surest {percent} %",
+            # Of all pixels it is the same as AbsRel.
+            f"AbsRel surest {percent} %" if percent < 100 else "",
             f"AbsRel of the most confident {percent} % of each map's pixels, mean over images",
             form="{:.4f}",
             main=percent == MAIN_PERCENT,
             field=f"best {percent}%",
-            benched=percent < 100,  # all of them: the same as AbsRel
         )
         for percent in COVERAGE_PERCENTS
     ),

@@ -39,8 +39,8 @@ class ImageErrors:
 
 
 IMAGE_METRICS = (
-    Metric("mae", "MAE", "mean over pixels and channels of the absolute difference", benched=False),
-    Metric("mse", "MSE", "mean over pixels and channels of the squared difference", benched=False),
+    Metric("mae", "", "mean over pixels and channels of the absolute difference"),
+    Metric("mse", "", "mean over pixels and channels of the squared difference"),
     Metric(
         "psnr_db_mean_over_images",
         "PSNR, dB",

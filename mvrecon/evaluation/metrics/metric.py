@@ -22,14 +22,13 @@ class Metric:
 
     Attributes:
         name: in benchmarks' JSON and CSV, with aggregation and unit.
-        heading: in tables.
+        heading: in benchmarks' tables; empty if only one run's evaluation has it.
         meaning: in full, with how it aggregates.
         better: direction; empty if neither is.
         form: how benchmarks print a number.
         main: whether it is in a benchmark's first table and in the terminal.
         tolerance: relative change that still counts as the same.
         field: what it is called where one run is evaluated, if not by its name.
-        benched: whether benchmarks have it too; else one run's evaluation alone.
     """
 
     name: str
@@ -40,7 +39,6 @@ class Metric:
     main: bool = True
     tolerance: float = 0.01
     field: str = ""
-    benched: bool = True
 
     @property
     def arrow(self) -> str:

@@ -63,17 +63,13 @@ class SurfaceErrors:
     f_score: float
 
 
-def _distance(field: str, heading: str, meaning: str) -> Metric:
-    return Metric(field, heading, f"{meaning}, the set's units", benched=False)
-
-
 SURFACE_METRICS = (
-    Metric("threshold", "threshold", "of the F-score, the set's units", better="", benched=False),
-    _distance("accuracy_mean", "accuracy", "mean distance of the mesh from the true surface"),
-    _distance("accuracy_median", "accuracy median", "median of the same"),
-    _distance("completeness_mean", "completeness", "mean distance of what was seen from the mesh"),
-    _distance("completeness_median", "completeness median", "median of the same"),
-    _distance("chamfer", "Chamfer", "mean of the two mean distances"),
+    Metric("threshold", "", "of the F-score, as all distances in the set's units", better=""),
+    Metric("accuracy_mean", "", "mean distance of the mesh from the true surface"),
+    Metric("accuracy_median", "", "median of the same"),
+    Metric("completeness_mean", "", "mean distance of what was seen from the mesh"),
+    Metric("completeness_median", "", "median of the same"),
+    Metric("chamfer", "", "mean of the two mean distances"),
     Metric(
         "f_score",
         "F at 1 %",

@@ -47,8 +47,8 @@ class TrajectoryErrors:
 
 
 TRAJECTORY_METRICS = (
-    Metric("poses", "poses", "frames compared", better="", benched=False),
-    Metric("path_length", "path", "of the truth, the set's units", better="", benched=False),
+    Metric("poses", "", "frames compared", better=""),
+    Metric("path_length", "", "of the truth, the set's units", better=""),
     Metric(
         "posed_share",
         "posed",
@@ -72,7 +72,7 @@ TRAJECTORY_METRICS = (
         main=False,
         tolerance=POSE_TOLERANCE,
     ),
-    Metric("ate_median", "ATE median", "median of the same distances", benched=False),
+    Metric("ate_median", "", "median of the same distances"),
     Metric(
         "rotation_mean_deg",
         "rotation, °",
@@ -80,7 +80,7 @@ TRAJECTORY_METRICS = (
         form="{:.3f}",
         tolerance=POSE_TOLERANCE,
     ),
-    Metric("rotation_median_deg", "rotation median, °", "median of the same", benched=False),
+    Metric("rotation_median_deg", "", "median of the same"),
     Metric(
         "rpe_translation_rmse",
         "RPE",
@@ -89,7 +89,7 @@ TRAJECTORY_METRICS = (
         main=False,
         tolerance=POSE_TOLERANCE,
     ),
-    Metric("rpe_rotation_mean_deg", "RPE rotation, °", "mean of its angle", benched=False),
+    Metric("rpe_rotation_mean_deg", "", "mean of its angle"),
 )
 
 

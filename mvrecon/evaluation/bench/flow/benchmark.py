@@ -39,19 +39,23 @@ def choose_parts(
     """The pairs of one data set, or of all that is found.
 
     Args:
-        name: of the data set; `kitti` for that year which is found, `flow` for every set.
-        root: of the data set; for `flow` a folder above.
+        name: of the data set; `kitti` for that year which is found; for every set `flow`, or
+            `all` where there may be none.
+        root: of the data set; for `flow` and `all` a folder above.
         split: of the data set.
         only: words in the titles of the parts.
         limit: of each part, so many pairs spread over it.
 
     Raises:
         InputError: there is no data set, or it is incomplete.
-        UsageError: no part or pair is left.
+        NothingChosenError: no part is left.
+        UsageError: no pair is.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit {limit} leaves no pairs", "Give a number above 0")
-    if name == "flow":
+    if name == "all" and not find_flow_sets(root):
+        raise NothingChosenError(f"no flow data set under {root}", "Check --root")
+    if name in ("flow", "all"):
         parts = read_flow_sets(root)
     elif name == "kitti":
         years = [data_set for data_set in FLOW_SETS if data_set.name in KITTI_YEARS]
@@ -62,16 +66,6 @@ def choose_parts(
     return {
         title: spread(parts[title], limit or len(parts[title])) for title in matching(parts, only)
     }
-
-
-def require_flow_sets(root: Path) -> None:
-    """Raise unless there is a flow data set.
-
-    Raises:
-        NothingChosenError: there is none under the folder.
-    """
-    if not find_flow_sets(root):
-        raise NothingChosenError(f"no flow data set under {root}", "Check --root")
 
 
 def measure_flow(

@@ -90,7 +90,7 @@ def _figures(metrics: Sequence[Metric], errors: Mapping[str, Any]) -> dict[str, 
     return {
         metric.name: errors[metric.field_name]
         for metric in metrics
-        if metric.benched and metric.field_name in errors
+        if metric.heading and metric.field_name in errors
     }
 
 

@@ -17,7 +17,7 @@ from mvrecon.evaluation.bench.posed.benchmark import BENCHMARKS, choose_sets, ju
 from mvrecon.evaluation.bench.posed.rows import posed_row
 from mvrecon.evaluation.bench.posed.runs import ALL_STAGES, Judged, judge, run_and_judge
 from mvrecon.evaluation.bench.posed.sets import find_posed_sets
-from mvrecon.evaluation.bench.posed.variants import Choices, run_variants
+from mvrecon.evaluation.bench.posed.variants import run_variants
 from mvrecon.evaluation.bench.selection import NothingChosenError
 from mvrecon.formats.trajectory import trajectory_text
 from stages.pipeline import CONFIG_CLASSES
@@ -157,7 +157,7 @@ def test_a_run_that_fails_is_a_row_with_the_reason(sets, tmp_path):
 
 
 def variants(poses=("own",), **choices):
-    return run_variants(Choices(poses, **choices), CONFIG_CLASSES)
+    return run_variants(CONFIG_CLASSES, poses=poses, **choices)
 
 
 def test_variants_are_all_combinations():
