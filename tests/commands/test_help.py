@@ -13,7 +13,7 @@ import pytest
 from mvrecon import __version__
 from mvrecon.cli import _make_parser, main
 
-HEAVY = ("torch", "cv2", "open3d", "pycolmap", "kornia", "numpy")
+HEAVY = ("torch", "cv2", "open3d", "pycolmap", "scipy")
 HELP_OF_ALL = """
 import contextlib, io, json, sys
 from mvrecon.cli import main

@@ -17,7 +17,7 @@ from mvrecon.evaluation.bench.rows import Row, cell, metrics_with_values
 from mvrecon.evaluation.metrics.depth import COVERAGE_PERCENTS
 from mvrecon.evaluation.metrics.metric import Metric
 from mvrecon.formats.images import read_pixels
-from mvrecon.report.pictures import Picture, data_uri
+from mvrecon.report.pictures import Picture, captioned
 from mvrecon.report.templates import environment
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -84,7 +84,7 @@ def page_html(page: Page) -> str:
         tables=list(_tables(page.rows)),
         charts=_confidence_charts(page.rows),
         pairs={title: list(_error_pictures(models)) for title, models in page.pairs.items()},
-        depths=[_picture(image_hw3, caption) for caption, image_hw3 in page.depth_strips],
+        depths=[captioned(strip, text, STRIP_PX) for text, strip in page.depth_strips],
     )
 
 
@@ -133,8 +133,4 @@ def _error_pictures(by_model: Mapping[str, Sequence[PairResult]]) -> Iterator[di
         for label, results in by_model.items():
             if result := telling_pairs(results).get(word):
                 caption = f"{label}, {word}: {result.name}, EPE {result.epe_px:.2f} px"
-                yield _picture(read_pixels(result.picture), caption)
-
-
-def _picture(image_hw3: Picture, caption: str) -> dict[str, str]:
-    return {"source": data_uri(image_hw3, STRIP_PX), "caption": caption}
+                yield captioned(read_pixels(result.picture), caption, STRIP_PX)
