@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mvrecon.errors import UsageError
 from mvrecon.options import Commands, Parser, add_stage_options, assignment, overrides
+from stages.flow.config import FlowConfig
 from stages.pipeline import CONFIG_CLASSES
 
 if TYPE_CHECKING:
@@ -250,7 +251,10 @@ def _run_variants(options: argparse.Namespace) -> list[RunVariant]:
         varied=[(name, values.split(",")) for name, values in _varied(options)],
         preset=options.preset,
         given=overrides(options),
-        of_flow_model={m: [f"--flow.weights={file}"] for m, file in _weights(options).items()},
+        of_flow_model={
+            model: [f"--flow.{FlowConfig.full_name(model, 'weights')}={file}"]
+            for model, file in _weights(options).items()
+        },
         workers=options.workers,
     )
 

@@ -10,7 +10,8 @@ import pytest
 from mvrecon.cli import main
 from mvrecon.commands import models
 from mvrecon.downloads import CACHE_VARIABLE
-from stages.flow.models import export, registry
+from stages.flow import config
+from stages.flow.models import export
 
 
 @pytest.fixture(autouse=True)
@@ -22,9 +23,9 @@ def test_every_model_is_told_with_its_weights(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = ["dis", "mvflow", "raft-small"]
-    assert set(names) <= set(registry.model_names())
+    assert set(names) <= set(config.model_names())
     # For the sake of time.
-    monkeypatch.setattr(registry, "model_names", lambda: names)
+    monkeypatch.setattr(config, "model_names", lambda: names)
     monkeypatch.setattr(models, "COST_SIZE", (128, 160))
     assert main(["models"]) == 0
     lines = capsys.readouterr().out.splitlines()
