@@ -51,12 +51,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Table:
-    """One benchmark's rows, with its metrics in the first table and in the other."""
+    """One benchmark's rows, and those of its metrics that they have."""
 
     benchmark: str
     rows: Sequence[Row]
-    main: list[Metric]
-    rest: list[Metric]
+    metrics: list[Metric]
 
     @property
     def title(self) -> str:
@@ -91,9 +90,7 @@ def page_html(page: Page) -> str:
 def _tables(rows: Sequence[Row]) -> Iterator[Table]:
     for benchmark in TITLES:
         if chosen := [row for row in rows if row.benchmark == benchmark]:
-            metrics = metrics_with_values(chosen)
-            main = [metric for metric in metrics if metric.main]
-            yield Table(benchmark, chosen, main, [m for m in metrics if not m.main])
+            yield Table(benchmark, chosen, metrics_with_values(chosen))
 
 
 def _is_best(row: Row, metric: Metric, rows: Sequence[Row]) -> bool:
