@@ -141,7 +141,7 @@ def test_report_is_written_again(toy: Toy) -> None:
     report.write_text("spoilt")
     code, printed, _ = toy("report", toy.run_dir)
     assert (code, printed) == (0, f"{report}\n")
-    assert "toy" not in report.read_text() and "loud" in report.read_text()
+    assert "spoilt" not in report.read_text() and "loud" in report.read_text()
 
 
 @pytest.mark.parametrize("command", RECORD_COMMANDS)
