@@ -15,7 +15,8 @@ from pathlib import Path
 
 import torch
 
-from mvrecon.learning.training import Trainer, TrainingSettings, train
+from mvrecon.learning.settings import TrainingSettings
+from mvrecon.learning.training import Trainer, train
 from mvrecon.synthetic.training.clips.files import clip_paths, held_out
 from mvrecon.synthetic.training.clips.scenes import KINDS
 from stages.depth.learned.network import DepthNet

@@ -8,18 +8,17 @@ python -m benchmarks.long_input --runs DIR [--counts 50,200,1000] [--flow-model 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import REPOSITORY, markdown, recorded
 from mvrecon.evaluation.metrics.trajectory import align_centres
 from mvrecon.evaluation.run.files import read_key_frames
 from mvrecon.geometry.camera import Camera
@@ -31,7 +30,6 @@ from mvrecon.synthetic.scene import BakedScene
 from mvrecon.synthetic.shapes import box, placed
 from mvrecon.synthetic.textures import speckle
 
-REPOSITORY = Path(__file__).parents[1]
 TABLE = Path(__file__).with_suffix(".md")
 PLOT = Path(__file__).with_suffix(".svg")
 GIB = 1024**3
@@ -41,6 +39,7 @@ ROOM_M = (7.0, 7.0, 2.6)
 RADIUS_M = 2.0
 FRAMES_A_ROUND = 500
 STAGES = ("frames", "flow", "pose")
+COLUMNS = ("key frames", *STAGES, "together", "peak GiB", "posed", "ATE %")
 
 HEADER = """# Long input
 
@@ -138,7 +137,7 @@ def _run(video: Path, run_dir: Path, count: int, flow_model: str) -> None:
 
 
 def _measure(run_dir: Path, count: int, poses: Sequence[NDArray[np.float64]]) -> Row:
-    recorded = [_recorded(run_dir, stage) for stage in STAGES]
+    costs = [recorded(run_dir, stage) for stage in STAGES]
     posed = [frame for frame in read_key_frames(run_dir) if frame.world_from_cam is not None]
     estimate_n44 = np.stack([frame.world_from_cam for frame in posed])
     truth_n44 = np.stack([poses[int(frame.source)] for frame in posed])
@@ -147,17 +146,11 @@ def _measure(run_dir: Path, count: int, poses: Sequence[NDArray[np.float64]]) ->
     path = float(np.linalg.norm(np.diff(truth_n44[:, :3, 3], axis=0), axis=1).sum())
     return Row(
         count,
-        tuple(entry["cpu_s"] for entry in recorded),
-        max(entry["peak_bytes"] for entry in recorded),
+        tuple(cost["cpu_s"] for cost in costs),
+        max(cost["peak_bytes"] for cost in costs),
         len(posed),
         100 * float(np.sqrt((error_n**2).mean())) / path,
     )
-
-
-def _recorded(run_dir: Path, stage: str) -> dict[str, Any]:
-    store = run_dir / "store" / stage
-    key = (store / "latest").read_text().strip()
-    return dict(json.loads((store / key / "manifest.json").read_text())["recorded"])
 
 
 def _page(rows: Sequence[Row], flow_model: str) -> str:
@@ -169,17 +162,17 @@ def _page(rows: Sequence[Row], flow_model: str) -> str:
         width=CAMERA.width,
         height=CAMERA.height,
     )
-    lines = [
-        "| key frames | frames | flow | pose | together | peak GiB | posed | ATE % |",
-        "|---|---|---|---|---|---|---|---|",
+    cells = [
+        [
+            str(row.count),
+            *(f"{cpu_s / row.count:.3f}" for cpu_s in (*row.cpu_s, sum(row.cpu_s))),
+            f"{row.peak_bytes / GIB:.2f}",
+            str(row.posed),
+            f"{row.ate_percent:.3f}",
+        ]
+        for row in rows
     ]
-    for row in rows:
-        each = [f"{cpu_s / row.count:.3f}" for cpu_s in (*row.cpu_s, sum(row.cpu_s))]
-        lines.append(
-            f"| {row.count} | {' | '.join(each)} | {row.peak_bytes / GIB:.2f} | {row.posed}"
-            f" | {row.ate_percent:.3f} |"
-        )
-    return header + "\n".join(lines) + "\n"
+    return header + markdown(COLUMNS, cells)
 
 
 def _plot(rows: Sequence[Row]) -> str:

@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common import REPOSITORY, markdown
 from mvrecon.evaluation.run import evaluate_run
 
-REPOSITORY = Path(__file__).parents[1]
 TABLE = Path(__file__).with_suffix(".md")
 GIB = 1024**3
 SAMPLE = "sample"
@@ -82,7 +82,9 @@ def main() -> None:
     rows = []
     for name in options.sets.split(","):
         rows.append(_measure(name, options.root, options.runs, options.keep))
-        table = HEADER.format(cores=os.cpu_count()) + _markdown(rows)
+        table = HEADER.format(cores=os.cpu_count()) + markdown(
+            list(COLUMNS.values()), [[row.get(column, "–") for column in COLUMNS] for row in rows]
+        )
         TABLE.write_text(table)
     print(table)
 
@@ -148,15 +150,6 @@ def _errors(run_dir: Path, truth: Path) -> dict[str, str]:
         if value is not None:
             row[column] = form.format(value)
     return row
-
-
-def _markdown(rows: Sequence[Mapping[str, str]]) -> str:
-    lines = [
-        "| " + " | ".join(COLUMNS.values()) + " |",
-        "|" + "---|" * len(COLUMNS),
-        *("| " + " | ".join(row.get(column, "–") for column in COLUMNS) + " |" for row in rows),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

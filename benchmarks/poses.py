@@ -12,14 +12,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.common import REPOSITORY, markdown, recorded
 from mvrecon.datasets.posed import load_posed_set
 from mvrecon.evaluation.metrics.trajectory import (
     MIN_POSES,
@@ -29,7 +29,6 @@ from mvrecon.evaluation.metrics.trajectory import (
 )
 from mvrecon.evaluation.run.files import read_key_frames
 
-REPOSITORY = Path(__file__).parents[1]
 TABLE = Path(__file__).with_suffix(".md")
 
 # Below the data's root; the kind that pycolmap is told. Ours finds out itself.
@@ -103,7 +102,7 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="take our runs that are there")
     options = parser.parse_args()
     (options.runs / "pycolmap").mkdir(parents=True, exist_ok=True)
-    rows: list[dict[str, str]] = []
+    rows: list[tuple[str, ...]] = []
     for name in options.sets.split(","):
         folder, kind = options.root / SETS[name][0], SETS[name][1]
         peer = _run_peer(name, folder, kind, options.runs / "pycolmap")
@@ -111,8 +110,8 @@ def main() -> None:
             ours = _run_ours(name, folder, label, options.runs, options.keep)
             rows.append(_row(name, label, folder, peer, ours))
             header = HEADER.format(sets=options.sets, cores=os.cpu_count())
-            TABLE.write_text(header + _markdown(rows))
-    print(_markdown(rows))
+            TABLE.write_text(header + markdown(COLUMNS, rows))
+    print(markdown(COLUMNS, rows))
 
 
 def _run_peer(name: str, folder: Path, kind: str, cache: Path) -> Result:
@@ -137,23 +136,17 @@ def _run_ours(name: str, folder: Path, label: str, runs: Path, keep: bool) -> Re
         command = [sys.executable, "-m", "mvrecon", "run", str(folder / "images")]
         command += ["-o", str(run_dir), "--until", "pose", "--rerun-all", *KIND[label]]
         subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
-    cpu_s = {stage: _manifest(run_dir, stage)["recorded"]["cpu_s"] for stage in STAGES}
+    cpu_s = {stage: recorded(run_dir, stage)["cpu_s"] for stage in STAGES}
     frames = read_key_frames(run_dir)
     poses = {f.source: f.world_from_cam for f in frames if f.world_from_cam is not None}
     return Result(cpu_s, len(frames), poses)
 
 
-def _manifest(run_dir: Path, stage: str) -> dict[str, Any]:
-    store = run_dir / "store" / stage
-    key = (store / "latest").read_text().strip()
-    return dict(json.loads((store / key / "manifest.json").read_text()))
-
-
-def _row(name: str, label: str, folder: Path, peer: Result, ours: Result) -> dict[str, str]:
+def _row(name: str, label: str, folder: Path, peer: Result, ours: Result) -> tuple[str, ...]:
     peer_s = sum(peer.cpu_s.values())
     pose_s = ours.cpu_s["pose"]
     both_s = ours.cpu_s["flow"] + pose_s
-    values = (
+    return (
         name,
         str(peer.images),
         _seconds(peer.cpu_s),
@@ -166,7 +159,6 @@ def _row(name: str, label: str, folder: Path, peer: Result, ours: Result) -> dic
         f"{pose_s / peer_s:.2f}",
         f"{both_s / peer_s:.2f}",
     )
-    return dict(zip(COLUMNS, values, strict=True))
 
 
 def _seconds(cpu_s: Mapping[str, float]) -> str:
@@ -190,15 +182,6 @@ def _ate(result: Result, folder: Path) -> str:
         align_poses(estimate_n44, truth_n44),
     )
     return f"{errors.ate_percent_of_path:.3f}"
-
-
-def _markdown(rows: Sequence[Mapping[str, str]]) -> str:
-    lines = [
-        "| " + " | ".join(COLUMNS) + " |",
-        "|" + "---|" * len(COLUMNS),
-        *("| " + " | ".join(row.values()) + " |" for row in rows),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

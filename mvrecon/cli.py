@@ -44,7 +44,7 @@ def _run_command(arguments: Sequence[str]) -> int:
     try:
         parsed, unknown = _make_parser().parse_known_args(arguments)
         if unknown:
-            refuse(unknown[0], parsed.known_options, parsed.renamed)
+            refuse(unknown[0], parsed.known_options, parsed.renamed, parsed.prog)
         command: Callable[[argparse.Namespace], int] = parsed.command
         with _log_shown(parsed.log_level):
             return command(parsed)

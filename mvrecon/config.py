@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from mvrecon.engine.config import StageConfig, option_fields
+from mvrecon.engine.config import OptionGroup, StageConfig, option_fields
 from mvrecon.errors import UsageError
 
 Options = Mapping[str, Mapping[str, Any]]
+G = TypeVar("G", bound=OptionGroup)
 
 
 def presets_dir() -> Path:
@@ -117,25 +118,44 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _validate(stage: str, config: type[StageConfig], values: Mapping[str, Any]) -> StageConfig:
     fields = option_fields(config)
-    nested: dict[str, Any] = {}
-    for name, value in values.items():
+    for name in values:
         if name not in fields:
             raise UsageError(
                 f"no option --{stage}.{name}{suggestion(name, config)}",
                 f"Options of {stage}: {', '.join(fields)}",
             )
+    return build_options(config, values, f"--{stage}.{{}}".format, f"[{stage}]")
+
+
+def build_options(
+    kind: type[G], values: Mapping[str, Any], flag: Callable[[str], str], whole: str
+) -> G:
+    """Options of one class, checked.
+
+    Args:
+        kind: the class.
+        values: by (dotted) name; text is parsed by its type.
+        flag: from a name to the option of the command line, for errors.
+        whole: what all of them are called, for errors of several together.
+
+    Raises:
+        UsageError: a value of the wrong type or range, or a file that is not there.
+    """
+    fields = option_fields(kind)
+    nested: dict[str, Any] = {}
+    for name, value in values.items():
         *groups, leaf = name.split(".")
         place = nested
         for group in groups:
             place = place.setdefault(group, {})
         place[leaf] = _parse_text(fields[name], value) if isinstance(value, str) else value
     try:
-        built = config(**nested)
+        built = kind(**nested)
     except ValidationError as error:
-        raise _usage_error(stage, error) from error
+        raise _usage_error(error, flag, whole) from error
     for name, path in built.content_files().items():
         if not path.is_file() and not (path.is_dir() and built.takes_folder(name)):
-            raise UsageError(f"--{stage}.{name}: no file {path}", "Check the path")
+            raise UsageError(f"{flag(name)}: no file {path}", "Check the path")
     return built
 
 
@@ -149,11 +169,11 @@ def _parse_text(field: FieldInfo, text: str) -> Any:
     return text
 
 
-def _usage_error(stage: str, error: ValidationError) -> UsageError:
+def _usage_error(error: ValidationError, flag: Callable[[str], str], whole: str) -> UsageError:
     first: Mapping[str, Any] = error.errors()[0]
     location: Sequence[Any] = first["loc"]
     # A place inside a list is a number, which no option has.
     path = ".".join(part for part in location if isinstance(part, str))
-    name = f"--{stage}.{path}" if path else f"[{stage}]"
+    name = flag(path) if path else whole
     message = str(first["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
     return UsageError(f"{name} {first['input']!r} is not accepted", f"It should be {message}")

@@ -1,19 +1,54 @@
-"""The options of the stages on the command line, made from their configuration classes."""
+"""Options on the command line, made from the classes that hold them."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from types import NoneType
+from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
 
-from mvrecon.config import did_you_mean
-from mvrecon.engine.config import ADVANCED, StageConfig, is_marked, option_fields
+from pydantic.fields import FieldInfo
+
+from mvrecon.config import build_options, did_you_mean
+from mvrecon.engine.config import ADVANCED, OptionGroup, StageConfig, is_marked, option_fields
 from mvrecon.errors import UsageError
+
+G = TypeVar("G", bound=OptionGroup)
+# Defaults that say nothing to a reader of the help.
+NOTHING = (None, False, ())
+
+
+@dataclass(frozen=True)
+class Argument:
+    """Annotates a field whose name and type do not tell how it stands on the command line.
+
+    Attributes:
+        name: without dashes, if it is not that of the field.
+        metavar: what stands for its value in the help.
+        positional: whether it has no name there.
+        offered: whether it is there at all.
+    """
+
+    name: str = ""
+    metavar: str | tuple[str, ...] | None = None
+    positional: bool = False
+    offered: bool = True
+
+    def flag(self, field: str) -> str:
+        """What the command line calls the field."""
+        return str(self.metavar or field) if self.positional else f"--{self.name or field}"
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are ours: one line, with what was probably meant."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        # What `refuse` needs; options that are added later are among the known ones too.
+        known = self._option_string_actions
+        self.set_defaults(prog=self.prog, known_options=known, renamed={})
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage."""
@@ -33,7 +68,7 @@ class Commands:
         parser: Parser = self._subparsers.add_parser(
             name, help=text, description=text, allow_abbrev=False
         )
-        parser.set_defaults(command=command, known_options=[], renamed={}, log_level=logging.INFO)
+        parser.set_defaults(command=command, log_level=logging.INFO)
         told = parser.add_mutually_exclusive_group()
         for flags, level, told_text in (
             (("-q", "--quiet"), logging.WARNING, "tell warnings and results only"),
@@ -78,7 +113,60 @@ def add_stage_options(parser: Parser, classes: Mapping[str, type[StageConfig]]) 
         parser.add_argument(
             "--help-all", action=_HelpAll, advanced=advanced, help="tell the advanced options too"
         )
-    parser.set_defaults(known_options=list(parser._option_string_actions), renamed=renamed)
+    parser.set_defaults(renamed=renamed)
+
+
+def add_options(parser: Parser, kind: type[OptionGroup]) -> None:
+    """One option for each field of a class, by its type: choices of a `Literal`, a flag, lists.
+
+    A field's default is left to the class; `Argument` annotates what else there is to say.
+    """
+    for name, (field, argument) in _offered(kind).items():
+        text = field.description or ""
+        if not (field.is_required() or field.default in NOTHING):
+            text += f" (default: {field.default})"
+        shape = _shape(field) | {"help": text.replace("%", "%%"), "default": argparse.SUPPRESS}
+        if argument.metavar:
+            shape["metavar"] = argument.metavar
+        if not argument.positional:
+            shape |= {"dest": name, "required": field.is_required()}
+        parser.add_argument(name if argument.positional else argument.flag(name), **shape)
+
+
+def parse_options(kind: type[G], parsed: argparse.Namespace) -> G:
+    """The options that `add_options` declared, as they were given.
+
+    Raises:
+        UsageError: a value of the wrong type or range.
+    """
+    offered = _offered(kind)
+    given = {name: getattr(parsed, name) for name in offered if hasattr(parsed, name)}
+    flags = {name: argument.flag(name) for name, (_, argument) in offered.items()}
+    return build_options(kind, given, lambda name: flags.get(name, name), parsed.prog)
+
+
+def _offered(kind: type[OptionGroup]) -> dict[str, tuple[FieldInfo, Argument]]:
+    fields: dict[str, tuple[FieldInfo, Argument]] = {}
+    for name, field in option_fields(kind).items():
+        marks = [mark for mark in field.metadata if isinstance(mark, Argument)]
+        argument = marks[0] if marks else Argument()
+        if argument.offered:
+            fields[name] = field, argument
+    return fields
+
+
+def _shape(field: FieldInfo) -> dict[str, Any]:
+    """What argparse has to know of a field's type; values stay text, which the class parses."""
+    alternatives = [field.annotation, *get_args(field.annotation)]
+    kind = next(one for one in alternatives if NoneType not in get_args(one))
+    if kind is bool:
+        return {"action": "store_true"}
+    if get_origin(kind) is Literal:
+        return {"choices": get_args(kind)}
+    if get_origin(kind) in (tuple, list):
+        parts = get_args(kind)
+        return {"nargs": "+" if parts[-1] is Ellipsis or get_origin(kind) is list else len(parts)}
+    return {}
 
 
 class _HelpAll(argparse.Action):
@@ -107,12 +195,26 @@ def overrides(parsed: argparse.Namespace) -> dict[str, dict[str, Any]]:
     return given
 
 
-def refuse(argument: str, known: Iterable[str], renamed: Mapping[str, str]) -> NoReturn:
+def assignment(text: str, option: str) -> tuple[str, str]:
+    """The two sides of `NAME=VALUE`.
+
+    Raises:
+        UsageError: one is missing.
+    """
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise UsageError(f"{option} {text!r} is not understood", "Write NAME=VALUE")
+    return name, value
+
+
+def refuse(
+    argument: str, known: Iterable[str], renamed: Mapping[str, str], prog: str = "mvrecon"
+) -> NoReturn:
     """Raise the error for an argument that no option takes."""
     name = argument.partition("=")[0]
     now = renamed.get(name)
     hint = f", it is now {now}" if now else did_you_mean(name, known)
-    raise UsageError(f"unknown option {name}{hint}", "See mvrecon run --help")
+    raise UsageError(f"unknown option {name}{hint}", f"See {prog} --help")
 
 
 def _positive(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mvrecon.engine.config import StageConfig
 from mvrecon.engine.stage import Stage
 from stages.depth.stage import STAGE as DEPTH
 from stages.flow.stage import STAGE as FLOW
@@ -13,3 +14,5 @@ from stages.pose.stage import STAGE as POSE
 from stages.surface.stage import STAGE as SURFACE
 
 PIPELINE: tuple[Stage[Any], ...] = (FRAMES, FLOW, POSE, DEPTH, FUSION, SURFACE)
+STAGE_NAMES = [stage.name for stage in PIPELINE]
+CONFIG_CLASSES: dict[str, type[StageConfig]] = {stage.name: stage.config for stage in PIPELINE}

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mvrecon.commands.bench_flow import (
-    KITTI_YEARS,
-    NothingChosenError,
-    add_flow_options,
-    flow_variants,
-    measure_flow,
-    submit,
-)
-from mvrecon.commands.bench_posed import CONFIG_CLASSES, add_posed_options, measure_posed
 from mvrecon.errors import UsageError
-from mvrecon.options import Commands, Parser, add_stage_options
+from mvrecon.options import Commands, Parser, add_stage_options, assignment, overrides
+from stages.flow.config import FlowConfig
+from stages.pipeline import CONFIG_CLASSES
 
 if TYPE_CHECKING:
     from mvrecon.evaluation.bench.flow.measure import FlowVariant
     from mvrecon.evaluation.bench.page import Page
+    from mvrecon.evaluation.bench.posed.variants import RunVariant
 
 FLOW_TITLES = {
     "flow": "every flow data set found under a folder",
@@ -40,11 +32,15 @@ FLOW_TITLES = {
     "kitti2015-stereo": "KITTI stereo 2015 as horizontal flow",
     "flyingthings3d-stereo": "FlyingThings3D disparity as horizontal flow",
 }
+SUBMITTED = ("kitti", "kitti2012", "kitti2015")
 POSED_TITLES = {
     "trajectory": "Camera poses on sets with cameras.json",
     "depth": "Depth on sets with cameras.json",
     "surface": "Surfaces on sets with cameras.json",
 }
+# Of these stages an option of its own gives the models that are compared.
+COMPARED_STAGES = ("depth", "fusion")
+FLOW_MODEL = "flow.model"
 
 
 def add_commands(commands: Commands) -> None:
@@ -53,25 +49,25 @@ def add_commands(commands: Commands) -> None:
     for name, title in FLOW_TITLES.items():
         parser = _add(bench, name, f"flow models on {title}")
         parser.add_argument("--split", help="of the data set (default: its usual one)")
-        add_flow_options(parser)
-        if name in ("kitti", *KITTI_YEARS):
+        _add_flow_options(parser)
+        if name in SUBMITTED:
             parser.add_argument(
                 "--submission", type=Path, metavar="DIR", help="write what KITTI's server takes"
             )
         add_stage_options(parser, {"flow": CONFIG_CLASSES["flow"]})
     for name, title in POSED_TITLES.items():
         parser = _add(bench, name, title)
-        add_posed_options(parser, poses="own,true" if name == "depth" else "own")
+        _add_posed_options(parser, poses="own,true" if name == "depth" else "own")
         add_stage_options(parser, CONFIG_CLASSES)
     everything = _add(bench, "all", "flow models and the whole pipeline on all that is found")
-    add_flow_options(everything)
-    add_posed_options(everything, poses="own")
+    _add_flow_options(everything)
+    _add_posed_options(everything, poses="own")
     add_stage_options(everything, CONFIG_CLASSES)
 
 
 def _add(bench: Commands, name: str, text: str) -> Parser:
     parser = bench.add(name, _bench, text)
-    parser.set_defaults(bench=name)
+    parser.set_defaults(bench=name, model="", vary=[], runs=None, split=None, submission=None)
     parser.add_argument("--root", type=Path, required=True, help="folder of the data")
     parser.add_argument(
         "-o",
@@ -101,119 +97,180 @@ def _add(bench: Commands, name: str, text: str) -> Parser:
     return parser
 
 
+def _add_flow_options(parser: Parser) -> None:
+    """What chooses pairs and models."""
+    parser.add_argument(
+        "--model",
+        default="dis,mvflow",
+        metavar="NAMES",
+        help="flow models side by side, with options where wanted: "
+        "dis,raft-small:updates=6,mvflow (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="of each part, N pairs spread over it"
+    )
+
+
+def _add_posed_options(parser: Parser, poses: str) -> None:
+    """What is run; `poses` is the default."""
+    parser.add_argument(
+        "--poses",
+        default=poses,
+        help="own (the run estimates them), true (it is given the set's), or both: own,true "
+        "(default: %(default)s)",
+    )
+    for stage in COMPARED_STAGES:
+        parser.add_argument(
+            f"--{stage}", metavar="NAMES", help=f"values of {stage}.model, side by side"
+        )
+    parser.add_argument(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="STAGE.FIELD=VALUES",
+        help="values of any option, side by side: --vary flow.model=dis,mvflow",
+    )
+    parser.add_argument("--preset", default="default", help="as of mvrecon run")
+    parser.add_argument(
+        "--runs",
+        type=Path,
+        metavar="DIR",
+        help="judge the runs in DIR/SET that are there instead of running",
+    )
+
+
 def _bench(options: argparse.Namespace) -> int:
+    from mvrecon.doctor import require_system_libraries
     from mvrecon.evaluation.bench.compare import compare
-    from mvrecon.evaluation.bench.page import Page
+    from mvrecon.evaluation.bench.output import terminal_text, write_results
     from mvrecon.evaluation.bench.rows import read_json
 
     old = read_json(options.compare) if options.compare else None
-    _prepare()
-    if getattr(options, "submission", None):
-        submit(options)
+    require_system_libraries()
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    if options.submission:
+        from mvrecon.evaluation.bench.flow.benchmark import submit
+
+        print(submit(options.output, _flow_variants(options), options.root, options.submission))
         if not (options.root / "training").is_dir():
             return 0  # that was all there is
-    if options.bench in FLOW_TITLES:
-        page = _bench_flow(options)
-    elif options.bench in POSED_TITLES:
-        rows, strips = measure_posed(options)
-        page = Page(POSED_TITLES[options.bench], _command(options), rows, {}, depth_strips=strips)
-    else:
-        page = _bench_all(options)
-    reports = sorted(options.output.glob("runs/*/report.html"))
-    page = replace(page, reports=[str(path.relative_to(options.output)) for path in reports])
+    page = _measure(options)
     if old is not None:
         page = replace(page, comparison=compare(old, page.rows))
-    _write(options, page)
-    _print(page)
-    print(f"\n{options.output / 'bench.html'}")
+    written = write_results(page, options.output, options.markdown)
+    print(f"{terminal_text(page)}\n\n{written}")
     return 0
 
 
-def _bench_flow(options: argparse.Namespace) -> Page:
+def _measure(options: argparse.Namespace) -> Page:
+    """Flow, pipeline, or for `all` both, of which one may have nothing to be measured on."""
+    from mvrecon.evaluation.bench.output import command_text
     from mvrecon.evaluation.bench.page import Page
+    from mvrecon.evaluation.bench.selection import NothingChosenError
 
-    if options.workers:
+    stand_ins = {
+        options.root: "DATA",
+        options.compare: "OLD.json",
+        options.output: "DIR",
+        options.markdown: "FILE",
+        options.runs: "DIR",
+        options.submission: "DIR",
+    }
+    titles = {"flow": "Optical flow", "all": "Flow and pipeline"}
+    title = titles.get(options.bench) or {**FLOW_TITLES, **POSED_TITLES}[options.bench]
+    page = Page(title, command_text(sys.argv[1:], stand_ins))
+    if options.bench in FLOW_TITLES:
+        page = _with_flow(options, page)
+    elif options.bench in POSED_TITLES:
+        page = _with_posed(options, page)
+    else:
+        nothing: list[NothingChosenError] = []
+        for add in (_with_flow, _with_posed):
+            try:
+                page = add(options, page)
+            except NothingChosenError as error:
+                nothing.append(error)
+        if len(nothing) == 2:
+            raise nothing[0]
+    reports = sorted(options.output.glob("runs/*/report.html"))
+    return replace(page, reports=[str(path.relative_to(options.output)) for path in reports])
+
+
+def _with_flow(options: argparse.Namespace, page: Page) -> Page:
+    from mvrecon.evaluation.bench.flow.benchmark import choose_parts, measure_flow
+
+    if options.workers and options.bench != "all":
         raise UsageError(
             "--workers does not apply to flow: pairs are measured one at a time, in one thread",
             "Leave it out",
         )
-    variants = flow_variants(options)
-    rows, pairs = measure_flow(options, variants)
-    title = "Optical flow" if options.bench == "flow" else FLOW_TITLES[options.bench]
-    return Page(title, _command(options), rows, pairs, settings=_settings(variants))
+    variants = _flow_variants(options)
+    parts = choose_parts(
+        options.bench,
+        options.root,
+        split=options.split,
+        only=options.only,
+        limit=options.limit,
+    )
+    rows, pairs = measure_flow(options.output, variants, parts)
+    settings = {variant.label: variant.key for variant in variants}
+    return replace(page, rows=[*page.rows, *rows], pairs=pairs, settings=settings)
 
 
-def _bench_all(options: argparse.Namespace) -> Page:
-    """Flow and pipeline; one of them may have nothing to be measured on."""
-    from mvrecon.evaluation.bench.page import Page
+def _with_posed(options: argparse.Namespace, page: Page) -> Page:
+    from mvrecon.evaluation.bench.posed.benchmark import (
+        BENCHMARKS,
+        choose_sets,
+        judge_given,
+        measure_posed,
+    )
 
-    variants = flow_variants(options)
-    settings = _settings(variants)
-    page = Page("Flow and pipeline", _command(options), [], {}, settings=settings)
-    nothing: list[NothingChosenError] = []
-    try:
-        rows, pairs = measure_flow(options, variants)
-        page = replace(page, rows=rows, pairs=pairs)
-    except NothingChosenError as error:
-        nothing.append(error)
-    try:
-        rows, strips = measure_posed(options)
-        page = replace(page, rows=[*page.rows, *rows], depth_strips=strips)
-    except NothingChosenError as error:
-        nothing.append(error)
-    if len(nothing) == 2:
-        raise nothing[0]
-    return page
+    benchmark = BENCHMARKS[options.bench]
+    sets = choose_sets(benchmark, options.root, options.only)
+    if options.runs:
+        rows = judge_given(options.output, benchmark, sets, options.runs)
+        return replace(page, rows=[*page.rows, *rows])
+    rows, strips = measure_posed(options.output, benchmark, sets, _run_variants(options))
+    return replace(page, rows=[*page.rows, *rows], depth_strips=strips)
 
 
-def _settings(variants: Sequence[FlowVariant]) -> dict[str, Any]:
-    return {variant.label: variant.key for variant in variants}
+def _flow_variants(options: argparse.Namespace) -> list[FlowVariant]:
+    from stages.flow.variants import flow_variants
+
+    labels = [label for label in options.model.split(",") if label]
+    given = {stage: own for stage, own in overrides(options).items() if stage == "flow"}
+    return flow_variants(labels, _weights(options), given)
 
 
-def _write(options: argparse.Namespace, page: Page) -> None:
-    from mvrecon.evaluation.bench.page import write_page
-    from mvrecon.evaluation.bench.rows import markdown, write_csv, write_json
+def _run_variants(options: argparse.Namespace) -> list[RunVariant]:
+    from mvrecon.evaluation.bench.posed.variants import run_variants
 
-    output: Path = options.output
-    output.mkdir(parents=True, exist_ok=True)
-    write_csv(page.rows, output / "bench.csv")
-    write_json(page.rows, page.command, page.settings, output / "bench.json")
-    write_page(page, output / "bench.html")
-    if options.markdown:
-        text = f"# {page.title}\n\n{markdown(page.rows, page.command)}"
-        options.markdown.write_text(text, encoding="utf-8")
-
-
-def _print(page: Page) -> None:
-    from mvrecon.evaluation.bench.benchmarks import TITLES
-    from mvrecon.evaluation.bench.compare import comparison_lines
-    from mvrecon.evaluation.bench.rows import terminal_table
-
-    for benchmark, title in TITLES.items():
-        if rows := [row for row in page.rows if row.benchmark == benchmark]:
-            print(f"\n{title}\n{terminal_table(rows)}")
-    if page.comparison:
-        print("\n" + "\n".join(comparison_lines(page.comparison)))
+    return run_variants(
+        CONFIG_CLASSES,
+        poses=options.poses.split(","),
+        varied=[(name, values.split(",")) for name, values in _varied(options)],
+        preset=options.preset,
+        given=overrides(options),
+        of_flow_model={
+            model: [f"--flow.{FlowConfig.full_name(model, 'weights')}={file}"]
+            for model, file in _weights(options).items()
+        },
+        workers=options.workers,
+    )
 
 
-def _prepare() -> None:
-    """Set what concerns all processes, before anything heavy is imported."""
-    from mvrecon.doctor import require_system_libraries
+def _varied(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """Option and its values, as they were given."""
+    given = {f"{stage}.model": getattr(options, stage, None) for stage in COMPARED_STAGES}
+    varied = [assignment(text, "--vary") for text in options.vary]
+    return varied + [(name, values) for name, values in given.items() if values]
 
-    require_system_libraries()
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-
-def _command(options: argparse.Namespace) -> str:
-    """The command without the paths of this machine, as it stands in files that others read."""
-    stand_ins = {options.root: "DATA", options.compare: "OLD.json", options.output: "DIR"}
-    stand_ins |= {options.markdown: "FILE", getattr(options, "submission", None): "DIR"}
-    names = {str(path): name for path, name in stand_ins.items() if path is not None}
-    words = []
-    for word in sys.argv[1:]:
-        option, equals, value = word.partition("=")
-        if word in names or (equals and value in names):
-            words.append(names[word] if word in names else f"{option}={names[value]}")
-        else:
-            words.append(f"{option}=FILE" if equals and Path(value).is_file() else word)
-    return shlex.join(["mvrecon", *words])
+def _weights(options: argparse.Namespace) -> dict[str, str]:
+    """Model → weight file of `--weights`; each has to be of a model that an option names."""
+    labels = [*options.model.split(","), *dict(_varied(options)).get(FLOW_MODEL, "").split(",")]
+    weights = dict(assignment(entry, "--weights") for entry in options.weights)
+    for name in weights:
+        if name not in {*labels, *(label.partition(":")[0] for label in labels)}:
+            raise UsageError(f"--weights {name}: no option names {name}", "Name it, or leave it")
+    return weights

@@ -19,10 +19,8 @@ from mvrecon.engine.runner import Runner, StageStatus
 from mvrecon.errors import InputError, MvreconError, UsageError
 from mvrecon.options import Commands, add_stage_options, overrides
 from mvrecon.run_dir import RunRecord
-from stages.pipeline import PIPELINE
+from stages.pipeline import CONFIG_CLASSES, PIPELINE, STAGE_NAMES
 
-STAGE_NAMES = [stage.name for stage in PIPELINE]
-CONFIG_CLASSES = {stage.name: stage.config for stage in PIPELINE}
 MIB = 1024**2
 
 

@@ -6,7 +6,6 @@ import copy
 import csv
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -15,37 +14,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from mvrecon.atomic import replacing
+from mvrecon.learning.settings import TrainingSettings
 
 CHECKPOINT = "checkpoint.pt"
 LOSSES = "losses.csv"
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How to train.
-
-    Attributes:
-        steps: at which the learning rate has fallen to zero.
-        decay_steps: over which it falls at the end; constant before.
-        batch: samples a step.
-        size_hw: image size, px.
-        learning_rate: at its highest.
-        warmup_steps: over which it rises.
-        seed: of the data.
-        average: decay a step of the running mean of the weights that is kept.
-        validate_every, save_every: steps.
-    """
-
-    steps: int = 100_000
-    decay_steps: int = 20_000
-    batch: int = 4
-    size_hw: tuple[int, int] = (160, 224)
-    learning_rate: float = 6e-4
-    warmup_steps: int = 30
-    seed: int = 1
-    average: float = 0.998
-    validate_every: int = 250
-    save_every: int = 50
 
 
 class Sample(Protocol):

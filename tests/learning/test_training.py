@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from mvrecon.learning.training import CHECKPOINT, LOSSES, Trainer, TrainingSettings, train
+from mvrecon.learning.settings import TrainingSettings
+from mvrecon.learning.training import CHECKPOINT, LOSSES, Trainer, train
 
 CPU = torch.device("cpu")
 SETTINGS = TrainingSettings(

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mvrecon.evaluation.bench.benchmarks import FIGURES
-from mvrecon.evaluation.bench.figures import Figure
+from mvrecon.evaluation.bench.benchmarks import METRICS
 from mvrecon.evaluation.bench.rows import Row
+from mvrecon.evaluation.metrics.metric import Metric
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Change:
 
     Attributes:
         row: the new one.
-        figure: which.
+        metric: which.
         before, after: its values.
         improved: whether it moved in the better direction.
     """
 
     row: Row
-    figure: Figure
+    metric: Metric
     before: float
     after: float
     improved: bool
@@ -33,6 +33,15 @@ class Change:
         """(after − before) / |before|, infinite if it was 0."""
         difference = self.after - self.before
         return difference / abs(self.before) if self.before else math.copysign(math.inf, difference)
+
+    @property
+    def text(self) -> str:
+        """As a person reads it."""
+        form = self.metric.form
+        return (
+            f"{' · '.join(self.row.identity)}: {self.metric.heading} "
+            f"{form.format(self.before)} → {form.format(self.after)} ({self.relative:+.1%})"
+        )
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,21 @@ class Comparison:
     added: tuple[Row, ...]
     gone: tuple[Row, ...]
 
+    @property
+    def ordered(self) -> list[Change]:
+        """The changes, the worse ones first."""
+        return sorted(self.changes, key=lambda change: change.improved)
+
+    @property
+    def worse(self) -> int:
+        """Number of figures that are."""
+        return sum(not change.improved for change in self.changes)
+
+    @property
+    def better(self) -> int:
+        """Number of figures that are."""
+        return len(self.changes) - self.worse
+
 
 def compare(old: Sequence[Row], new: Sequence[Row]) -> Comparison:
     """Compare rows of the same benchmark, data set and variant, figure by figure."""
@@ -58,16 +82,16 @@ def compare(old: Sequence[Row], new: Sequence[Row]) -> Comparison:
     changes: list[Change] = []
     same = 0
     for identity in after.keys() & before.keys():
-        for figure in FIGURES[identity[0]]:
-            values = [side[identity].figures.get(figure.name) for side in (before, after)]
-            if values[0] is None or values[1] is None or not figure.better:
+        for metric in METRICS[identity[0]]:
+            values = [side[identity].figures.get(metric.name) for side in (before, after)]
+            if values[0] is None or values[1] is None or not metric.better:
                 continue
             difference = values[1] - values[0]
-            if abs(difference) <= figure.tolerance * abs(values[0]):
+            if abs(difference) <= metric.tolerance * abs(values[0]):
                 same += 1
                 continue
-            improved = (difference < 0) == (figure.better == "lower")
-            changes.append(Change(after[identity], figure, values[0], values[1], improved))
+            improved = (difference < 0) == (metric.better == "lower")
+            changes.append(Change(after[identity], metric, values[0], values[1], improved))
     order = {identity: index for index, identity in enumerate(after)}
     changes.sort(key=lambda change: order[change.row.identity])
     return Comparison(
@@ -80,24 +104,10 @@ def compare(old: Sequence[Row], new: Sequence[Row]) -> Comparison:
 
 def comparison_lines(comparison: Comparison) -> list[str]:
     """One line a change, the worse ones first, then what cannot be compared."""
-    lines = []
-    for improved, word in ((False, "worse "), (True, "better")):
-        for change in comparison.changes:
-            if change.improved == improved:
-                lines.append(f"{word} {change_text(change)}")
-    worse = sum(not change.improved for change in comparison.changes)
+    lines = [f"{'better' if c.improved else 'worse '} {c.text}" for c in comparison.ordered]
     lines.append(
-        f"{worse} worse, {len(comparison.changes) - worse} better, {comparison.same} the same"
+        f"{comparison.worse} worse, {comparison.better} better, {comparison.same} the same"
     )
     for rows, word in ((comparison.added, "new"), (comparison.gone, "no longer there")):
         lines += [f"{word}: {' · '.join(row.identity)}" for row in rows]
     return lines
-
-
-def change_text(change: Change) -> str:
-    """A change as a person reads it."""
-    form = change.figure.form
-    return (
-        f"{' · '.join(change.row.identity)}: {change.figure.heading} "
-        f"{form.format(change.before)} → {form.format(change.after)} ({change.relative:+.1%})"
-    )

@@ -13,8 +13,8 @@ from typing import Any
 from mvrecon import __version__
 from mvrecon.engine.measure import versions
 from mvrecon.errors import InputError
-from mvrecon.evaluation.bench.benchmarks import FIGURES, TITLES
-from mvrecon.evaluation.bench.figures import Figure
+from mvrecon.evaluation.bench.benchmarks import METRICS, TITLES
+from mvrecon.evaluation.metrics.metric import Metric
 
 ID_COLUMNS = ("benchmark", "data_set", "variant", "count")
 
@@ -24,7 +24,7 @@ class Row:
     """One variant on one data set.
 
     Attributes:
-        benchmark: name in `FIGURES`.
+        benchmark: name in `METRICS`.
         data_set: title.
         variant: model or options.
         count: pairs or images that the figures speak of.
@@ -85,7 +85,7 @@ def read_json(path: Path) -> list[Row]:
 
 def write_csv(rows: Sequence[Row], path: Path) -> None:
     """One line a row, a column for each figure of any benchmark that has rows."""
-    names = list(dict.fromkeys(f.name for row in rows for f in FIGURES[row.benchmark]))
+    names = list(dict.fromkeys(f.name for row in rows for f in METRICS[row.benchmark]))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*ID_COLUMNS, *names, "note"])
@@ -94,19 +94,19 @@ def write_csv(rows: Sequence[Row], path: Path) -> None:
             writer.writerow([*(getattr(row, name) for name in ID_COLUMNS), *values, row.note])
 
 
-def figures_with_values(rows: Sequence[Row], only_main: bool = False) -> list[Figure]:
+def metrics_with_values(rows: Sequence[Row], only_main: bool = False) -> list[Metric]:
     """The figures of the rows' benchmark that at least one row has."""
     return [
-        figure
-        for figure in FIGURES[rows[0].benchmark]
-        if (figure.main or not only_main) and any(figure.name in row.figures for row in rows)
+        metric
+        for metric in METRICS[rows[0].benchmark]
+        if (metric.main or not only_main) and any(metric.name in row.figures for row in rows)
     ]
 
 
-def cell(row: Row, figure: Figure) -> str:
+def cell(row: Row, metric: Metric) -> str:
     """A figure as text, a dash where there is none."""
-    value = row.figures.get(figure.name)
-    return "–" if value is None or not math.isfinite(value) else figure.form.format(value)
+    value = row.figures.get(metric.name)
+    return "–" if value is None or not math.isfinite(value) else metric.form.format(value)
 
 
 def markdown(rows: Sequence[Row], command: str) -> str:
@@ -116,33 +116,33 @@ def markdown(rows: Sequence[Row], command: str) -> str:
         chosen = [row for row in rows if row.benchmark == benchmark]
         if not chosen:
             continue
-        figures = figures_with_values(chosen)
-        main = [figure for figure in figures if figure.main]
+        metrics = metrics_with_values(chosen)
+        main = [metric for metric in metrics if metric.main]
         parts.append(f"## {title}\n\n{markdown_table(chosen, main)}")
-        if rest := [figure for figure in figures if not figure.main]:
+        if rest := [metric for metric in metrics if not metric.main]:
             parts.append(markdown_table(chosen, rest))
-        parts.append("".join(f"- {f.heading}: {f.meaning}.\n" for f in figures))
+        parts.append("".join(f"- {m.heading}: {m.meaning}.\n" for m in metrics))
     return "\n".join(parts)
 
 
-def markdown_table(rows: Sequence[Row], figures: Sequence[Figure]) -> str:
+def markdown_table(rows: Sequence[Row], metrics: Sequence[Metric]) -> str:
     """One table; a note takes the place of missing figures."""
     lines = [
-        "| " + " | ".join(["data set", "count", "variant", *(f.heading for f in figures)]) + " |"
+        "| " + " | ".join(["data set", "count", "variant", *(m.heading for m in metrics)]) + " |"
     ]
-    lines.append("|" + "---|" * (len(figures) + 3))
+    lines.append("|" + "---|" * (len(metrics) + 3))
     for row in rows:
-        cells = [row.data_set, str(row.count), row.variant, *(cell(row, f) for f in figures)]
+        cells = [row.data_set, str(row.count), row.variant, *(cell(row, m) for m in metrics)]
         lines.append("| " + " | ".join(cells) + " |" + (f" {row.note}" if row.note else ""))
     return "\n".join(lines) + "\n"
 
 
 def terminal_table(rows: Sequence[Row]) -> str:
     """The main figures of one benchmark in aligned columns."""
-    figures = figures_with_values(rows, only_main=True)
-    table = [["data set", "count", "variant", *(figure.heading for figure in figures)]]
+    metrics = metrics_with_values(rows, only_main=True)
+    table = [["data set", "count", "variant", *(metric.heading for metric in metrics)]]
     for row in rows:
-        table.append([row.data_set, str(row.count), row.variant, *(cell(row, f) for f in figures)])
+        table.append([row.data_set, str(row.count), row.variant, *(cell(row, m) for m in metrics)])
     widths = [max(len(line[i]) for line in table) for i in range(len(table[0]))]
     lines = []
     for line, note in zip(table, ["", *(row.note for row in rows)], strict=True):

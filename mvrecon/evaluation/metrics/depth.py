@@ -8,9 +8,14 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.evaluation.metrics.metric import Metric
+
 FloatArray = NDArray[np.float32]
 
 CURVE_COVERAGES = (0.1, 0.25, 0.5, 0.75, 0.8, 0.9, 1.0)
+COVERAGE_PERCENTS = tuple(round(100 * share) for share in CURVE_COVERAGES)
+# The one in the first table.
+MAIN_PERCENT = 80
 DELTA_RATIO = 1.25
 # Relative difference of true depths up to which two views see the same surface.
 SAME_SURFACE = 0.02
@@ -34,6 +39,73 @@ class DepthErrors:
     median_rel: float
     rmse: float
     delta_125: float
+
+
+DEPTH_METRICS = (
+    Metric(
+        "abs_rel_mean_over_images",
+        "AbsRel",
+        "|estimate − truth| / truth, mean over pixels, then over images; scaled by the trajectory",
+        form="{:.4f}",
+        field="abs_rel",
+    ),
+    Metric(
+        "median_rel_mean_over_images",
+        "median rel.",
+        "median over pixels of the same, mean over images",
+        form="{:.4f}",
+        field="median_rel",
+    ),
+    Metric(
+        "rmse_mean_over_images",
+        "RMSE",
+        "root of the mean over pixels of the squared error, mean over images, the set's units",
+        form="{:.3g}",
+        field="rmse",
+    ),
+    Metric(
+        "delta_125_mean_over_images",
+        "δ < 1.25",
+        "share of pixels within a factor of 1.25 of the truth, mean over images",
+        better="higher",
+        form="{:.3f}",
+        field="delta_125",
+    ),
+    Metric(
+        "coverage_mean_over_images",
+        "coverage",
+        "share of the pixels with a truth that have an estimate, mean over images",
+        better="higher",
+        form="{:.3f}",
+        field="coverage",
+    ),
+    Metric(
+        "flicker",
+        "flicker",
+        "change of estimate / truth of a static point from one key frame to the next, mean over "
+        "points, then over neighbours",
+        form="{:.4f}",
+    ),
+    Metric(
+        "abs_rel_median_scale",
+        "AbsRel, own scale",
+        "AbsRel with each map scaled by its median of truth / estimate, mean over images",
+        form="{:.4f}",
+        main=False,
+    ),
+    *(
+        Metric(
+            f"abs_rel_surest_{percent}",
+            # Of all pixels it is the same as AbsRel.
+            f"AbsRel surest {percent} %" if percent < 100 else "",
+            f"AbsRel of the most confident {percent} % of each map's pixels, mean over images",
+            form="{:.4f}",
+            main=percent == MAIN_PERCENT,
+            field=f"best {percent}%",
+        )
+        for percent in COVERAGE_PERCENTS
+    ),
+)
 
 
 def depth_errors(estimate_hw: FloatArray, truth_hw: FloatArray) -> DepthErrors:

@@ -8,11 +8,13 @@ the wrong pixels, and every share pools pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mvrecon.evaluation.metrics.metric import Metric
 
 Mask = NDArray[np.bool_]
 
@@ -163,3 +165,110 @@ def sparsification_epe_px(
     sorted_n = error_n[np.argsort(-confidence_n, kind="stable")]
     kept = [max(round(sorted_n.size * (1 - share)), 1) for share in dropped_shares]
     return [float(sorted_n[:count].mean()) for count in kept]
+
+
+@dataclass(frozen=True)
+class FlowMetric(Metric):
+    """A metric that aggregates the errors of images.
+
+    Attributes:
+        region: that it speaks of.
+        aggregate: from the images' errors in that region to the figure.
+    """
+
+    region: str = ALL
+    aggregate: Callable[[Sequence[FlowErrors]], float] = epe_mean_over_pixels_px
+
+
+def _epe(name: str, region: str, heading: str, which: str) -> FlowMetric:
+    return FlowMetric(
+        f"epe_{name}_over_pixels_px",
+        heading,
+        f"end-point error, mean over the pixels of all images {which}, px",
+        main=False,
+        region=region,
+    )
+
+
+def _share(
+    aggregate: Callable[[Sequence[FlowErrors]], float],
+    heading: str,
+    meaning: str,
+    *,
+    main: bool = False,
+    region: str = ALL,
+    name: str = "",
+) -> FlowMetric:
+    return FlowMetric(
+        name or aggregate.__name__,
+        heading,
+        f"share of the pixels of all images {meaning}",
+        form="{:.1%}",
+        main=main,
+        region=region,
+        aggregate=aggregate,
+    )
+
+
+FLOW_METRICS: tuple[Metric, ...] = (
+    FlowMetric(
+        "epe_mean_over_pixels_px",
+        "EPE, pixels",
+        "end-point error, mean over the valid pixels of all images: large images weigh more, px",
+    ),
+    FlowMetric(
+        "epe_mean_over_images_px",
+        "EPE, images",
+        "end-point error, mean of the images' means (RAFT's custom on KITTI), px",
+        aggregate=epe_mean_over_images_px,
+    ),
+    _share(
+        fl_all_over_pixels, "Fl-all", "wrong by over 3 px and over 5 % of the true flow", main=True
+    ),
+    _share(
+        fl_all_over_pixels,
+        "Fl-bg",
+        "of the background wrong in this sense",
+        region="background",
+        name="fl_bg_over_pixels",
+    ),
+    _share(
+        fl_all_over_pixels,
+        "Fl-fg",
+        "of moving objects wrong in this sense",
+        region="foreground",
+        name="fl_fg_over_pixels",
+    ),
+    _share(over_1px_over_pixels, "> 1 px", "whose error is above 1 px", main=True),
+    _share(over_3px_over_pixels, "> 3 px", "whose error is above 3 px"),
+    _share(over_5px_over_pixels, "> 5 px", "whose error is above 5 px"),
+    _epe("visible", "visible", "EPE visible", "that are visible in the second image"),
+    _epe("occluded", "occluded", "EPE occluded", "that are hidden or outside in the second image"),
+    _epe("s0_10", "s0-10", "EPE s0-10", "that move by less than 10 px"),
+    _epe("s10_40", "s10-40", "EPE s10-40", "that move by 10 to 40 px"),
+    _epe("s40_plus", "s40+", "EPE s40+", "that move by more than 40 px"),
+    _epe(
+        "with_invalid",
+        WITH_INVALID,
+        "EPE with invalid",
+        "those included that the data set marks invalid (RAFT's custom on Sintel)",
+    ),
+    Metric(
+        "epe_surest_80_over_images_px",
+        "EPE surest 80 %",
+        "end-point error when each image's least confident 20 % are dropped, mean of the "
+        "images' means, px",
+    ),
+    Metric(
+        "epe_surest_50_over_images_px",
+        "EPE surest 50 %",
+        "the same with the least confident 50 % dropped, px",
+        main=False,
+    ),
+    Metric(
+        "epe_best_80_over_images_px",
+        "EPE best 80 %",
+        "the same with the 20 % of largest error dropped: what a perfect confidence would give, px",
+        main=False,
+    ),
+)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.evaluation.metrics.metric import Metric
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.raycasting import TriangleScene
 from mvrecon.geometry.rigid import inverse_rigid, transform_points
@@ -60,6 +61,43 @@ class SurfaceErrors:
     precision: float
     recall: float
     f_score: float
+
+
+SURFACE_METRICS = (
+    Metric("threshold", "", "of the F-score, as all distances in the set's units", better=""),
+    Metric("accuracy_mean", "", "mean distance of the mesh from the true surface"),
+    Metric("accuracy_median", "", "median of the same"),
+    Metric("completeness_mean", "", "mean distance of what was seen from the mesh"),
+    Metric("completeness_median", "", "median of the same"),
+    Metric("chamfer", "", "mean of the two mean distances"),
+    Metric(
+        "f_score",
+        "F at 1 %",
+        "harmonic mean of precision and recall at 1 % of the scene's diameter",
+        better="higher",
+        form="{:.3f}",
+    ),
+    Metric(
+        "precision",
+        "precision",
+        "share of points on the mesh nearer than that to the true surface",
+        better="higher",
+        form="{:.3f}",
+    ),
+    Metric(
+        "recall",
+        "recall",
+        "share of points on the true surface that cameras saw nearer than that to the mesh",
+        better="higher",
+        form="{:.3f}",
+    ),
+    Metric(
+        "chamfer_percent",
+        "Chamfer, %",
+        "mean of the two mean distances, in % of the scene's diameter",
+        form="{:.3f}",
+    ),
+)
 
 
 def surface_errors(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.evaluation.metrics.metric import POSE_TOLERANCE, Metric
 from mvrecon.geometry.rigid import inverse_rigid, rotation_angle_rad
 from mvrecon.geometry.similarity import Similarity, align_similarity
 
@@ -43,6 +44,53 @@ class TrajectoryErrors:
     rotation_median_deg: float
     rpe_translation_rmse: float
     rpe_rotation_mean_deg: float
+
+
+TRAJECTORY_METRICS = (
+    Metric("poses", "", "frames compared", better=""),
+    Metric("path_length", "", "of the truth, the set's units", better=""),
+    Metric(
+        "posed_share",
+        "posed",
+        "share of the run's key frames that have a pose, in one model",
+        better="higher",
+        form="{:.1%}",
+    ),
+    Metric(
+        "ate_percent_of_path",
+        "ATE, % of path",
+        "root of the mean over posed key frames of the squared distance of the camera centres, "
+        "after Sim(3) alignment of the centres, in % of the true path's length",
+        form="{:.3f}",
+        tolerance=POSE_TOLERANCE,
+    ),
+    Metric(
+        "ate_rmse",
+        "ATE",
+        "the same in the set's units",
+        form="{:.3g}",
+        main=False,
+        tolerance=POSE_TOLERANCE,
+    ),
+    Metric("ate_median", "", "median of the same distances"),
+    Metric(
+        "rotation_mean_deg",
+        "rotation, °",
+        "mean over posed key frames of the angle between true and estimated orientation",
+        form="{:.3f}",
+        tolerance=POSE_TOLERANCE,
+    ),
+    Metric("rotation_median_deg", "", "median of the same"),
+    Metric(
+        "rpe_translation_rmse",
+        "RPE",
+        "root of the mean over neighbours of the squared error of their motion, the set's units",
+        form="{:.3g}",
+        main=False,
+        tolerance=POSE_TOLERANCE,
+    ),
+    Metric("rpe_rotation_mean_deg", "", "mean of its angle"),
+)
 
 
 def align_centres(estimate_n44: FloatArray, truth_n44: FloatArray) -> Similarity:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.datasets.posed import load_posed_set
-from mvrecon.errors import InputError, NotEnoughDataError, UsageError
+from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.evaluation.metrics.image import image_errors, mean_image_errors
 from mvrecon.evaluation.metrics.surface import sample_surface, surface_errors
 from mvrecon.evaluation.metrics.trajectory import (
@@ -33,8 +32,9 @@ from mvrecon.evaluation.run.reference import (
     SEED,
     ReferenceSurface,
     build_reference,
-    spread,
 )
+from mvrecon.evaluation.spread import spread
+from mvrecon.formats.images import read_pixels
 from mvrecon.formats.mesh import Mesh, read_mesh_ply
 from mvrecon.geometry.raycasting import TriangleScene
 from mvrecon.geometry.similarity import Similarity
@@ -162,13 +162,11 @@ def _evaluate_images(
         pictures = sorted((run_dir / "images").glob(f"{frame.name}.*"))
         if not depth_path.is_file() or not pictures:
             continue
-        picture = cv2.imread(str(pictures[0]), cv2.IMREAD_COLOR)
-        if picture is None:
-            raise InputError(f"cannot read image {pictures[0]}", "Run the pose stage again")
-        height, width = picture.shape[:2]
+        picture_hw3 = read_pixels(pictures[0])
+        height, width = picture_hw3.shape[:2]
         camera = load_depth(depth_path)[1].scaled(width, height)
         rendered_hw3, depth_hw = renderer.render(camera, frame.world_from_cam)
-        truth_hw3 = picture[..., ::-1].astype(np.float32) / np.float32(255)
+        truth_hw3 = picture_hw3.astype(np.float32) / np.float32(255)
         estimate_hw3 = rendered_hw3.astype(np.float32) / np.float32(255)
         errors.append(image_errors(estimate_hw3, truth_hw3, depth_hw > 0))
     return ImageEvaluation(len(errors), mean_image_errors(errors)) if errors else None

@@ -8,13 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mvrecon.evaluation.metrics.depth import DepthErrors
-from mvrecon.evaluation.metrics.image import ImageErrors
-from mvrecon.evaluation.metrics.surface import SurfaceErrors
-from mvrecon.evaluation.metrics.trajectory import TrajectoryErrors
-
-HIGHER_IS_BETTER = {"coverage", "delta_125", "precision", "recall", "f_score", "psnr_db", "ssim"}
-NEUTRAL = {"poses", "path_length", "threshold"}
+from mvrecon.evaluation.metrics.depth import DEPTH_METRICS, DepthErrors
+from mvrecon.evaluation.metrics.image import IMAGE_METRICS, ImageErrors
+from mvrecon.evaluation.metrics.metric import Metric, by_field
+from mvrecon.evaluation.metrics.surface import SURFACE_METRICS, SurfaceErrors
+from mvrecon.evaluation.metrics.trajectory import TRAJECTORY_METRICS, TrajectoryErrors
 
 
 @dataclass(frozen=True)
@@ -102,40 +100,44 @@ class Evaluation:
             f"frames: {self.frames.key_frames} key frames, {self.frames.posed} posed, "
             f"{self.frames.compared} compared"
         ]
-        for title, figures in self._sections():
-            lines += ["", title, *(_row(name, value) for name, value in figures.items())]
+        for title, metrics, figures in self._sections():
+            known = by_field(metrics)
+            lines += ["", title, *(_row(name, value, known) for name, value in figures.items())]
         lines += [f"note: {note}" for note in self.notes]
         return "\n".join(lines)
 
-    def _sections(self) -> Iterator[tuple[str, dict[str, float]]]:
-        yield "trajectory (after Sim(3) alignment, the set's units)", asdict(self.trajectory)
+    def _sections(self) -> Iterator[tuple[str, tuple[Metric, ...], dict[str, float]]]:
+        title = "trajectory (after Sim(3) alignment, the set's units)"
+        yield title, TRAJECTORY_METRICS, asdict(self.trajectory)
         if self.depth:
             where = f"mean over {self.depth.images} images"
-            yield f"depth, scaled by the trajectory ({where})", asdict(self.depth.trajectory_scale)
-            yield f"depth, scaled image by image ({where})", asdict(self.depth.median_scale)
-            yield (
-                f"depth, abs_rel of the surest pixels ({where})",
-                {f"best {s:.0%}": v for s, v in self.depth.abs_rel_by_coverage.items()},
-            )
-            yield "depth, change of static points between views", {"flicker": self.depth.flicker}
+            for title, figures in (
+                (f"depth, scaled by the trajectory ({where})", asdict(self.depth.trajectory_scale)),
+                (f"depth, scaled image by image ({where})", asdict(self.depth.median_scale)),
+                (
+                    f"depth, abs_rel of the surest pixels ({where})",
+                    {f"best {s:.0%}": v for s, v in self.depth.abs_rel_by_coverage.items()},
+                ),
+                ("depth, change of static points between views", {"flicker": self.depth.flicker}),
+            ):
+                yield title, DEPTH_METRICS, figures
         if self.surface:
-            yield (
+            title = (
                 f"surface (scene diameter {self.surface.diameter:.4g}, "
-                f"{self.surface.judged_share:.1%} of the mesh judged)",
-                asdict(self.surface.errors)
-                | {f"f_score at {t:.4g}": f for t, f in self.surface.f_score_by_threshold.items()},
+                f"{self.surface.judged_share:.1%} of the mesh judged)"
             )
+            further = {
+                f"f_score at {t:.4g}": f for t, f in self.surface.f_score_by_threshold.items()
+            }
+            yield title, SURFACE_METRICS, asdict(self.surface.errors) | further
         if self.image:
-            yield (
-                f"mesh rendered over the key frames (mean over {self.image.images} images)",
-                asdict(self.image.errors),
-            )
+            title = f"mesh rendered over the key frames (mean over {self.image.images} images)"
+            yield title, IMAGE_METRICS, asdict(self.image.errors)
 
 
-def _row(name: str, value: float) -> str:
-    key = name.split(" ", maxsplit=1)[0]
-    arrow = " " if key in NEUTRAL else "↑" if key in HIGHER_IS_BETTER else "↓"
-    return f"  {name:<24} {arrow} {value:.5g}"
+def _row(name: str, value: float, known: Mapping[str, Metric]) -> str:
+    metric = known[name.partition(" at ")[0]]
+    return f"  {name:<24} {metric.arrow} {value:.5g}"
 
 
 def _plain(value: Any) -> Any:

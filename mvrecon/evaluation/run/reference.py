@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import open3d as o3d
@@ -18,6 +17,7 @@ from mvrecon.evaluation.metrics.surface import (
     diameter,
     sample_surface,
 )
+from mvrecon.evaluation.spread import spread
 from mvrecon.formats.mesh import read_mesh_ply
 from mvrecon.geometry.raycasting import TriangleScene, pixel_rays
 from mvrecon.geometry.rigid import inverse_rigid, transform_points
@@ -91,7 +91,7 @@ def build_reference(posed_set: PosedSet) -> ReferenceSurface | None:
         vertices_n3, triangles_m3 = mesh.points.xyz_n3.astype(np.float64), mesh.faces_m3
         judges: tuple[PosedImage, ...] = ()
     else:
-        judges = tuple(spread([image for image in posed_set.images if image.depth_file]))
+        judges = tuple(spread([image for image in posed_set.images if image.depth_file], MAX_VIEWS))
         if not judges:
             return None
         vertices_n3, triangles_m3 = _fuse_depths(posed_set, judges)
@@ -99,16 +99,9 @@ def build_reference(posed_set: PosedSet) -> ReferenceSurface | None:
         return None
     scene = TriangleScene(vertices_n3, triangles_m3)
     points = sample_surface(vertices_n3, triangles_m3.astype(np.int64), SAMPLES, SEED)
-    views = [(image.camera, image.world_from_cam) for image in spread(posed_set.images)]
+    views = [(image.camera, image.world_from_cam) for image in spread(posed_set.images, MAX_VIEWS)]
     seen = points.only(count_views(points, scene, views) >= DEFAULT_MIN_VIEWS)
     return ReferenceSurface(scene, seen, judges, posed_set) if len(seen.xyz_n3) else None
-
-
-def spread(items: Sequence[Any], most: int = MAX_VIEWS) -> list[Any]:
-    """At most `most` items, evenly chosen with the first and the last."""
-    if len(items) <= most:
-        return list(items)
-    return [items[index] for index in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
 def _fuse_depths(

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from mvrecon.errors import UsageError
 from mvrecon.learning.muon import Muon, muon_for
-from mvrecon.learning.training import Trainer, TrainingSettings, train
+from mvrecon.learning.training import Trainer, train
 from mvrecon.learning.weights import export_weights
 from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, held_out, load_clip
 from mvrecon.synthetic.training.clips.posed_clips import make_clip, render_clips
@@ -25,6 +24,7 @@ from mvrecon.synthetic.training.textures import load_textures, procedural_textur
 from stages.depth.learned.model import load_network
 from stages.depth.learned.network import DepthNet
 from stages.depth.training.clip_starts import FlowsOfClip, add_starts
+from stages.depth.training.options import TrainDepthOptions
 from stages.depth.training.samples import ClipSamples
 from stages.depth.training.supervision import supervised
 from stages.depth.training.validation import validate, validation_clips
@@ -32,7 +32,6 @@ from stages.depth.training.validation import validate, validation_clips
 WEIGHTS = "depthnet.pt"
 PICTURE = "validation.png"
 PROCEDURAL_TEXTURES = 64
-VIEWS_PER_CLIP = 3
 DECAY_SHARE = 0.6
 FIRST_AND_LAST = (
     "encoder.stem",
@@ -42,46 +41,6 @@ FIRST_AND_LAST = (
     "upsampler.mask",
     "upsampler.mixture",
 )
-
-
-def _settings() -> TrainingSettings:
-    return TrainingSettings(
-        steps=20_000, decay_steps=4_000, batch=VIEWS_PER_CLIP, learning_rate=1e-3, average=0.995
-    )
-
-
-@dataclass(frozen=True)
-class TrainDepthOptions:
-    """What `mvrecon train depth` is told.
-
-    Attributes:
-        folder: where checkpoint, tables, picture and weights go; a run there is resumed.
-        minutes: how long to train now.
-        clips: folder of rendered clips; `clips` in the folder if None.
-        count: clips to render if fewer are there.
-        textures: folder of images for the scenes; noise if None.
-        meshes: folder of meshes for the scenes; open3d places them.
-        renderer: of the clips that are missing: open3d (furnished scenes of triangles) or
-            torch (simple solids, on the device).
-        start: weights to start from, random ones if None.
-        without: kind of scene to leave out of training and to validate on instead.
-        device: `cpu` or `cuda`.
-        steps: at which the learning rate has fallen to zero; the settings' if None.
-        settings: of the training.
-    """
-
-    folder: Path
-    minutes: float = 60.0
-    clips: Path | None = None
-    count: int = 300
-    textures: Path | None = None
-    meshes: Path | None = None
-    renderer: Literal["open3d", "torch"] = "open3d"
-    start: Path | None = None
-    without: str | None = None
-    device: str = "cpu"
-    steps: int | None = None
-    settings: TrainingSettings = field(default_factory=_settings)
 
 
 def train_depth(

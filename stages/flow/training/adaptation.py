@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mvrecon.errors import NotEnoughDataError
-from mvrecon.learning.training import TrainingSettings
+from mvrecon.learning.settings import TrainingSettings
 from mvrecon.synthetic.training.batch import Draws
 from stages.flow.models.energy import EnergyWeights, FlowEnergy, charbonnier, consistent
 from stages.flow.models.mvflow.network import Mvflow

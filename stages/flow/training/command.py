@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from torch import Tensor
 from mvrecon.errors import UsageError
 from mvrecon.formats.images import list_images, read_rgb
 from mvrecon.formats.video import Video
-from mvrecon.learning.training import Trainer, TrainingSettings, train
+from mvrecon.learning.training import Trainer, train
 from mvrecon.synthetic.training.textures import (
     load_textures,
     procedural_textures,
@@ -23,9 +22,10 @@ from mvrecon.synthetic.training.textures import (
 )
 from stages.flow.models.mvflow.card import MVFLOW_WEIGHTS
 from stages.flow.models.mvflow.model import export_mvflow, load_mvflow
-from stages.flow.models.mvflow.network import STRIDE, Mvflow
+from stages.flow.models.mvflow.network import Mvflow
 from stages.flow.training.adaptation import ClipPairs, unsupervised
 from stages.flow.training.calibration import fit_calibration
+from stages.flow.training.options import TrainFlowOptions
 from stages.flow.training.supervision import (
     FEATURE_STEPS,
     SyntheticPairs,
@@ -41,64 +41,8 @@ PROCEDURAL_TEXTURES = 64
 # Pairs for validation and their size, px; the confidence is fitted to others.
 VALIDATION = ((12, (384, 512)), (4, (544, 960)))
 CALIBRATION = (12, (352, 480))
-SYNTHETIC = TrainingSettings(
-    steps=20_000, decay_steps=8_000, batch=2, size_hw=(288, 384), learning_rate=1.5e-3
-)
-ADAPTING = TrainingSettings(
-    steps=2_000, decay_steps=1_000, batch=2, size_hw=(224, 320), learning_rate=1e-4
-)
-DECAY_SHARE = 0.4
 CLIP_FRAMES = 120
 CLIP_LONGEST_PX = 640
-
-
-@dataclass(frozen=True)
-class TrainFlowOptions:
-    """What `mvrecon train flow` is told.
-
-    Attributes:
-        folder: where checkpoint, tables, picture and weights go; a run there is resumed.
-        minutes: how long to train now.
-        textures: folder of images for the synthetic scenes; noise if None.
-        clip: video or folder of images to adapt to, without true flow.
-        start: weights to start from; the shipped ones for a clip, random ones otherwise.
-        device: `cpu` or `cuda`.
-        size_hw: of the pairs, px, multiples of 32; None: as `SYNTHETIC` or `ADAPTING` says.
-        batch: pairs a step; None: likewise.
-        steps: at which training ends; the last 40 % have a falling rate; None: likewise.
-    """
-
-    folder: Path
-    minutes: float = 60.0
-    textures: Path | None = None
-    clip: Path | None = None
-    start: Path | None = None
-    device: str = "cpu"
-    size_hw: tuple[int, int] | None = None
-    batch: int | None = None
-    steps: int | None = None
-
-    @property
-    def settings(self) -> TrainingSettings:
-        """How to train.
-
-        Raises:
-            UsageError: a size, batch or number of steps that cannot be.
-        """
-        settings = SYNTHETIC if self.clip is None else ADAPTING
-        if self.size_hw is not None:
-            if any(side < STRIDE or side % STRIDE for side in self.size_hw):
-                raise UsageError(
-                    f"training size {self.size_hw[0]} × {self.size_hw[1]} px",
-                    f"Give multiples of {STRIDE}",
-                )
-            settings = replace(settings, size_hw=self.size_hw)
-        if self.batch is not None:
-            settings = replace(settings, batch=_positive("batch", self.batch))
-        if self.steps is not None:
-            steps = _positive("steps", self.steps)
-            settings = replace(settings, steps=steps, decay_steps=round(DECAY_SHARE * steps))
-        return settings
 
 
 def train_flow(options: TrainFlowOptions) -> Iterator[dict[str, float]]:
@@ -161,9 +105,3 @@ def _device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("this machine has no CUDA device", "Train with --device cpu")
     return torch.device(name)
-
-
-def _positive(name: str, value: int) -> int:
-    if value < 1:
-        raise UsageError(f"{value} {name} of training", "Give a positive number")
-    return value

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mvrecon.learning.muon import Muon, muon_for
-from mvrecon.learning.training import TrainingSettings
+from mvrecon.learning.settings import TrainingSettings
 from mvrecon.synthetic.training.batch import Draws, FlowBatch, FlowPairs
 from mvrecon.synthetic.training.pairs.augmentation import augment
 from mvrecon.synthetic.training.pairs.mixture import scene_pairs

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from mvrecon.errors import NotEnoughDataError, UsageError
-from mvrecon.learning.training import Trainer, TrainingSettings, train
+from mvrecon.learning.training import Trainer, train
 from mvrecon.learning.weights import export_weights
 from mvrecon.synthetic.training.clips.files import clip_paths, held_out
 from stages.fusion.recurrent.model import load_network
@@ -26,6 +24,7 @@ from stages.fusion.training.data import (
     read_frames,
 )
 from stages.fusion.training.losses import Truth, mean_where, single_loss, temporal_loss
+from stages.fusion.training.options import TrainFusionOptions
 from stages.fusion.training.validation import Validation
 
 WEIGHTS = "fusion.pt"
@@ -34,43 +33,6 @@ VALIDATION_CLIPS = 10
 WINDOW_FRAMES = 4
 # Gradients reach so many views back.
 TRUNCATION = 2
-
-
-def default_settings() -> TrainingSettings:
-    """For a training of an hour on a small computer."""
-    return TrainingSettings(
-        steps=3000,
-        decay_steps=1500,
-        batch=2,
-        size_hw=(160, 192),
-        learning_rate=2e-3,
-        average=0.99,
-        validate_every=200,
-        save_every=50,
-    )
-
-
-@dataclass(frozen=True)
-class TrainFusionOptions:
-    """What `mvrecon train fusion` is told.
-
-    Attributes:
-        folder: where checkpoint, tables, picture and weights go; a run there is resumed.
-        clips: folder of posed clips.
-        minutes: how long to train now.
-        start: weights to start from; random ones if None.
-        adversary: weight of an adversary that tells fused from true depth, 0 for none.
-        device: `cpu` or `cuda`.
-        settings: of the training.
-    """
-
-    folder: Path
-    clips: Path
-    minutes: float = 60.0
-    start: Path | None = None
-    adversary: float = 0.0
-    device: str = "cpu"
-    settings: TrainingSettings = field(default_factory=default_settings)
 
 
 def train_fusion(

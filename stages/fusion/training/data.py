@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.atomic import replacing
-from mvrecon.learning.training import TrainingSettings
+from mvrecon.learning.settings import TrainingSettings
 from mvrecon.multiview.neighbors import choose_neighbors
 from mvrecon.synthetic.training.clips.files import (
     ClipDepths,

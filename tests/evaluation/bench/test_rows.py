@@ -1,10 +1,12 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 
 from mvrecon.errors import InputError
 from mvrecon.evaluation.bench.compare import compare, comparison_lines
+from mvrecon.evaluation.bench.flow.measure import PairResult
 from mvrecon.evaluation.bench.page import Page, page_html
 from mvrecon.evaluation.bench.rows import (
     Row,
@@ -14,6 +16,8 @@ from mvrecon.evaluation.bench.rows import (
     write_csv,
     write_json,
 )
+from mvrecon.evaluation.metrics.flow import FlowErrors
+from mvrecon.formats.images import write_jpeg
 
 EPE, FL, PEAK = "epe_mean_over_pixels_px", "fl_all_over_pixels", "peak_mib_largest"
 
@@ -64,7 +68,7 @@ def test_comparison_knows_which_direction_is_better():
     old = [row("a", **{EPE: 2.0, FL: 0.1, PEAK: 100}), row("gone")]
     new = [row("a", **{EPE: 1.9, FL: 0.12, PEAK: 108}), row("added")]
     result = compare(old, new)
-    assert [(change.figure.name, change.improved) for change in result.changes] == [
+    assert [(change.metric.name, change.improved) for change in result.changes] == [
         (EPE, True),
         (FL, False),
     ]
@@ -94,12 +98,37 @@ def test_page_marks_the_best_and_needs_no_network():
     )
     assert '<a href="runs/a%20b/report.html">runs/a b</a>' in html
     assert "Flow &amp; more" in html and "could not be &lt;read&gt;" in html
-    assert "<td class='number best'>1.00</td>" in html
-    assert "<td class='number best'>25.0%</td>" in html
+    assert '<td class="number best">1.00</td>' in html
+    assert '<td class="number best">25.0%</td>' in html
     assert html.count("number best") == 2
     assert 'class="worse"' in html
     assert "http://" not in html and "https://" not in html
     json.dumps(html)
+
+
+def test_page_escapes_what_others_named(tmp_path):
+    bad = "<script>alert('&')</script>"
+    figures = {"abs_rel_surest_50": 0.1, "abs_rel_mean_over_images": 0.2}
+    rows = [Row(kind, bad, bad, 1, figures, bad) for kind in ("flow", "depth")]
+    pixels_hw3 = np.zeros((4, 4, 3), np.uint8)
+    write_jpeg(tmp_path / "a.jpg", pixels_hw3, 90)
+    pair = PairResult(bad, {"all": FlowErrors(1, 1.0, 0, 0, 0, 0)}, [], 0, 0, 0, tmp_path / "a.jpg")
+    html = page_html(
+        Page(
+            bad,
+            bad,
+            rows,
+            {bad: {bad: [pair]}},
+            compare([Row("depth", bad, bad, 1, {"flicker": 1.0}), Row("flow", bad, "x", 1)], rows),
+            reports=[f"runs/{bad}/report.html"],
+            depth_strips=[(bad, pixels_hw3)],
+        )
+    )
+    for part in ("changes", "flow", "depth", "confidence", "reports", "pictures", "depths"):
+        assert f'<section id="{part}">' in html
+    assert html.count("<script") == 1  # the page's own
+    assert "alert('" not in html
+    assert html.count("&lt;script&gt;alert") > 10
 
 
 def test_page_draws_precision_against_coverage():

@@ -57,5 +57,5 @@ def test_a_key_frame_is_read_grey_as_it_is_stored(tmp_path):
     assert grey.shape == image.shape
     assert np.abs(grey.astype(int) - image).mean() < 2
     stored_image(context, "000000").unlink()
-    with pytest.raises(InputError, match="(?i)no such file"):
+    with pytest.raises(InputError, match=r"(?i)no such file"):
         load_grey(context, "000000")

@@ -28,7 +28,7 @@ from mvrecon.evaluation.metrics.flow import (
     regional_errors,
     sparsification_epe_px,
 )
-from mvrecon.formats.images import read_rgb
+from mvrecon.formats.images import read_rgb, write_jpeg
 
 Image = NDArray[np.uint8]
 Estimate = Callable[[Image, Image], FlowPair]
@@ -37,6 +37,7 @@ Estimate = Callable[[Image, Image], FlowPair]
 VERSION = 2
 PAIR_KIND, TIME_KIND = "flow-pair", "flow-time"
 RESULT_ITEM, PICTURE_ITEM = "result.json", "pictures.jpg"
+PICTURE_QUALITY = 95
 DROPPED_SHARES = (0.0, 0.2, 0.5)
 ORACLE_SHARE = 0.2
 TIMED_SIZE = (640, 480)
@@ -212,8 +213,7 @@ def _measure_pair(estimate: Estimate, sample: FlowSample, title: str, out: Parti
         "peak_bytes": usage.peak_bytes,
     }
     strip = error_strip(first, truth_hw2, valid_hw, flow_hw2, error_hw)
-    encoded = cv2.imencode(".jpg", strip[..., ::-1])[1].tobytes()
-    out.write(PICTURE_ITEM, lambda path: _write_bytes(path, encoded))
+    out.write(PICTURE_ITEM, lambda path: write_jpeg(path, strip, PICTURE_QUALITY, False))
     out.write_text(RESULT_ITEM, json.dumps(result))
 
 
@@ -245,7 +245,3 @@ def _read_result(cache: ResultCache, job: PairJob) -> PairResult:
     result = json.loads(artifact.path(RESULT_ITEM).read_text())
     result["regions"] = {name: FlowErrors(**region) for name, region in result["regions"].items()}
     return PairResult(name=job.sample.name, picture=artifact.path(PICTURE_ITEM), **result)
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

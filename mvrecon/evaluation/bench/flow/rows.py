@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from mvrecon.evaluation.bench.flow.measure import TIMED_SIZE, PairResult
 from mvrecon.evaluation.bench.rows import Row
-from mvrecon.evaluation.metrics.flow import (
-    FlowErrors,
-    epe_mean_over_images_px,
-    epe_mean_over_pixels_px,
-    fl_all_over_pixels,
-    over_1px_over_pixels,
-    over_3px_over_pixels,
-    over_5px_over_pixels,
-)
+from mvrecon.evaluation.metrics.flow import FLOW_METRICS, FlowMetric
 
 MIB = 1024**2
 WORDS = ("best", "median", "worst")
-
-Aggregate = Callable[[Sequence[FlowErrors]], float]
-# Name of the figure → region that it speaks of, and how it aggregates.
-REGIONAL: dict[str, tuple[str, Aggregate]] = {
-    "epe_mean_over_pixels_px": ("all", epe_mean_over_pixels_px),
-    "epe_mean_over_images_px": ("all", epe_mean_over_images_px),
-    "fl_all_over_pixels": ("all", fl_all_over_pixels),
-    "fl_bg_over_pixels": ("background", fl_all_over_pixels),
-    "fl_fg_over_pixels": ("foreground", fl_all_over_pixels),
-    "over_1px_over_pixels": ("all", over_1px_over_pixels),
-    "over_3px_over_pixels": ("all", over_3px_over_pixels),
-    "over_5px_over_pixels": ("all", over_5px_over_pixels),
-    "epe_visible_over_pixels_px": ("visible", epe_mean_over_pixels_px),
-    "epe_occluded_over_pixels_px": ("occluded", epe_mean_over_pixels_px),
-    "epe_s0_10_over_pixels_px": ("s0-10", epe_mean_over_pixels_px),
-    "epe_s10_40_over_pixels_px": ("s10-40", epe_mean_over_pixels_px),
-    "epe_s40_plus_over_pixels_px": ("s40+", epe_mean_over_pixels_px),
-    "epe_with_invalid_over_pixels_px": ("with_invalid", epe_mean_over_pixels_px),
-}
 
 
 def flow_row(title: str, label: str, results: Sequence[PairResult]) -> Row:
     """A model on a part of a data set; a region that no image has gives no figure."""
     figures: dict[str, float] = {}
-    for name, (region, aggregate) in REGIONAL.items():
-        images = [result.regions[region] for result in results if region in result.regions]
-        if images:
-            figures[name] = aggregate(images)
+    for metric in FLOW_METRICS:
+        if isinstance(metric, FlowMetric):
+            region = metric.region
+            images = [result.regions[region] for result in results if region in result.regions]
+            if images:
+                figures[metric.name] = metric.aggregate(images)
     figures["epe_surest_80_over_images_px"] = float(np.mean([r.sparse_px[1] for r in results]))
     figures["epe_surest_50_over_images_px"] = float(np.mean([r.sparse_px[2] for r in results]))
     figures["epe_best_80_over_images_px"] = float(np.mean([r.oracle_px for r in results]))

@@ -10,7 +10,8 @@ import numpy as np
 from mvrecon.evaluation.bench.flow.pictures import UNKNOWN_RGB, Picture, side_by_side
 from mvrecon.evaluation.metrics.depth import JudgedDepth, depth_errors
 from mvrecon.evaluation.run.depth import middle_depth
-from mvrecon.report.pictures import depth_limits, depth_rgb, read_rgb
+from mvrecon.formats.images import read_pixels
+from mvrecon.report.pictures import depth_limits, depth_rgb
 
 # Relative errors are coloured from 0 to this.
 WORST = 0.2
@@ -28,7 +29,7 @@ def middle_depth_strip(run_dir: Path, dataset: Path) -> tuple[str, float, Pictur
     """
     for frame, _, judged in middle_depth(run_dir, dataset):
         images = sorted((run_dir / "images").glob(f"{frame.name}.*"))
-        image_hw3 = read_rgb(images[0]) if images else None
+        image_hw3 = read_pixels(images[0]) if images else None
         abs_rel = depth_errors(judged.estimate_hw, judged.truth_hw).abs_rel
         return frame.name, abs_rel, depth_strip(judged, image_hw3)
     return None

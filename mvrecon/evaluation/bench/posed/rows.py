@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mvrecon.evaluation.bench.posed.runs import (
@@ -13,29 +13,26 @@ from mvrecon.evaluation.bench.posed.runs import (
     Judged,
 )
 from mvrecon.evaluation.bench.rows import Row
+from mvrecon.evaluation.metrics.depth import DEPTH_METRICS
+from mvrecon.evaluation.metrics.image import IMAGE_METRICS
+from mvrecon.evaluation.metrics.metric import Metric
+from mvrecon.evaluation.metrics.surface import SURFACE_METRICS
+from mvrecon.evaluation.metrics.trajectory import TRAJECTORY_METRICS
 
 MIB = 1024**2
-DEPTH_NAMES = {
-    "abs_rel_mean_over_images": "abs_rel",
-    "median_rel_mean_over_images": "median_rel",
-    "rmse_mean_over_images": "rmse",
-    "delta_125_mean_over_images": "delta_125",
-    "coverage_mean_over_images": "coverage",
-}
 
 
 def posed_row(benchmark: str, title: str, label: str, judged: Judged) -> Row:
     """The row of one benchmark; figures that the run or the set does not give are not there."""
-    count, figures = _FIGURES[benchmark](judged)
+    count, figures = _ROWS[benchmark](judged)
     known = {name: float(value) for name, value in figures.items() if value is not None}
     missing = "" if count else "no truth or no result to compare"
     return Row(benchmark, title, label, count, known, judged.note or missing)
 
 
 def _trajectory(judged: Judged) -> tuple[int, dict[str, Any]]:
-    frames, errors = _part(judged, "frames"), _part(judged, "trajectory")
-    names = ("ate_percent_of_path", "ate_rmse", "rotation_mean_deg", "rpe_translation_rmse")
-    figures = {name: errors.get(name) for name in names}
+    frames = _part(judged, "frames")
+    figures = _figures(TRAJECTORY_METRICS, _part(judged, "trajectory"))
     figures["posed_share"] = frames["posed"] / frames["key_frames"] if frames else 0.0
     figures["cpu_s_to_poses"] = judged.cpu_s(POSE_STAGES)
     return frames.get("compared", 0), figures
@@ -45,13 +42,11 @@ def _depth(judged: Judged) -> tuple[int, dict[str, Any]]:
     depth = _part(judged, "depth")
     if not depth:
         return 0, {}
-    by_trajectory = depth["trajectory_scale"]
-    figures = {name: by_trajectory[short] for name, short in DEPTH_NAMES.items()}
+    best = {f"best {float(share):.0%}": v for share, v in depth["abs_rel_by_coverage"].items()}
+    figures = _figures(
+        DEPTH_METRICS, {**depth["trajectory_scale"], **best, "flicker": depth.get("flicker")}
+    )
     figures["abs_rel_median_scale"] = depth["median_scale"]["abs_rel"]
-    figures["flicker"] = depth.get("flicker")
-    for share, value in depth["abs_rel_by_coverage"].items():
-        figures[f"abs_rel_surest_{float(share):.0%}".rstrip("%")] = value
-    del figures["abs_rel_surest_100"]  # the same as AbsRel
     cpu_s = judged.cpu_s(DEPTH_STAGES)
     maps = _part(judged, "frames")["posed"]
     figures["cpu_s_per_map"] = None if cpu_s is None else cpu_s / maps
@@ -64,7 +59,7 @@ def _surface(judged: Judged) -> tuple[int, dict[str, Any]]:
     if not surface:
         return 0, {}
     errors = surface["errors"]
-    figures = {name: errors[name] for name in ("f_score", "precision", "recall")}
+    figures = _figures(SURFACE_METRICS, errors)
     chamfer = errors["chamfer"]
     figures["chamfer_percent"] = None if chamfer is None else 100 * chamfer / surface["diameter"]
     figures["cpu_s_surface"] = judged.cpu_s(SURFACE_STAGES)
@@ -73,24 +68,30 @@ def _surface(judged: Judged) -> tuple[int, dict[str, Any]]:
 
 
 def _pipeline(judged: Judged) -> tuple[int, dict[str, Any]]:
-    errors = _part(judged, "image").get("errors", {})
     figures = {
         "cpu_s_all_stages": judged.cpu_s(ALL_STAGES),
         "wall_s_all_stages": judged.wall_s(ALL_STAGES),
         "peak_mib_largest": _mib(judged.peak_bytes(ALL_STAGES)),
-        "psnr_db_mean_over_images": errors.get("psnr_db"),
-        "ssim_mean_over_images": errors.get("ssim"),
-        "covered_mean_over_images": errors.get("coverage"),
+        **_figures(IMAGE_METRICS, _part(judged, "image").get("errors", {})),
     }
     return _part(judged, "frames").get("key_frames", 0), figures
 
 
-_FIGURES = {
+_ROWS = {
     "trajectory": _trajectory,
     "depth": _depth,
     "surface": _surface,
     "pipeline": _pipeline,
 }
+
+
+def _figures(metrics: Sequence[Metric], errors: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run's evaluation has of the benchmarks' metrics, by their names."""
+    return {
+        metric.name: errors[metric.field_name]
+        for metric in metrics
+        if metric.heading and metric.field_name in errors
+    }
 
 
 def _part(judged: Judged, name: str) -> Mapping[str, Any]:

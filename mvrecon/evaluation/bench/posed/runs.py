@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -14,7 +15,10 @@ from mvrecon.engine.store import PartialArtifact, Store
 from mvrecon.errors import MvreconError
 from mvrecon.evaluation.bench.cache import ResultCache
 from mvrecon.evaluation.bench.posed.sets import CAMERAS, BenchSet
+from mvrecon.evaluation.bench.posed.variants import RunVariant
 from mvrecon.evaluation.run import evaluate_run
+
+LOG = logging.getLogger(__name__)
 
 # Bumped when the same run and truth would be judged differently.
 VERSION = 2
@@ -23,21 +27,6 @@ POSE_STAGES = ("frames", "flow", "pose")
 DEPTH_STAGES = ("depth", "fusion")
 SURFACE_STAGES = ("surface",)
 ALL_STAGES = (*POSE_STAGES, *DEPTH_STAGES, *SURFACE_STAGES)
-
-
-@dataclass(frozen=True)
-class RunVariant:
-    """Options of the pipeline that are compared.
-
-    Attributes:
-        label: for people.
-        true_poses: whether the run is given the set's poses.
-        options: of `mvrecon run`.
-    """
-
-    label: str
-    true_poses: bool
-    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,7 +145,7 @@ def _run(command: Sequence[str]) -> str:
     try:
         assert process.stderr is not None
         for line in process.stderr:
-            print(line, end="", file=sys.stderr, flush=True)
+            LOG.info("%s", line.rstrip())
             last = line.strip() or last
         status = process.wait()
     except BaseException:

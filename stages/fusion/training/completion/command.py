@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from mvrecon.errors import NotEnoughDataError, UsageError
-from mvrecon.learning.training import Trainer, TrainingSettings, train
+from mvrecon.learning.training import Trainer, train
 from mvrecon.learning.weights import export_weights
 from mvrecon.synthetic.training.clips.files import HELD_OUT_EVERY, clip_paths, held_out
 from stages.fusion.completion.model import load_network
@@ -23,6 +21,7 @@ from stages.fusion.training.completion.data import (
     clip_views,
     run_views,
 )
+from stages.fusion.training.completion.options import TrainCompletionOptions
 from stages.fusion.training.completion.validation import HoleValidation
 from stages.fusion.training.losses import gradient_loss, mean_where, robust
 
@@ -36,43 +35,6 @@ MEASURED_WEIGHT = 0.1
 DIVERGENCE_WEIGHT = 0.01
 # In so many samples the network is told what the prior expects, as when it is used.
 EXPECTED_SHARE = 0.5
-
-
-def default_settings() -> TrainingSettings:
-    """For a training of half an hour on a small computer."""
-    return TrainingSettings(
-        steps=3000,
-        decay_steps=1500,
-        batch=4,
-        size_hw=(192, 256),
-        learning_rate=2e-3,
-        average=0.99,
-        validate_every=500,
-        save_every=50,
-    )
-
-
-@dataclass(frozen=True)
-class TrainCompletionOptions:
-    """What `mvrecon train completion` is told.
-
-    Attributes:
-        folder: where checkpoint, tables, picture and weights go; a run there is resumed.
-        clips: folder of posed clips, if any; their truth is used for validation only.
-        runs: run directories; of many views the last tenth is held out.
-        minutes: how long to train now.
-        start: weights to start from; random ones if None.
-        device: `cpu` or `cuda`.
-        settings: of the training.
-    """
-
-    folder: Path
-    clips: Path | None = None
-    runs: tuple[Path, ...] = ()
-    minutes: float = 30.0
-    start: Path | None = None
-    device: str = "cpu"
-    settings: TrainingSettings = field(default_factory=default_settings)
 
 
 def train_completion(

@@ -22,7 +22,7 @@ from mvrecon.errors import InputError
 from mvrecon.formats.images import read_pixels
 from mvrecon.geometry.resize import resize_by_area
 from mvrecon.geometry.transfer import FloatMap
-from mvrecon.learning.training import TrainingSettings
+from mvrecon.learning.settings import TrainingSettings
 from stages.fusion.completion.model import MEASURED, Incomplete, network_input
 from stages.fusion.completion.network import CompletionInput
 from stages.fusion.inputs import RgbImage

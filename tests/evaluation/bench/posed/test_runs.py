@@ -1,21 +1,26 @@
 """Runs on posed sets: what is found, run, judged and kept."""
 
 import json
-from types import SimpleNamespace
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 
+from mvrecon import cli
 from mvrecon.cli import main
-from mvrecon.commands.bench_posed import run_variants
+from mvrecon.commands import bench
 from mvrecon.engine.keys import Key
 from mvrecon.engine.store import Store
-from mvrecon.errors import InputError, UsageError
+from mvrecon.errors import InputError
+from mvrecon.evaluation.bench.posed.benchmark import BENCHMARKS, choose_sets, judge_given
 from mvrecon.evaluation.bench.posed.rows import posed_row
 from mvrecon.evaluation.bench.posed.runs import ALL_STAGES, Judged, judge, run_and_judge
 from mvrecon.evaluation.bench.posed.sets import find_posed_sets
+from mvrecon.evaluation.bench.posed.variants import run_variants
+from mvrecon.evaluation.bench.selection import NothingChosenError
 from mvrecon.formats.trajectory import trajectory_text
+from stages.pipeline import CONFIG_CLASSES
 from tests.evaluation.run.fake_run import Truth, write_run
 
 PARTS = ("depth", "surface", "image")
@@ -74,6 +79,23 @@ def test_a_set_without_its_images_is_refused(truth, tmp_path):
         find_posed_sets(tmp_path)
 
 
+def test_a_set_without_true_depth_serves_poses_only(truth, tmp_path):
+    shutil.copytree(truth.with_depths, tmp_path / "sets/poses")
+    path = tmp_path / "sets/poses/cameras.json"
+    data = json.loads(path.read_text())
+    for frame in data["frames"]:
+        frame.pop("depth", None)
+    path.write_text(json.dumps(data))
+    (kept,) = choose_sets(BENCHMARKS["trajectory"], tmp_path / "sets", only="")
+    assert kept.title == "poses" and not kept.has_depth
+    for name in ("depth", "surface"):
+        with pytest.raises(NothingChosenError, match="has true depth"):
+            choose_sets(BENCHMARKS[name], tmp_path / "sets", only="")
+    write_run(tmp_path / "runs/poses", truth, photos=True)
+    rows = judge_given(tmp_path / "out", BENCHMARKS["all"], [kept], tmp_path / "runs")
+    assert [row.benchmark for row in rows] == ["trajectory", "pipeline"]
+
+
 def test_rows_of_a_run_with_known_errors(sets, recorded, tmp_path):
     judged = judge(tmp_path / "out", recorded, sets["with_mesh"], PARTS)
     trajectory = posed_row("trajectory", "a", "own", judged)
@@ -128,24 +150,22 @@ def test_what_cannot_be_judged_is_a_note(sets, tmp_path):
 
 
 def test_a_run_that_fails_is_a_row_with_the_reason(sets, tmp_path):
-    (variant,) = run_variants(options())
+    (variant,) = variants()
     judged = run_and_judge(tmp_path / "out", sets["with_depths"], variant, "pose", ())
     assert judged.note.startswith("exit code ")
     assert posed_row("trajectory", "a", "own", judged).figures["posed_share"] == 0
 
 
-def options(**changes):
-    given = {
-        "poses": "own", "depth": None, "fusion": None, "vary": [], "preset": "default",
-        "workers": None, "weights": [],
-    }  # fmt: skip
-    return SimpleNamespace(**(given | changes))
+def variants(poses=("own",), **choices):
+    return run_variants(CONFIG_CLASSES, poses=poses, **choices)
 
 
 def test_variants_are_all_combinations():
-    given = {"fusion.tolerance": "0.05", "workers": 2}
-    found = run_variants(
-        options(poses="own,true", fusion="none,geometric", vary=["flow.refine=0,5"], **given)
+    found = variants(
+        ("own", "true"),
+        varied=[("flow.refine", ["0", "5"]), ("fusion.model", ["none", "geometric"])],
+        given={"fusion": {"tolerance": "0.05"}},
+        workers=2,
     )
     assert len(found) == 8
     assert found[0].label == "own poses, flow.refine 0, fusion none"
@@ -153,31 +173,33 @@ def test_variants_are_all_combinations():
     assert found[-1].true_poses and not found[0].true_poses
     assert "--fusion.model=geometric" in found[-1].options
     assert "--fusion.tolerance=0.05" in found[-1].options
+    assert found[-1].options[-4:-2] == ("--workers", "2")
     assert len({(variant.true_poses, variant.options) for variant in found}) == 8
 
 
 def test_a_varied_flow_model_gets_its_weights():
-    dis, raft = run_variants(
-        options(vary=["flow.model=dis,raft-small"], weights=["raft-small=a.pth"])
-    )
+    words = ["--vary", "flow.model=dis,raft-small", "--weights", "raft-small=a.pth"]
+    parsed = cli._make_parser().parse_args(["bench", "depth", "--root", "x", "--poses=own", *words])
+    dis, raft = bench._run_variants(parsed)
     assert "--flow.raft.weights=a.pth" in raft.options
     assert not any("weights" in option for option in dis.options)
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("wrong", "words"),
     [
-        ({"weights": ["raft-small=a.pth"]}, "names raft-small"),
-        ({"fusion": "nothing"}, "'nothing'"),
-        ({"vary": ["fusion.modl=none"]}, "did you mean"),
-        ({"vary": ["fusion.model"]}, "NAME=VALUE"),
-        ({"poses": "mine"}, "own, true"),
+        (["--weights", "raft-small=a.pth"], "names raft-small"),
+        (["--fusion", "nothing"], "'nothing'"),
+        (["--vary", "fusion.modl=none"], "did you mean"),
+        (["--vary", "fusion.model"], "NAME=VALUE"),
+        (["--poses", "mine"], "own, true"),
     ],
 )
-def test_wrong_variants_are_refused_before_anything_runs(changes, words):
-    with pytest.raises(UsageError) as caught:
-        run_variants(options(**changes))
-    assert words in str(caught.value)
+def test_wrong_variants_are_refused_before_anything_runs(truth, tmp_path, capsys, wrong, words):
+    out = tmp_path / "out"
+    assert main(["bench", "depth", "--root", str(truth.folder), "-o", str(out), *wrong]) == 2
+    assert words in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_given_runs_from_the_command_line(truth, tmp_path, capsys):

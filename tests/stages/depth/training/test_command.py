@@ -19,7 +19,8 @@ from stages.clip_pipeline import flows_of_clip
 from stages.depth.learned.model import load_network
 from stages.depth.learned.network import DepthNet
 from stages.depth.training.clip_starts import NAME
-from stages.depth.training.command import TrainDepthOptions, train_depth
+from stages.depth.training.command import train_depth
+from stages.depth.training.options import TrainDepthOptions
 from stages.depth.training.samples import DepthSample, clip_sample, mirrored
 from stages.depth.training.supervision import depth_loss, predict
 
@@ -27,8 +28,9 @@ from stages.depth.training.supervision import depth_loss, predict
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainDepthOptions:
     folder = tmp_path_factory.mktemp("training")
-    options = TrainDepthOptions(folder, minutes=5, count=1, renderer="torch")
-    options = replace(options, settings=replace(options.settings, steps=2, batch=1))
+    options = TrainDepthOptions(folder=folder, minutes=5, count=1, renderer="torch")
+    settings = replace(options.settings, steps=2, batch=1)
+    options = options.model_copy(update={"settings": settings})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mvrecon.synthetic.training.clips.torch_clips.SIZES_HW", ((64, 96),))
         assert list(train_depth(options, flows_of_clip)) == []
@@ -42,7 +44,7 @@ def sample_of(options: TrainDepthOptions) -> DepthSample:
 
 def test_training_writes_weights_and_goes_on_where_it_was(trained: TrainDepthOptions) -> None:
     before = load_network(trained.folder / "depthnet.pt")
-    longer = replace(trained, settings=replace(trained.settings, steps=3))
+    longer = trained.model_copy(update={"settings": replace(trained.settings, steps=3)})
     assert list(train_depth(longer, flows_of_clip)) == []
     after = load_network(trained.folder / "depthnet.pt")
     with (trained.folder / "losses.csv").open() as file:
@@ -80,4 +82,4 @@ def test_a_mirrored_sample_has_mirrored_depth(trained: TrainDepthOptions) -> Non
 
 def test_an_unknown_kind_of_scene_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="kind of scene"):
-        list(train_depth(TrainDepthOptions(tmp_path, without="moon"), flows_of_clip))
+        list(train_depth(TrainDepthOptions(folder=tmp_path, without="moon"), flows_of_clip))

@@ -9,19 +9,22 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from mvrecon.atomic import TEMPORARY_PREFIX
 from mvrecon.errors import NotEnoughDataError, UsageError
-from mvrecon.learning.training import CHECKPOINT, LOSSES, Trainer, TrainingSettings, train
+from mvrecon.learning.settings import TrainingSettings
+from mvrecon.learning.training import CHECKPOINT, LOSSES, Trainer, train
 from mvrecon.synthetic.training.batch import Draws, FlowPairs
 from mvrecon.synthetic.training.clips.scenes import KINDS
 from mvrecon.synthetic.training.pairs.mixture import scene_pairs
 from mvrecon.synthetic.training.textures import procedural_textures
-from stages.flow.models.mvflow.network import Mvflow
+from stages.flow.models.mvflow.network import STRIDE, Mvflow
 from stages.flow.training import supervision
 from stages.flow.training.adaptation import ClipPairs, unsupervised
-from stages.flow.training.command import TrainFlowOptions, train_flow
+from stages.flow.training.command import train_flow
+from stages.flow.training.options import STRIDE_PX, TrainFlowOptions
 from stages.flow.training.supervision import SyntheticPairs
 from stages.flow.training.validation import validate, validation_pairs
 from stages.flow.training.validation_clips import validation_clips
@@ -147,19 +150,20 @@ def test_adaptation_needs_frames_that_hold_a_crop():
 
 
 def test_sizes_batches_and_steps_are_chosen_and_checked(tmp_path: Path):
-    options = TrainFlowOptions(tmp_path, size_hw=(192, 256), batch=3, steps=100)
+    options = TrainFlowOptions(folder=tmp_path, size_hw=(192, 256), batch=3, steps=100)
     settings = options.settings
     assert (settings.size_hw, settings.batch, settings.steps) == ((192, 256), 3, 100)
     assert settings.decay_steps == 40
-    for wrong in ({"size_hw": (100, 256)}, {"batch": 0}, {"steps": -1}):
-        with pytest.raises(UsageError):
-            _ = TrainFlowOptions(tmp_path, **wrong).settings
+    assert STRIDE_PX == STRIDE
+    for wrong in ({"size_hw": (100, 256)}, {"batch": 0}, {"steps": -1}, {"stepz": 3}):
+        with pytest.raises(ValidationError, match=next(iter(wrong))):
+            TrainFlowOptions(folder=tmp_path, **wrong)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_missing_device_is_an_error(tmp_path: Path):
     with pytest.raises(UsageError, match="no CUDA"):
-        next(train_flow(TrainFlowOptions(tmp_path, device="cuda")))
+        next(train_flow(TrainFlowOptions(folder=tmp_path, device="cuda")))
 
 
 def test_single_pairs_come_from_both_kinds_of_scene(monkeypatch: pytest.MonkeyPatch):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-from mvrecon.learning.training import Trainer, TrainingSettings, train
+from mvrecon.learning.settings import TrainingSettings
+from mvrecon.learning.training import Trainer, train
 from mvrecon.synthetic.training.textures import procedural_textures
 from stages.flow.models.mvflow.network import Mvflow, MvflowSettings
 from stages.flow.training.supervision import SyntheticPairs, flow_optimizer, supervised

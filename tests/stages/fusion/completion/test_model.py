@@ -34,8 +34,6 @@ from stages.fusion.completion.network import (
 from stages.fusion.config import CompletionOptions
 from stages.fusion.recurrent.network import FusionNetwork
 from stages.fusion.training.completion.command import (
-    TrainCompletionOptions,
-    default_settings,
     objective,
     train_completion,
 )
@@ -46,6 +44,8 @@ from stages.fusion.training.completion.data import (
     clip_views,
     hide,
 )
+from stages.fusion.training.completion.options import SETTINGS as DEFAULT
+from stages.fusion.training.completion.options import TrainCompletionOptions
 from stages.fusion.training.completion.validation import (
     nearest_fill,
     plane_fill,
@@ -56,9 +56,7 @@ from tests.stages.fusion.pipeline import MASKED, fuse
 
 DEPTHS = depths_by_stage(DepthConfig())
 SMALL = CompletionSettings(widths=(16, 16, 16, 16), latent=2)
-SETTINGS = replace(
-    default_settings(), batch=2, size_hw=(96, 128), steps=3, validate_every=2, save_every=1
-)
+SETTINGS = replace(DEFAULT, batch=2, size_hw=(96, 128), steps=3, validate_every=2, save_every=1)
 
 
 def tilted_plane(hole: tuple[slice, slice]) -> tuple[np.ndarray, Incomplete]:
@@ -181,9 +179,11 @@ def test_the_same_step_has_the_same_sample(folder: Path) -> None:
 
 
 def test_it_trains_on_clips_resumes_and_exports(folder: Path, tmp_path: Path) -> None:
-    options = TrainCompletionOptions(tmp_path, clips=folder, settings=replace(SETTINGS, steps=2))
+    settings = replace(SETTINGS, steps=2)
+    options = TrainCompletionOptions(folder=tmp_path, clips=folder, settings=settings)
     assert len(list(train_completion(options, DEPTHS))) == 1
-    resumed = list(train_completion(replace(options, settings=replace(SETTINGS, steps=4)), DEPTHS))
+    longer = options.model_copy(update={"settings": replace(SETTINGS, steps=4)})
+    resumed = list(train_completion(longer, DEPTHS))
     assert [row["step"] for row in resumed] == [4]
     assert {"abs_rel_smooth", "abs_rel_plane", "abs_rel_prior"} <= set(resumed[0])
     assert (tmp_path / "validation.png").stat().st_size > 1000
@@ -201,7 +201,7 @@ def test_it_trains_on_the_depth_of_a_run(tmp_path: Path) -> None:
         cv2.imwrite(str(image), random.integers(0, 255, (192, 256, 3), np.uint8))
         depth_hw = np.linspace(1, 2, 96 * 128, dtype=np.float32).reshape(96, 128)
         DepthMap(depth_hw, np.ones_like(depth_hw), np.eye(3), np.eye(4)).save(depth)
-    options = TrainCompletionOptions(tmp_path / "out", runs=(run_dir,), settings=SETTINGS)
+    options = TrainCompletionOptions(folder=tmp_path / "out", runs=(run_dir,), settings=SETTINGS)
     (row,) = train_completion(options, DEPTHS)
     assert row["abs_rel_measured"] == 0
     assert 0 < row["abs_rel_prior"] < 1
@@ -212,9 +212,9 @@ def test_users_errors_are_told(tmp_path: Path, folder: Path) -> None:
     with pytest.raises(UsageError, match=r"bad\.pt"):
         load_network(tmp_path / "bad.pt")
     with pytest.raises(InputError, match="no depth"):
-        list(train_completion(TrainCompletionOptions(tmp_path, runs=(tmp_path,)), DEPTHS))
+        list(train_completion(TrainCompletionOptions(folder=tmp_path, runs=(tmp_path,)), DEPTHS))
     with pytest.raises(NotEnoughDataError):
-        list(train_completion(TrainCompletionOptions(tmp_path), DEPTHS))
+        list(train_completion(TrainCompletionOptions(folder=tmp_path), DEPTHS))
 
 
 def test_the_shipped_weights_complete_what_the_image_shows() -> None:

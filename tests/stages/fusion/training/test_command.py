@@ -16,8 +16,6 @@ from stages.fusion.recurrent.model import fuse_in_turn, load_network
 from stages.fusion.recurrent.network import FusionNetwork, FusionOutput
 from stages.fusion.recurrent.step import prepare
 from stages.fusion.training.command import (
-    TrainFusionOptions,
-    default_settings,
     objective,
     train_fusion,
 )
@@ -28,12 +26,12 @@ from stages.fusion.training.data import (
     truth_of,
 )
 from stages.fusion.training.losses import normals, single_loss, temporal_loss
+from stages.fusion.training.options import SETTINGS as DEFAULT
+from stages.fusion.training.options import TrainFusionOptions
 from tests.stages.fusion.clips import write_clips
 
 DEPTHS = depths_by_stage(DepthConfig())
-SETTINGS = replace(
-    default_settings(), batch=1, size_hw=(96, 128), steps=3, validate_every=2, save_every=1
-)
+SETTINGS = replace(DEFAULT, batch=1, size_hw=(96, 128), steps=3, validate_every=2, save_every=1)
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +124,9 @@ def test_training_improves_on_what_it_is_given(folder: Path) -> None:
 
 
 def test_it_trains_resumes_and_exports(folder: Path, tmp_path: Path) -> None:
-    options = TrainFusionOptions(tmp_path, folder, minutes=5, settings=SETTINGS)
-    figures = list(train_fusion(replace(options, settings=replace(SETTINGS, steps=2)), DEPTHS))
+    options = TrainFusionOptions(folder=tmp_path, clips=folder, minutes=5, settings=SETTINGS)
+    shorter = options.model_copy(update={"settings": replace(SETTINGS, steps=2)})
+    figures = list(train_fusion(shorter, DEPTHS))
     assert figures[0]["abs_rel_forward"] > 0 and figures[0]["flicker_input"] > 0
     list(train_fusion(options, DEPTHS))
     with (tmp_path / "losses.csv").open() as file:
@@ -142,7 +141,7 @@ def test_it_trains_resumes_and_exports(folder: Path, tmp_path: Path) -> None:
 
 def test_too_few_clips_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no clip"):
-        list(train_fusion(TrainFusionOptions(tmp_path / "out", tmp_path), DEPTHS))
+        list(train_fusion(TrainFusionOptions(folder=tmp_path / "out", clips=tmp_path), DEPTHS))
     write_clips(tmp_path, 1)
     with pytest.raises(NotEnoughDataError, match="to validate"):
-        list(train_fusion(TrainFusionOptions(tmp_path / "out", tmp_path), DEPTHS))
+        list(train_fusion(TrainFusionOptions(folder=tmp_path / "out", clips=tmp_path), DEPTHS))

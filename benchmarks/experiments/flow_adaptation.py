@@ -1,6 +1,6 @@
 """What adapting mvflow to a clip, without true flow, gains on that clip; write flow_adaptation.md.
 
-    python -m benchmarks.flow_adaptation --set DATA/rgbd/livingroom_synthetic --work DIR
+    python -m benchmarks.experiments.flow_adaptation --set DATA/rgbd/livingroom_synthetic --work DIR
 
 The set has exact depth and poses, from which the true flow of its pairs follows. `mvrecon train
 flow --clip` sees the images of the first part alone; errors are told for that part, which is
@@ -11,20 +11,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.flow_data import posed_samples
-from mvrecon.commands.bench_flow import load_estimate
 from mvrecon.datasets.posed import load_posed_set
-from mvrecon.engine.hashing import hash_file
-from mvrecon.evaluation.bench.flow.figures import FLOW_FIGURES
-from mvrecon.evaluation.bench.flow.measure import FlowVariant, measure_part
+from mvrecon.evaluation.bench.flow.measure import measure_part
 from mvrecon.evaluation.bench.flow.rows import flow_row
 from mvrecon.evaluation.bench.rows import Row, markdown_table
-from mvrecon.learning.options import LearnedOptions
-from stages.flow.config import FlowConfig
-from stages.flow.models.mvflow.card import MVFLOW_WEIGHTS
-from stages.flow.training.command import WEIGHTS, TrainFlowOptions, train_flow
+from mvrecon.evaluation.metrics.flow import FLOW_METRICS
+from stages.flow.training.command import WEIGHTS, train_flow
+from stages.flow.training.options import TrainFlowOptions
+from stages.flow.variants import flow_variants
 
 TABLE = Path(__file__).with_suffix(".md")
 SEEN_SHARE = 0.6
@@ -41,9 +39,10 @@ SHOWN = (
 
 HEADER = """# Adapting mvflow to a clip
 
-Made by `python -m benchmarks.flow_adaptation --set DATA/rgbd/{name} --work DIR`: {steps} steps of
-`mvrecon train flow --clip` on the first {seen} of {all} frames, from the shipped weights, without
-true flow. Pairs {distances} frames apart; the truth follows from the set's exact depth and poses.
+Made by `python -m benchmarks.experiments.flow_adaptation --set DATA/rgbd/{name} --work DIR`:
+{steps} steps of `mvrecon train flow --clip` on the first {seen} of {all} frames, from the shipped
+weights, without true flow. Pairs {distances} frames apart; the truth follows from the set's exact
+depth and poses.
 
 """
 
@@ -74,9 +73,9 @@ def main() -> None:
         all=len(images),
         distances=", ".join(map(str, STEPS)),
     )
-    figures = [figure for figure in FLOW_FIGURES if figure.name in SHOWN]
-    meanings = "".join(f"- {figure.heading}: {figure.meaning}.\n" for figure in figures)
-    table = f"{head}{markdown_table(rows, figures)}\n{meanings}"
+    metrics = [metric for metric in FLOW_METRICS if metric.name in SHOWN]
+    meanings = "".join(f"- {metric.heading}: {metric.meaning}.\n" for metric in metrics)
+    table = f"{head}{markdown_table(rows, metrics)}\n{meanings}"
     TABLE.write_text(table)
     print(table)
 
@@ -90,25 +89,18 @@ def _adapt(options: argparse.Namespace, files: list[str]) -> Path:
         if not link.is_symlink():
             link.symlink_to((options.set / file).resolve())
     folder = options.work / "adapted"
-    training = TrainFlowOptions(folder, options.minutes, clip=clip, steps=options.steps)
+    training = TrainFlowOptions(
+        folder=folder, minutes=options.minutes, clip=clip, steps=options.steps
+    )
     for figures in train_flow(training):
         print("  ".join(f"{name} {value:.4g}" for name, value in figures.items()), flush=True)
     return folder / WEIGHTS
 
 
 def _measure(options: argparse.Namespace, adapted: Path, parts: Mapping[str, range]) -> list[Row]:
-    variants = [
-        FlowVariant("dis", load_estimate, FlowConfig(model="dis"), {"model": "dis"}),
-        *(
-            FlowVariant(
-                label,
-                load_estimate,
-                FlowConfig(mvflow=LearnedOptions(weights=weights)),
-                {"model": "mvflow", "weights": hash_file(weights)},
-            )
-            for label, weights in (("mvflow", MVFLOW_WEIGHTS), ("mvflow adapted", adapted))
-        ),
-    ]
+    variants = flow_variants(["dis", "mvflow"], {}, {})
+    (own,) = flow_variants(["mvflow"], {"mvflow": str(adapted)}, {})
+    variants.append(replace(own, label="mvflow adapted"))
     return [
         flow_row(title, variant.label, measure_part(options.work, variant, title, samples))
         for title, frames in parts.items()

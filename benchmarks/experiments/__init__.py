@@ -1,0 +1,1 @@
+"""Experiments that are over; README.md says what each showed."""

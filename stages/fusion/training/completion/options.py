@@ -1,0 +1,38 @@
+"""What `mvrecon train completion` is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from mvrecon.learning.settings import TrainingSettings, TrainOptions
+from mvrecon.options import Argument
+
+# For a training of half an hour on a small computer.
+SETTINGS = TrainingSettings(
+    steps=3000,
+    decay_steps=1500,
+    batch=4,
+    size_hw=(192, 256),
+    learning_rate=2e-3,
+    average=0.99,
+    validate_every=500,
+    save_every=50,
+)
+
+
+class TrainCompletionOptions(TrainOptions):
+    """Training on what was measured of clips or runs."""
+
+    minutes: float = Field(30.0, ge=0, description="stop after this time [min]")
+    clips: Path | None = Field(
+        None, description="folder of posed clips; their truth serves validation only"
+    )
+    runs: Annotated[tuple[Path, ...], Argument(metavar="RUN_DIR")] = Field(
+        (), description="finished runs; of many views the last tenth is held out"
+    )
+    settings: Annotated[TrainingSettings, Argument(offered=False)] = Field(
+        SETTINGS, description="of the training"
+    )
