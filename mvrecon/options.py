@@ -16,8 +16,6 @@ from mvrecon.engine.config import ADVANCED, OptionGroup, StageConfig, is_marked,
 from mvrecon.errors import UsageError
 
 G = TypeVar("G", bound=OptionGroup)
-# Defaults that say nothing to a reader of the help.
-NOTHING = (None, False, ())
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,8 @@ def add_options(parser: Parser, kind: type[OptionGroup]) -> None:
     """
     for name, (field, argument) in _offered(kind).items():
         text = field.description or ""
-        if not (field.is_required() or field.default in NOTHING):
+        # "None", "False" and "()" would say nothing to a reader of the help.
+        if not field.is_required() and field.default not in (None, False, ()):
             text += f" (default: {field.default})"
         shape = _shape(field) | {"help": text.replace("%", "%%"), "default": argparse.SUPPRESS}
         if argument.metavar:
