@@ -239,7 +239,7 @@ def _numbers(results: Results) -> dict[str, float | int | str]:
         "scale": results.world.scale,
     }
     if results.shutter:
-        numbers["readout_ms"] = round(1000.0 * results.readout_s, 2)
+        numbers["readout_share_of_frame_time"] = round(results.shutter.readout_share, 3)
         numbers["zoom"] = round(results.shutter.zoom, 3)
         numbers["explained_by_camera_percent"] = round(100.0 * results.shutter.gain, 1)
     if solution.known:

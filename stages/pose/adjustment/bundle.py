@@ -25,7 +25,7 @@ from stages.pose.adjustment.cameras import (
 )
 
 ITERATIONS = 50
-# The adjustment ends when a step lowers the cost by less than this part of it.
+# Steps end when one lowers the cost by less than this part of it.
 LEAST_GAIN = 1e-6
 FIRST_DAMPING = 1e-4
 MAX_DAMPING = 1e6
@@ -85,6 +85,8 @@ def adjust(
     times_s: FloatArray,
     freedom: Freedom,
     scale_px: float,
+    *,
+    least_gain: float = LEAST_GAIN,
 ) -> Adjusted:
     """Adjust all at once under a Cauchy loss.
 
@@ -94,8 +96,9 @@ def adjust(
         times_s: of the frames, ascending.
         freedom: what may change.
         scale_px: error at which an observation has lost half its weight.
+        least_gain: part of the cost by which a step must lower it, to be followed by another.
     """
-    return _Adjustment(seen, times_s, freedom, scale_px).run(cameras)
+    return _Adjustment(seen, times_s, freedom, scale_px).run(cameras, least_gain)
 
 
 class _Adjustment:
@@ -114,7 +117,7 @@ class _Adjustment:
         spread_n = freedom.zoom * np.sqrt(np.maximum(np.diff(times_s), 1e-9))
         self._zoom_weight_n = scale_px / spread_n if freedom.zoom > 0 else np.zeros(0)
 
-    def run(self, cameras: Cameras) -> Adjusted:
+    def run(self, cameras: Cameras, least_gain: float) -> Adjusted:
         """Steps until they gain next to nothing."""
         damping, cost = FIRST_DAMPING, self._cost(cameras)
         for _ in range(ITERATIONS):
@@ -129,7 +132,7 @@ class _Adjustment:
                 break
             gain, cameras, cost = cost - new_cost, moved, new_cost
             damping = max(damping / 10.0, MIN_DAMPING)
-            if gain < LEAST_GAIN * cost:
+            if gain < least_gain * cost:
                 break
         return Adjusted(cameras, cost)
 

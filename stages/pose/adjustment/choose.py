@@ -28,6 +28,9 @@ READOUT_BOUNDS = (0.05, 1.1)
 # The motion of a row depends on the read-out by its acceleration: it settles at once.
 READOUT_ROUNDS = 3
 MIN_FRAMES = 5
+# While candidates are compared, steps end far below what decides between them.
+ROUGH_GAIN = 1e-3
+FINAL_GAIN = 1e-6
 DISTORTION_TERMS = 1
 
 
@@ -39,12 +42,14 @@ class Shutter:
         model: adjusted; its keypoints are where they would be at the middle row's time, and
             each image has a camera of its own if the focal length changes.
         readout_s: time from the first row to the last, 0 for a global shutter.
+        readout_share: the same as a share of the time from a frame to the next.
         zoom: ratio of the longest focal length to the shortest, 1 for a fixed one.
         gain: part of the robust cost that this explains.
     """
 
     model: ColmapModel
     readout_s: float
+    readout_share: float
     zoom: float
     gain: float
 
@@ -75,21 +80,24 @@ def explain_errors(
     ordinary = problem.adjust(problem.start, readout=False, zoom=False)
     rolling = problem.adjust(ordinary.cameras, readout=True, zoom=False)
     shares = abs(rolling.cameras.readout_s) / frame_s
-    candidates = []
+    # By whether the rows are read in turn, and whether the focal length changes.
+    found = {(False, False): ordinary}
     if READOUT_BOUNDS[0] < shares < READOUT_BOUNDS[1]:
-        candidates.append(rolling)
+        found[True, False] = rolling
     if not calibrated:
-        candidates.append(problem.adjust(ordinary.cameras, readout=False, zoom=True))
-    best = min(candidates, key=lambda found: found.cost, default=ordinary)
-    if best.cost > (1.0 - LEAST_GAIN) * ordinary.cost:
+        found[False, True] = problem.adjust(ordinary.cameras, readout=False, zoom=True)
+    kind = min(found, key=lambda one: found[one].cost)
+    if found[kind].cost > (1.0 - LEAST_GAIN) * ordinary.cost:
         return None
-    if len(candidates) == 2:
-        both = problem.adjust(best.cameras, readout=True, zoom=True)
-        if both.cost < (1.0 - LEAST_GAIN) * best.cost:
-            best = both
+    if len(found) == 3:
+        both = problem.adjust(found[kind].cameras, readout=True, zoom=True)
+        if both.cost < (1.0 - LEAST_GAIN) * found[kind].cost:
+            kind, found[True, True] = (True, True), both
+    best = problem.adjust(found[kind].cameras, *kind, least_gain=FINAL_GAIN)
     return Shutter(
         model=problem.adjusted_model(best.cameras),
         readout_s=best.cameras.readout_s,
+        readout_share=best.cameras.readout_s / frame_s,
         zoom=float(np.exp(np.ptp(best.cameras.log_focal_n))),
         gain=1.0 - best.cost / ordinary.cost,
     )
@@ -124,10 +132,12 @@ class _Problem:
             xyz_p3=model.xyz_n3[self._kept],
             log_focal_n=np.full(len(poses_n44), np.log(camera.fx)),
             centre_2=np.array([camera.cx, camera.cy]),
-            radial_2=np.zeros(2) if calibrated else np.array((*camera.distortion, 0.0, 0.0)[:2]),
+            radial_2=np.array((0.0, 0.0) if calibrated else (*camera.distortion, 0.0, 0.0)[:2]),
         )
 
-    def adjust(self, start: Cameras, readout: bool, zoom: bool) -> Adjusted:
+    def adjust(
+        self, start: Cameras, readout: bool, zoom: bool, least_gain: float = ROUGH_GAIN
+    ) -> Adjusted:
         """Adjust with these freedoms."""
         freedom = Freedom(
             focal=not self._calibrated,
@@ -137,7 +147,9 @@ class _Problem:
         )
         for _ in range(READOUT_ROUNDS if readout else 1):
             seen = self._observations(start.readout_s)
-            found = adjust(start, seen, self._times_s, freedom, self._scale_px)
+            found = adjust(
+                start, seen, self._times_s, freedom, self._scale_px, least_gain=least_gain
+            )
             start = found.cameras
         return found
 
