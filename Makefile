@@ -4,15 +4,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_RUN := runs/demo
 
-.PHONY: demo test lint bench-flow clean
+.PHONY: demo test test-slow lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mvrecon run sample_data/clip.mp4 -o $(DEMO_RUN)
 	@echo "mesh:   $(DEMO_RUN)/mesh.ply (and mesh.glb)"
 	@echo "report: $(DEMO_RUN)/report.html"
 
+# A worker a core; a file's tests share what they set up.
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
+
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+test-slow: $(VENV)/.installed-test
+	$(PYTEST) -m slow
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -11,15 +11,16 @@ CLIPS keeps the rendered clips (about two minutes of two cores each).
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from mvrecon.engine.measure import versions
+from mvrecon.engine.store import Store
 from mvrecon.evaluation.run import evaluate_run
 from mvrecon.synthetic.clip import render_frames, write_ground_truth, write_video
 from mvrecon.synthetic.desk import DESK_CAMERA, DESK_PATH, desk_scene
@@ -61,11 +62,7 @@ def main() -> None:
             name: (options.root / place / "images", options.root / place)
             for name, place in REAL.items()
         }
-    rows = [
-        pose(name, *places, allowed=allowed)
-        for name, places in inputs.items()
-        for allowed in (False, True)
-    ]
+    rows = [row for name, places in inputs.items() for row in pose(name, *places)]
     told = "; ".join(f"{name} {version}" for name, version in versions().items())
     TABLE.write_text(
         "# Cameras that are not ordinary\n\nBy `python -m benchmarks.cameras CLIPS --root DATA`;"
@@ -93,25 +90,25 @@ def render(kind: str, folder: Path) -> None:
     write_video(video, images, (DESK_CAMERA.width, DESK_CAMERA.height), FPS, CRF)
 
 
-def pose(name: str, source: Path, truth: Path, *, allowed: bool) -> str:
-    """A row of the table."""
+def pose(name: str, source: Path, truth: Path) -> Iterator[str]:
+    """Rows of the table: without and with allowing for unusual cameras, on the same flow."""
     with tempfile.TemporaryDirectory() as folder:
         run_dir = Path(folder) / "run"
-        command = [sys.executable, "-m", "mvrecon", "run", str(source), "-o", str(run_dir)]
-        allow = ["--pose.mapping.unusual_cameras", str(allowed).lower()]
-        subprocess.run([*command, "-q", "--until", "pose", *allow], check=True)
-        stored = next((run_dir / "store" / "pose").glob("*/manifest.json")).parent
-        numbers = json.loads((stored / "summary.json").read_text())["numbers"]
-        recorded = json.loads((stored / "manifest.json").read_text())["recorded"]
-        ate = evaluate_run(run_dir, truth).trajectory.ate_percent_of_path
-    return ROW.format(
-        clip=name,
-        allowed="yes" if allowed else "no",
-        ate=ate,
-        cpu_s=recorded["cpu_s"],
-        readout=numbers.get("readout_share_of_frame_time", "–"),
-        **{"zoom": "–"} | numbers,
-    )
+        command = [sys.executable, "-m", "mvrecon", "run", str(source), "-o", str(run_dir), "-q"]
+        for allowed in ("false", "true"):
+            options = ["--until", "pose", "--pose.mapping.unusual_cameras", allowed]
+            subprocess.run([*command, *options], check=True)
+            artifact = Store(run_dir).latest("pose")
+            assert artifact is not None
+            numbers = artifact.read_summary()["numbers"]
+            yield ROW.format(
+                clip=name,
+                allowed=allowed,
+                ate=evaluate_run(run_dir, truth).trajectory.ate_percent_of_path,
+                cpu_s=artifact.manifest["recorded"]["cpu_s"],
+                readout=numbers.get("readout_share_of_frame_time", "–"),
+                **{"zoom": "–"} | numbers,
+            )
 
 
 if __name__ == "__main__":

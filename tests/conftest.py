@@ -12,6 +12,9 @@ REPOSITORY = Path(__file__).parents[1]
 # Threads that spin while they wait starve each other where cores are few or busy: seconds
 # become minutes. Read when torch is first imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # There is a worker a core already.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

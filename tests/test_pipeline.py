@@ -105,7 +105,7 @@ def test_a_second_run_does_nothing(finished: Path, capsys: pytest.CaptureFixture
     [
         ("frames", {"jpeg_quality": 90}),
         ("flow", {"max_size": 448}),
-        ("pose", {"tracks": 400}),
+        ("pose", {"tracks": {"per_frame": 400}}),
         ("depth", {"neighbors": 3}),
         ("fusion", {"model": "none"}),
         ("surface", {"mesh": {"max_faces": 4000}}),

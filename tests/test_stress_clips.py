@@ -21,6 +21,9 @@ from stages.pipeline import PIPELINE
 from tests.media import write_video
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path, turn
 
+# Whole stages on many frames: half a minute each.
+pytestmark = pytest.mark.slow
+
 PATH = sideways_path(40, 0.06)
 RELIEF = Relief()
 

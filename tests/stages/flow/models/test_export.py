@@ -43,6 +43,7 @@ def both_runtimes(graph, path: Path) -> tuple[np.ndarray, np.ndarray]:
     return session.run(None, feed)[0], expected
 
 
+@pytest.mark.slow
 def test_mvflow_gives_the_same_flow_in_onnxruntime(tmp_path: Path):
     pytest.importorskip("onnxscript")
     path = tmp_path / "mvflow.onnx"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 BUDGET_MB = 1500
 SIZES = (1080, 1920), (2160, 3840)
 MEASURE = """
@@ -26,6 +28,7 @@ for size in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_large_pairs_stay_within_the_budget():
     command = [sys.executable, "-c", MEASURE, *(f"{height}x{width}" for height, width in SIZES)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
