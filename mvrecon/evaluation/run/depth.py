@@ -122,7 +122,7 @@ class TrueDepth:
         else:
             directions_n3 = pixel_rays(camera, np.eye(4))[1].astype(np.float64)
             depth_n = nearest(
-                self._set.read_depth(frame.truth), frame.truth.camera.project(directions_n3)
+                self._set.read_depth(frame.truth), frame.truth.depth_camera.project(directions_n3)
             )
         return depth_n.reshape(camera.height, camera.width).astype(np.float32)
 

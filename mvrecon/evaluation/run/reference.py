@@ -71,7 +71,7 @@ class ReferenceSurface:
             cam_n3 = transform_points(inverse_rigid(image.world_from_cam), xyz_n3[open_points])
             open_points, cam_n3 = open_points[cam_n3[:, 2] > 0], cam_n3[cam_n3[:, 2] > 0]
             depth_hw = self.posed_set.read_depth(image)
-            known_n[open_points] = nearest(depth_hw, image.camera.project(cam_n3)) > 0
+            known_n[open_points] = nearest(depth_hw, image.depth_camera.project(cam_n3)) > 0
         return known_n
 
 
@@ -122,7 +122,7 @@ def _fuse_depths(
         depth_hw = posed_set.read_depth(image)
         depth = o3d.t.geometry.Image(o3d.core.Tensor.from_numpy(np.ascontiguousarray(depth_hw)))
         # Open3D truncates pixel positions; half a pixel more makes it take the nearest.
-        intrinsics = o3d.core.Tensor.from_numpy(image.camera.k_33 + HALF_PIXEL_33)
+        intrinsics = o3d.core.Tensor.from_numpy(image.depth_camera.k_33 + HALF_PIXEL_33)
         extrinsics = o3d.core.Tensor.from_numpy(inverse_rigid(image.world_from_cam))
         limits = (1.0, float(depth_hw.max()) + 1, TRUNCATION_VOXELS)
         blocks = grid.compute_unique_block_coordinates(depth, intrinsics, extrinsics, *limits)
@@ -143,7 +143,7 @@ def _voxel_size(posed_set: PosedSet, images: Sequence[PosedImage]) -> float:
         )
         depth_n = posed_set.read_depth(image).reshape(-1)[::EXTENT_STEP_PX]
         points.append((origins_n3 + depth_n[:, None] * directions_n3)[depth_n > 0])
-        footprints.append(depth_n[depth_n > 0] / image.camera.fx)
+        footprints.append(depth_n[depth_n > 0] / image.depth_camera.fx)
     low_3, high_3 = np.percentile(np.concatenate(points), [1, 99], axis=0)
     across = float(np.linalg.norm(high_3 - low_3))
     return max(across / VOXELS_ACROSS, float(np.median(np.concatenate(footprints))))
