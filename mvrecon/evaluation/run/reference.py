@@ -15,6 +15,7 @@ from mvrecon.evaluation.metrics.surface import (
     SurfacePoints,
     count_views,
     diameter,
+    own_spread,
     sample_surface,
 )
 from mvrecon.evaluation.spread import spread
@@ -45,12 +46,15 @@ class ReferenceSurface:
         seen: points on it that at least two of the set's cameras saw.
         judges: views with depth maps that decide which points can be judged; none if the
             surface is complete, so that every point can.
+        posed_set: that it was made from.
+        accuracy: standard deviation of its own error, world units; None if it is exact.
     """
 
     triangles: TriangleScene
     seen: SurfacePoints
     judges: tuple[PosedImage, ...]
     posed_set: PosedSet
+    accuracy: float | None
 
     @property
     def diameter(self) -> float:
@@ -85,7 +89,12 @@ def nearest(values_hw: NDArray[np.float32], pixels_n2: FloatArray) -> NDArray[np
 
 
 def build_reference(posed_set: PosedSet) -> ReferenceSurface | None:
-    """The set's mesh, or a surface fused from its depth maps, or None without either."""
+    """The set's mesh, or a surface fused from its depth maps, or None without either.
+
+    The accuracy is what the set says. Without that a mesh is exact; a fused surface has the
+    spread of the depth maps about it, but at least half a voxel: it has no smaller detail.
+    """
+    accuracy = posed_set.reference_accuracy
     if posed_set.mesh_file:
         mesh = read_mesh_ply(posed_set.root / posed_set.mesh_file)
         vertices_n3, triangles_m3 = mesh.points.xyz_n3.astype(np.float64), mesh.faces_m3
@@ -94,21 +103,27 @@ def build_reference(posed_set: PosedSet) -> ReferenceSurface | None:
         judges = tuple(spread([image for image in posed_set.images if image.depth_file], MAX_VIEWS))
         if not judges:
             return None
-        vertices_n3, triangles_m3 = _fuse_depths(posed_set, judges)
+        measured_n3, footprint = _measured_points(posed_set, judges)
+        voxel = _voxel_size(measured_n3, footprint)
+        vertices_n3, triangles_m3 = _fuse_depths(posed_set, judges, voxel)
     if len(triangles_m3) == 0:
         return None
     scene = TriangleScene(vertices_n3, triangles_m3)
+    if accuracy is None and judges:
+        distance_n = scene.distance(measured_n3[:: max(1, len(measured_n3) // SAMPLES)])
+        accuracy = max(own_spread(distance_n), voxel / 2)
     points = sample_surface(vertices_n3, triangles_m3.astype(np.int64), SAMPLES, SEED)
     views = [(image.camera, image.world_from_cam) for image in spread(posed_set.images, MAX_VIEWS)]
     seen = points.only(count_views(points, scene, views) >= DEFAULT_MIN_VIEWS)
-    return ReferenceSurface(scene, seen, judges, posed_set) if len(seen.xyz_n3) else None
+    if len(seen.xyz_n3) == 0:
+        return None
+    return ReferenceSurface(scene, seen, judges, posed_set, accuracy)
 
 
 def _fuse_depths(
-    posed_set: PosedSet, images: Sequence[PosedImage]
+    posed_set: PosedSet, images: Sequence[PosedImage], voxel: float
 ) -> tuple[FloatArray, NDArray[np.int32]]:
     """Vertices and triangles of a TSDF of true depths (Curless and Levoy, SIGGRAPH 1996)."""
-    voxel = _voxel_size(posed_set, images)
     grid = o3d.t.geometry.VoxelBlockGrid(
         attr_names=("tsdf", "weight"),
         attr_dtypes=(o3d.core.float32, o3d.core.float32),
@@ -134,16 +149,20 @@ def _fuse_depths(
     return vertices_n3, mesh.triangle.indices.numpy().astype(np.int32)
 
 
-def _voxel_size(posed_set: PosedSet, images: Sequence[PosedImage]) -> float:
-    """A small share of the scene's size, but no less than what a pixel covers."""
+def _measured_points(posed_set: PosedSet, images: Sequence[PosedImage]) -> tuple[FloatArray, float]:
+    """Some points (n, 3) of true depth maps in the world, and what a pixel covers (median)."""
     points, footprints = [], []
     for image in images:
         origins_n3, directions_n3 = (
-            rays[::EXTENT_STEP_PX] for rays in pixel_rays(image.camera, image.world_from_cam)
+            rays[::EXTENT_STEP_PX] for rays in pixel_rays(image.depth_camera, image.world_from_cam)
         )
         depth_n = posed_set.read_depth(image).reshape(-1)[::EXTENT_STEP_PX]
         points.append((origins_n3 + depth_n[:, None] * directions_n3)[depth_n > 0])
         footprints.append(depth_n[depth_n > 0] / image.depth_camera.fx)
-    low_3, high_3 = np.percentile(np.concatenate(points), [1, 99], axis=0)
-    across = float(np.linalg.norm(high_3 - low_3))
-    return max(across / VOXELS_ACROSS, float(np.median(np.concatenate(footprints))))
+    return np.concatenate(points), float(np.median(np.concatenate(footprints)))
+
+
+def _voxel_size(measured_n3: FloatArray, footprint: float) -> float:
+    """A small share of the scene's size, but no less than what a pixel covers."""
+    low_3, high_3 = np.percentile(measured_n3, [1, 99], axis=0)
+    return max(float(np.linalg.norm(high_3 - low_3)) / VOXELS_ACROSS, footprint)

@@ -99,7 +99,9 @@ def test_table_and_json_carry_the_figures(perfect, truth):
     data = json.loads(evaluation.to_json())
     assert data["trajectory"]["poses"] == 8
     assert data["surface"]["errors"]["f_score"] == pytest.approx(1)
-    assert set(data) == {"frames", "trajectory", "depth", "surface", "image", "notes"}
+    assert set(data) == {
+        *("frames", "trajectory", "trajectory_parts", "depth", "surface", "image", "notes")
+    }
     table = evaluation.to_table()
     for name in ("ate_rmse", "abs_rel", "f_score", "psnr_db"):
         assert name in table
