@@ -110,8 +110,9 @@ def ate_over_parts(estimate_n3: FloatArray, truth_n3: FloatArray, length: float)
 
     A part begins at each frame and ends at the first that is `length` or more further along the
     true path, as KITTI's odometry has it (Geiger et al., CVPR 2012). Its centres are aligned by
-    the Sim(3) with the least squared distance. Parts of fewer than `MIN_PART_POSES` frames and
-    those whose estimated centres coincide do not count.
+    the Sim(3) with the least squared distance; if the estimated ones coincide, they err by their
+    distance from the mean of the true ones. Parts of fewer than `MIN_PART_POSES` frames do not
+    count.
 
     Args:
         estimate_n3: camera centres in order of time, in any world.
@@ -123,12 +124,17 @@ def ate_over_parts(estimate_n3: FloatArray, truth_n3: FloatArray, length: float)
     squared = []
     for begin, end in enumerate(ends[ends < len(truth_n3)]):
         part = slice(begin, end + 1)
-        if end + 1 - begin < MIN_PART_POSES or not np.ptp(estimate_n3[part], axis=0).any():
-            continue
-        aligned_n3 = align_similarity(estimate_n3[part], truth_n3[part]).apply(estimate_n3[part])
-        squared.append(((aligned_n3 - truth_n3[part]) ** 2).sum(1).mean())
+        if end + 1 - begin >= MIN_PART_POSES:
+            squared.append(_mean_squared_error(estimate_n3[part], truth_n3[part]))
     enough = len(squared) >= MIN_PARTS
     return PartErrors(len(squared), float(np.sqrt(np.mean(squared))) if enough else float("nan"))
+
+
+def _mean_squared_error(estimate_n3: FloatArray, truth_n3: FloatArray) -> float:
+    aligned_n3 = truth_n3.mean(0)
+    if np.ptp(estimate_n3, axis=0).any():
+        aligned_n3 = align_similarity(estimate_n3, truth_n3).apply(estimate_n3)
+    return float(((aligned_n3 - truth_n3) ** 2).sum(1).mean())
 
 
 def scale_drift(position_n: FloatArray, scale_n: FloatArray) -> ScaleDrift | None:
