@@ -219,9 +219,8 @@ def test_parts_of_a_long_path_are_judged(truth, tmp_path):
     assert evaluation.trajectory_parts[5].parts >= 2
     assert evaluation.trajectory_parts[5].ate_rmse < 1e-3
     assert "ate_over_5 " in evaluation.to_table()
-    assert (
-        "no ATE over parts of 1, 10" in evaluation.notes[0]
-    )  # parts of 1 have two or three frames
+    # Parts of 1 have two or three frames.
+    assert "no ATE over parts of 1, 10" in evaluation.notes[0]
 
 
 def changed_set(truth, folder, **fields):
