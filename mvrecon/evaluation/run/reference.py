@@ -145,8 +145,19 @@ def _fuse_depths(
     mesh = grid.extract_triangle_mesh(weight_threshold=MIN_WEIGHT)
     if "indices" not in mesh.triangle or len(mesh.triangle.indices) == 0:
         return np.zeros((0, 3)), np.zeros((0, 3), np.int32)
-    vertices_n3 = mesh.vertex.positions.numpy().astype(np.float64)
-    return vertices_n3, mesh.triangle.indices.numpy().astype(np.int32)
+    return _in_fixed_order(mesh.vertex.positions.numpy(), mesh.triangle.indices.numpy())
+
+
+def _in_fixed_order(
+    vertices_n3: NDArray[np.float32], triangles_m3: NDArray[np.integer]
+) -> tuple[FloatArray, NDArray[np.int32]]:
+    """The same mesh whatever order it came in: threads decide Open3D's, samples depend on it."""
+    sorted_n3, place_n = np.unique(vertices_n3, axis=0, return_inverse=True)
+    triangles_m3 = place_n.reshape(-1)[triangles_m3]
+    first_m1 = triangles_m3.argmin(1)[:, None]
+    triangles_m3 = np.take_along_axis(triangles_m3, (first_m1 + np.arange(3)) % 3, axis=1)
+    order_m = np.lexsort(triangles_m3.T)
+    return sorted_n3.astype(np.float64), triangles_m3[order_m].astype(np.int32)
 
 
 def _measured_points(posed_set: PosedSet, images: Sequence[PosedImage]) -> tuple[FloatArray, float]:

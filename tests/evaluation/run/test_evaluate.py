@@ -261,6 +261,12 @@ def test_a_fused_reference_is_as_exact_as_its_depth_maps(truth, tmp_path):
     assert 0.01 < noisy.accuracy < 0.03
 
 
+def test_a_fused_reference_is_the_same_each_time(truth):
+    posed_set = load_posed_set(truth.with_depths)
+    first, second = (build_reference(posed_set) for _ in range(2))
+    np.testing.assert_array_equal(first.seen.xyz_n3, second.seen.xyz_n3)
+
+
 def test_depth_maps_are_projected_by_their_own_intrinsics(truth, tmp_path):
     path = changed_set(truth, tmp_path / "set")
     data = json.loads(path.read_text())
