@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ class PosedImage:
     Attributes:
         file: path relative to the set's root.
         camera: intrinsics of the stored image.
+        depth_camera: intrinsics of the depth map, which has the image's size and pose.
         world_from_cam: (4, 4), OpenCV axes.
         timestamp_s: time, or the index where the set has none.
         depth_file, mask_file: relative paths, empty if there is none.
@@ -31,6 +33,7 @@ class PosedImage:
 
     file: str
     camera: Camera
+    depth_camera: Camera
     world_from_cam: NDArray[np.float64]
     timestamp_s: float
     depth_file: str
@@ -46,12 +49,15 @@ class PosedSet:
         images: in the order of the file; of a video, one for each frame.
         depth_scale: units of the depth files' values per world unit.
         mesh_file: relative path of the true surface, empty if there is none.
+        reference_accuracy: standard deviation of the true surface's own error, world units;
+            None if the set does not tell.
     """
 
     root: Path
     images: tuple[PosedImage, ...]
     depth_scale: float
     mesh_file: str = ""
+    reference_accuracy: float | None = None
 
     def read_image(self, image: PosedImage) -> NDArray[np.uint8]:
         """RGB image (h, w, 3).
@@ -91,27 +97,44 @@ def read_posed_file(path: Path) -> PosedSet:
     """
     try:
         data = json.loads(path.read_text())
-        images = tuple(_parse_image(entry, index) for index, entry in enumerate(data["frames"]))
+        depth_intrinsics = data.get("depth_intrinsics")
+        images = tuple(
+            _parse_image(entry, index, depth_intrinsics)
+            for index, entry in enumerate(data["frames"])
+        )
         depth_scale = float(data.get("depth_scale") or 1.0)
-        return PosedSet(path.parent, images, depth_scale, data.get("mesh") or "")
+        accuracy = data.get("reference_accuracy")
+        if accuracy is not None and not accuracy > 0:
+            raise ValueError(f"reference_accuracy {accuracy} is not a distance")
+        return PosedSet(path.parent, images, depth_scale, data.get("mesh") or "", accuracy)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} cannot be understood ({error!r})", LAYOUT) from error
 
 
-def _parse_image(entry: dict[str, Any], index: int) -> PosedImage:
+def _parse_image(
+    entry: dict[str, Any], index: int, depth_intrinsics: Sequence[float] | None
+) -> PosedImage:
+    camera = Camera(
+        width=entry["w"],
+        height=entry["h"],
+        fx=entry["fx"],
+        fy=entry["fy"],
+        cx=entry["cx"],
+        cy=entry["cy"],
+        distortion=tuple(entry.get("dist") or ()),
+    )
     return PosedImage(
         file=entry["file"],
-        camera=Camera(
-            width=entry["w"],
-            height=entry["h"],
-            fx=entry["fx"],
-            fy=entry["fy"],
-            cx=entry["cx"],
-            cy=entry["cy"],
-            distortion=tuple(entry.get("dist") or ()),
-        ),
+        camera=camera,
+        depth_camera=_depth_camera(camera, depth_intrinsics) if depth_intrinsics else camera,
         world_from_cam=np.array(entry["c2w"], dtype=np.float64).reshape(4, 4),
         timestamp_s=float(entry.get("t", index)),
         depth_file=entry.get("depth", ""),
         mask_file=entry.get("mask", ""),
     )
+
+
+def _depth_camera(camera: Camera, intrinsics: Sequence[float]) -> Camera:
+    """The pinhole with [fx, fy, cx, cy] of the same size."""
+    fx, fy, cx, cy = map(float, intrinsics)
+    return Camera(camera.width, camera.height, fx, fy, cx, cy)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mvrecon.evaluation.metrics.depth import DEPTH_METRICS
+from mvrecon.evaluation.metrics.drift import PART_METRICS, SCALE_METRICS
 from mvrecon.evaluation.metrics.flow import FLOW_METRICS
 from mvrecon.evaluation.metrics.image import IMAGE_METRICS
 from mvrecon.evaluation.metrics.metric import COST_TOLERANCE, Metric
@@ -65,7 +66,7 @@ METRICS: dict[str, tuple[Metric, ...]] = {
         _peak_mib("the process during these runs"),
     ),
     "trajectory": (
-        *_benched(TRAJECTORY_METRICS),
+        *_benched((*TRAJECTORY_METRICS, *PART_METRICS)),
         _cost(
             "cpu_s_to_poses",
             "CPU s",
@@ -73,7 +74,7 @@ METRICS: dict[str, tuple[Metric, ...]] = {
         ),
     ),
     "depth": (
-        *_benched(DEPTH_METRICS),
+        *_benched((*DEPTH_METRICS, *SCALE_METRICS)),
         _cost(
             "cpu_s_per_map",
             "CPU s/map",

@@ -86,12 +86,11 @@ def compare(old: Sequence[Row], new: Sequence[Row]) -> Comparison:
             values = [side[identity].figures.get(metric.name) for side in (before, after)]
             if values[0] is None or values[1] is None or not metric.better:
                 continue
-            difference = values[1] - values[0]
-            if abs(difference) <= metric.tolerance * abs(values[0]):
+            worsening = metric.badness(values[1]) - metric.badness(values[0])
+            if abs(worsening) <= metric.tolerance * abs(values[0]):
                 same += 1
                 continue
-            improved = (difference < 0) == (metric.better == "lower")
-            changes.append(Change(after[identity], metric, values[0], values[1], improved))
+            changes.append(Change(after[identity], metric, values[0], values[1], worsening < 0))
     order = {identity: index for index, identity in enumerate(after)}
     changes.sort(key=lambda change: order[change.row.identity])
     return Comparison(

@@ -102,8 +102,7 @@ def _is_best(row: Row, metric: Metric, rows: Sequence[Row]) -> bool:
     ]
     if metric.name not in row.figures or not metric.better or min(values) == max(values):
         return False
-    best = min(values) if metric.better == "lower" else max(values)
-    return cell(row, metric) == metric.form.format(best)
+    return cell(row, metric) == metric.form.format(min(values, key=metric.badness))
 
 
 def _confidence_charts(rows: Sequence[Row]) -> list[Chart]:

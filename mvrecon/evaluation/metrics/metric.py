@@ -24,7 +24,7 @@ class Metric:
         name: in benchmarks' JSON and CSV, with aggregation and unit.
         heading: in benchmarks' tables; empty if only one run's evaluation has it.
         meaning: in full, with how it aggregates.
-        better: direction; empty if neither is.
+        better: direction, "zero" if both are wrong; empty if it does not matter.
         form: how benchmarks print a number.
         main: whether it is in a benchmark's first table and in the terminal.
         tolerance: relative change that still counts as the same.
@@ -34,7 +34,7 @@ class Metric:
     name: str
     heading: str
     meaning: str
-    better: Literal["lower", "higher", ""] = "lower"
+    better: Literal["lower", "higher", "zero", ""] = "lower"
     form: str = "{:.2f}"
     main: bool = True
     tolerance: float = 0.01
@@ -42,8 +42,12 @@ class Metric:
 
     @property
     def arrow(self) -> str:
-        """The better direction as a sign, a space if there is none."""
-        return {"lower": "↓", "higher": "↑", "": " "}[self.better]
+        """The better direction as a sign (→: towards 0), a space if there is none."""
+        return {"lower": "↓", "higher": "↑", "zero": "→", "": " "}[self.better]
+
+    def badness(self, value: float) -> float:
+        """The lower, the better the value is; of a metric that has a better direction."""
+        return {"lower": value, "higher": -value, "zero": abs(value)}[self.better]
 
     @property
     def field_name(self) -> str:

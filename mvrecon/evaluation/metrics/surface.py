@@ -32,6 +32,12 @@ FloatArray = NDArray[np.float64]
 MIN_INCIDENCE_COSINE = 0.1
 OCCLUSION_TOLERANCE = 5e-3
 DEFAULT_MIN_VIEWS = 2
+# From the median of the absolute values to the standard deviation, of normal errors.
+DEVIATION_OF_MEDIAN = 1.4826
+# Thresholds of further F-scores, in accuracies (standard deviations) of the reference.
+ACCURACY_MULTIPLES = (2, 5, 10)
+# Below this many, over 5 % of an exact surface's points count as wrong.
+LEAST_TOLD = ACCURACY_MULTIPLES[0]
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,36 @@ SURFACE_METRICS = (
         "mean of the two mean distances, in % of the scene's diameter",
         form="{:.3f}",
     ),
+    Metric(
+        "reference_accuracy",
+        "reference ±",
+        "standard deviation of the reference's own error, the set's units; an F at less than "
+        f"{LEAST_TOLD} times that tells more of the reference than of the mesh",
+        better="",
+        form="{:.2g}",
+        main=False,
+    ),
+    *(
+        Metric(
+            f"f_score_{multiple}_accuracies",
+            f"F at {multiple} ×",
+            f"the F-score at {multiple} times the reference's accuracy",
+            better="higher",
+            form="{:.3f}",
+            main=False,
+        )
+        for multiple in ACCURACY_MULTIPLES
+    ),
 )
+
+
+def own_spread(distance_n: NDArray[np.floating]) -> float:
+    """Standard deviation of what a reference was fused from about it, by the median.
+
+    Args:
+        distance_n: from measured points to the surface, unsigned.
+    """
+    return DEVIATION_OF_MEDIAN * float(np.median(distance_n))
 
 
 def surface_errors(

@@ -21,6 +21,7 @@ from mvrecon.evaluation.metrics.depth import (
     median_scale,
     temporal_flicker,
 )
+from mvrecon.evaluation.metrics.drift import path_position, scale_drift
 from mvrecon.evaluation.metrics.trajectory import align_poses
 from mvrecon.evaluation.run.evaluation import DepthEvaluation
 from mvrecon.evaluation.run.files import MatchedFrame, match_frames, read_key_frames
@@ -36,12 +37,15 @@ def evaluate_depth(
     run_dir: Path, frames: Sequence[MatchedFrame], posed_set: PosedSet, scale: float
 ) -> DepthEvaluation | None:
     """Compare along the same directions from the true camera centre, at the map's size."""
-    by_trajectory, by_median, curves, flicker = [], [], [], []
+    by_trajectory, by_median, curves, flicker, scales = [], [], [], [], []
+    centres_n3 = np.stack([frame.truth.world_from_cam[:3, 3] for frame in frames])
+    position = dict(zip((frame.name for frame in frames), path_position(centres_n3), strict=True))
     before: JudgedDepth | None = None
-    for _, estimate, judged in judged_depths(run_dir, frames, posed_set, scale):
+    for frame, estimate, judged in judged_depths(run_dir, frames, posed_set, scale):
         scaled_hw, truth_hw = judged.estimate_hw, judged.truth_hw
         by_trajectory.append(depth_errors(scaled_hw, truth_hw))
         factor = np.float32(median_scale(estimate.depth_hw, truth_hw))
+        scales.append((float(position[frame.name]), float(factor) / scale))
         by_median.append(depth_errors(np.nan_to_num(estimate.depth_hw * factor), truth_hw))
         curves.append(abs_rel_by_confidence(scaled_hw, estimate.confidence_hw, truth_hw))
         if before is not None:
@@ -55,6 +59,8 @@ def evaluate_depth(
         median_scale=mean_over_images(by_median),
         abs_rel_by_coverage=mean_curve(curves),
         flicker=finite_mean(np.array(flicker)),
+        scale_drift=scale_drift(*np.array(scales).T),
+        scale_along_path=tuple(scales),
     )
 
 
@@ -122,7 +128,7 @@ class TrueDepth:
         else:
             directions_n3 = pixel_rays(camera, np.eye(4))[1].astype(np.float64)
             depth_n = nearest(
-                self._set.read_depth(frame.truth), frame.truth.camera.project(directions_n3)
+                self._set.read_depth(frame.truth), frame.truth.depth_camera.project(directions_n3)
             )
         return depth_n.reshape(camera.height, camera.width).astype(np.float32)
 

@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 
 from mvrecon.datasets.posed import load_posed_set
 from mvrecon.errors import NotEnoughDataError, UsageError
+from mvrecon.evaluation.metrics.drift import PART_LENGTHS, ate_over_parts
 from mvrecon.evaluation.metrics.image import image_errors, mean_image_errors
-from mvrecon.evaluation.metrics.surface import sample_surface, surface_errors
+from mvrecon.evaluation.metrics.surface import (
+    ACCURACY_MULTIPLES,
+    sample_surface,
+    surface_errors,
+)
 from mvrecon.evaluation.metrics.trajectory import (
     MIN_POSES,
     align_centres,
@@ -20,13 +25,13 @@ from mvrecon.evaluation.metrics.trajectory import (
 )
 from mvrecon.evaluation.run.depth import evaluate_depth, load_depth
 from mvrecon.evaluation.run.evaluation import (
-    DepthEvaluation,
     Evaluation,
     FrameCounts,
     ImageEvaluation,
     SurfaceEvaluation,
 )
 from mvrecon.evaluation.run.files import MatchedFrame, match_frames, read_key_frames
+from mvrecon.evaluation.run.notes import drift_notes, missing_notes, threshold_notes
 from mvrecon.evaluation.run.reference import (
     SAMPLES,
     SEED,
@@ -96,37 +101,28 @@ def evaluate_run(
     depth = None
     if "depth" in parts:
         depth = evaluate_depth(run_dir, matched, posed_set, alignment.scale)
+    surface = None
+    if mesh and reference:
+        surface = _evaluate_surface(mesh, alignment, reference, threshold)
     image = _evaluate_images(run_dir, matched, mesh) if mesh and "image" in parts else None
+    by_length = {
+        length: ate_over_parts(estimate_n44[:, :3, 3], truth_n44[:, :3, 3], length)
+        for length in PART_LENGTHS
+    }
     posed = sum(frame.world_from_cam is not None for frame in frames)
     return Evaluation(
         frames=FrameCounts(len(frames), posed, len(matched)),
         trajectory=trajectory_errors(estimate_n44, truth_n44, by_centres, alignment),
+        trajectory_parts=by_length,
         depth=depth,
-        surface=_evaluate_surface(mesh, alignment, reference, threshold)
-        if mesh and reference
-        else None,
+        surface=surface,
         image=image,
-        notes=_notes(parts, mesh, reference, depth, image),
+        notes=(
+            *missing_notes(parts, depth, image, mesh is not None, reference is not None),
+            *drift_notes(by_length, depth),
+            *threshold_notes(surface),
+        ),
     )
-
-
-def _notes(
-    parts: Collection[str],
-    mesh: Mesh | None,
-    reference: ReferenceSurface | None,
-    depth: DepthEvaluation | None,
-    image: ImageEvaluation | None,
-) -> tuple[str, ...]:
-    notes = []
-    if "depth" in parts and depth is None:
-        notes.append("no depth figures: the run or the set has no depth of a common frame")
-    if mesh is None and {"surface", "image"} & set(parts):
-        notes.append("no surface and image figures: the run has no mesh.ply")
-    elif "surface" in parts and reference is None:
-        notes.append("no surface figures: the set has neither a mesh nor depth maps")
-    if "image" in parts and mesh is not None and image is None:
-        notes.append("no image figures: the run has no key frame with a picture and a depth map")
-    return tuple(notes)
 
 
 def _evaluate_surface(
@@ -141,12 +137,20 @@ def _evaluate_surface(
     if threshold is None:
         threshold = DEFAULT_THRESHOLD_SHARE * reference.diameter
     further = [factor * threshold for factor in FURTHER_THRESHOLDS]
+
+    def f_score(at: float) -> float:
+        return surface_errors(accuracy_n, completeness_m, at).f_score
+
     return SurfaceEvaluation(
         diameter=reference.diameter,
         judged_share=float(judged_n.mean()),
         errors=surface_errors(accuracy_n, completeness_m, threshold),
-        f_score_by_threshold={
-            other: surface_errors(accuracy_n, completeness_m, other).f_score for other in further
+        f_score_by_threshold={other: f_score(other) for other in further},
+        reference_accuracy=reference.accuracy,
+        f_score_by_accuracy={
+            multiple: f_score(multiple * reference.accuracy)
+            for multiple in ACCURACY_MULTIPLES
+            if reference.accuracy
         },
     )
 

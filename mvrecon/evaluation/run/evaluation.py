@@ -9,6 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mvrecon.evaluation.metrics.depth import DEPTH_METRICS, DepthErrors
+from mvrecon.evaluation.metrics.drift import (
+    PART_METRICS,
+    SCALE_METRICS,
+    PartErrors,
+    ScaleDrift,
+    part_figures,
+)
 from mvrecon.evaluation.metrics.image import IMAGE_METRICS, ImageErrors
 from mvrecon.evaluation.metrics.metric import Metric, by_field
 from mvrecon.evaluation.metrics.surface import SURFACE_METRICS, SurfaceErrors
@@ -40,6 +47,8 @@ class DepthEvaluation:
         median_scale: each depth map scaled by the median of truth / estimate instead.
         abs_rel_by_coverage: share of the most confident pixels → their AbsRel, trajectory scale.
         flicker: mean over neighbours in the run's order of `temporal_flicker`, trajectory scale.
+        scale_drift: of the median of truth / estimate, trajectory scale; None with too few maps.
+        scale_along_path: of each map its position on the true path, world units, and that median.
     """
 
     images: int
@@ -47,6 +56,8 @@ class DepthEvaluation:
     median_scale: DepthErrors
     abs_rel_by_coverage: Mapping[float, float]
     flicker: float
+    scale_drift: ScaleDrift | None
+    scale_along_path: tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
@@ -58,12 +69,17 @@ class SurfaceEvaluation:
         judged_share: share of the estimate's points of which the truth is known.
         errors: at the threshold asked for.
         f_score_by_threshold: further thresholds → F-score.
+        reference_accuracy: standard deviation of the reference's own error, world units; None
+            if it is exact.
+        f_score_by_accuracy: multiples of that as thresholds → F-score.
     """
 
     diameter: float
     judged_share: float
     errors: SurfaceErrors
     f_score_by_threshold: Mapping[float, float]
+    reference_accuracy: float | None
+    f_score_by_accuracy: Mapping[int, float]
 
 
 @dataclass(frozen=True)
@@ -85,6 +101,7 @@ class Evaluation:
 
     frames: FrameCounts
     trajectory: TrajectoryErrors
+    trajectory_parts: Mapping[int, PartErrors]
     depth: DepthEvaluation | None
     surface: SurfaceEvaluation | None
     image: ImageEvaluation | None
@@ -109,6 +126,8 @@ class Evaluation:
     def _sections(self) -> Iterator[tuple[str, tuple[Metric, ...], dict[str, float]]]:
         title = "trajectory (after Sim(3) alignment, the set's units)"
         yield title, TRAJECTORY_METRICS, asdict(self.trajectory)
+        if parts := part_figures(self.trajectory_parts):
+            yield "trajectory, parts aligned one by one", PART_METRICS, parts
         if self.depth:
             where = f"mean over {self.depth.images} images"
             for title, figures in (
@@ -121,6 +140,9 @@ class Evaluation:
                 ("depth, change of static points between views", {"flicker": self.depth.flicker}),
             ):
                 yield title, DEPTH_METRICS, figures
+            if drift := self.depth.scale_drift:
+                title = "depth, the maps' scale (truth / estimate) along the path"
+                yield title, SCALE_METRICS, asdict(drift)
         if self.surface:
             title = (
                 f"surface (scene diameter {self.surface.diameter:.4g}, "
@@ -130,6 +152,13 @@ class Evaluation:
                 f"f_score at {t:.4g}": f for t, f in self.surface.f_score_by_threshold.items()
             }
             yield title, SURFACE_METRICS, asdict(self.surface.errors) | further
+            if accuracy := self.surface.reference_accuracy:
+                by_accuracy = {
+                    f"f_score at {multiple} × {accuracy:.2g}": f
+                    for multiple, f in self.surface.f_score_by_accuracy.items()
+                }
+                title = "surface, by what the reference can tell"
+                yield title, SURFACE_METRICS, {"reference_accuracy": accuracy} | by_accuracy
         if self.image:
             title = f"mesh rendered over the key frames (mean over {self.image.images} images)"
             yield title, IMAGE_METRICS, asdict(self.image.errors)

@@ -90,6 +90,25 @@ def test_comparison_with_itself_and_with_zero():
     assert not change.improved and change.relative == float("inf")
 
 
+TREND = "scale_trend_percent"
+
+
+def trends(**by_variant):
+    return [Row("depth", "room", name, 9, {TREND: value}) for name, value in by_variant.items()]
+
+
+def test_what_is_best_at_zero_gets_better_towards_it_from_both_sides():
+    old = trends(a=-28.0, b=1.0, c=3.0)
+    result = compare(old, trends(a=2.0, b=-5.0, c=-3.0))
+    assert [(change.row.variant, change.improved) for change in result.changes] == [
+        ("a", True),
+        ("b", False),
+    ]
+    assert result.same == 1
+    html = page_html(Page("Depth", "mvrecon bench depth", trends(a=-28.0, b=1.5, c=3.0), {}))
+    assert '<td class="number best">+1.50</td>' in html and html.count("number best") == 1
+
+
 def test_page_marks_the_best_and_needs_no_network():
     comparison = compare([row("dis", **{EPE: 1.0})], ROWS)
     reports = ["runs/a b/report.html"]

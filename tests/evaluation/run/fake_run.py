@@ -54,7 +54,11 @@ class Truth:
 def write_run(
     folder, truth, *, frames=range(8), lost=(), photos=False, depth_factor=1.0, mesh_offset_m=0.0
 ):
-    """A run directory whose world is `WORLD` of the true one."""
+    """A run directory whose world is `WORLD` of the true one.
+
+    `depth_factor` is what depths are wrong by: one number, or one for each view.
+    """
+    factor_n = np.broadcast_to(depth_factor, len(truth.views)).astype(np.float32)
     (folder / "depth").mkdir(parents=True)
     (folder / "images").mkdir()
     rows, poses = ["index,name,source,timestamp_s,posed,reason"], []
@@ -68,7 +72,7 @@ def write_run(
         view = truth.views[number]
         pose = WORLD.apply_to_pose(view.world_from_cam)
         poses.append(pose)
-        depth_hw = render_depth(truth.scene, view) * np.float32(WORLD.scale * depth_factor)
+        depth_hw = render_depth(truth.scene, view) * np.float32(WORLD.scale) * factor_n[number]
         confidence_hw = np.ones_like(depth_hw)
         DepthMap(depth_hw, confidence_hw, view.camera.k_33, pose).save(
             folder / "depth" / f"{name}.npz"

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from mvrecon.artifacts.depth import DepthMap
+from mvrecon.datasets.posed import load_posed_set
 from mvrecon.errors import InputError, NotEnoughDataError, UsageError
+from mvrecon.evaluation.metrics.drift import path_position
 from mvrecon.evaluation.run import evaluate_run
+from mvrecon.evaluation.run.reference import build_reference
+from mvrecon.formats.images import read_pixels, write_png
+from mvrecon.synthetic.clip import DEPTH_SCALE
 from tests.evaluation.run.fake_run import Truth, write_run
 
 
@@ -35,7 +40,11 @@ def test_a_perfect_run_has_no_errors(perfect, truth):
     # The mesh is grey 125 and the key frames are grey 100.
     assert evaluation.image.errors.mae == pytest.approx(25 / 255, rel=1e-4)
     assert evaluation.image.errors.coverage == 1
-    assert evaluation.notes == ()
+    assert abs(evaluation.depth.scale_drift.trend_percent) < 1e-2
+    assert evaluation.depth.scale_drift.spread_percent < 1e-2
+    assert evaluation.surface.reference_accuracy is None  # a mesh is exact
+    (note,) = evaluation.notes
+    assert note.startswith("no ATE over parts of 1, 5, 10: the path has fewer than 2")
 
 
 def test_depth_errors_are_found_and_told_from_a_wrong_scale(truth, tmp_path):
@@ -90,7 +99,7 @@ def test_without_mesh_or_depth_the_rest_is_told(perfect, truth, tmp_path):
     shutil.rmtree(run / "depth")
     evaluation = evaluate_run(run, truth.with_mesh)
     assert evaluation.surface is None and evaluation.depth is None and evaluation.image is None
-    assert len(evaluation.notes) == 2
+    assert len(evaluation.notes) == 3
     assert evaluation.trajectory.poses == 8
 
 
@@ -99,9 +108,13 @@ def test_table_and_json_carry_the_figures(perfect, truth):
     data = json.loads(evaluation.to_json())
     assert data["trajectory"]["poses"] == 8
     assert data["surface"]["errors"]["f_score"] == pytest.approx(1)
-    assert set(data) == {"frames", "trajectory", "depth", "surface", "image", "notes"}
+    assert data["trajectory_parts"]["1"] == {"parts": 0, "ate_rmse": None}
+    assert data["depth"]["scale_drift"]["maps"] == len(data["depth"]["scale_along_path"]) == 8
+    assert set(data) == {
+        *("frames", "trajectory", "trajectory_parts", "depth", "surface", "image", "notes")
+    }
     table = evaluation.to_table()
-    for name in ("ate_rmse", "abs_rel", "f_score", "psnr_db"):
+    for name in ("ate_rmse", "abs_rel", "trend_percent  ", "f_score", "psnr_db"):
         assert name in table
     arrows = {line.split()[0]: line.split()[1] for line in table.splitlines() if "↑" in line}
     assert {"f_score", "recall", "delta_125", "psnr_db", "ssim"} <= arrows.keys()
@@ -165,3 +178,107 @@ def test_guessed_depth_counts_as_nothing(truth, tmp_path):
     depth = evaluate_run(run, truth.with_mesh, parts=("depth",)).depth
     assert 0.3 < depth.trajectory_scale.coverage < 0.7
     assert depth.trajectory_scale.abs_rel < 1e-4
+
+
+def test_drifting_depth_is_told_as_trend_and_spread(truth, tmp_path):
+    """With the trajectory's one scale, maps that are too small by a steady factor do not drift."""
+    centres_n3 = np.stack([view.world_from_cam[:3, 3] for view in truth.views])
+    position_n = path_position(centres_n3)
+    wrong_n = np.array([1, -1, 1, -1, -1, 1, -1, 1]) * 0.01
+    factor_n = 0.9 * 1.28 ** -(position_n / position_n[-1]) * np.exp(wrong_n)
+    run = write_run(tmp_path / "run", truth, depth_factor=factor_n)
+    depth = evaluate_run(run, truth.with_mesh, parts=("depth",)).depth
+    drift = depth.scale_drift
+    assert drift.path_length == pytest.approx(position_n[-1])
+    assert drift.trend_percent == pytest.approx(28, abs=1)
+    assert drift.spread_percent == pytest.approx(1, rel=0.1)
+    np.testing.assert_allclose(
+        depth.scale_along_path, np.column_stack([position_n, 1 / factor_n]), rtol=1e-3
+    )
+
+
+def test_drift_needs_a_path_and_three_maps(truth, tmp_path):
+    run = write_run(tmp_path / "run", truth)
+    for path in sorted((run / "depth").iterdir())[2:]:
+        path.unlink()
+    evaluation = evaluate_run(run, truth.with_mesh, parts=("depth",))
+    assert evaluation.depth.scale_drift is None
+    assert "fewer than 3 maps" in evaluation.notes[-1]
+    assert "trend_percent" not in evaluation.to_table()
+
+
+def test_parts_of_a_long_path_are_judged(truth, tmp_path):
+    """The same world in units ten times as small: the path is 7 long."""
+    data = json.loads((truth.with_mesh / "cameras.json").read_text())
+    for frame in data["frames"]:
+        for row in frame["c2w"][:3]:
+            row[3] *= 10
+    (tmp_path / "cameras.json").write_text(json.dumps(data))
+    evaluation = evaluate_run(write_run(tmp_path / "run", truth), tmp_path, parts=())
+    assert evaluation.trajectory.path_length > 6
+    assert evaluation.trajectory_parts[5].parts >= 2
+    assert evaluation.trajectory_parts[5].ate_rmse < 1e-3
+    assert "ate_over_5 " in evaluation.to_table()
+    # Parts of 1 have two or three frames.
+    assert "no ATE over parts of 1, 10" in evaluation.notes[0]
+
+
+def changed_set(truth, folder, **fields):
+    """The set with depth maps, with further fields."""
+    shutil.copytree(truth.with_depths, folder)
+    path = folder / "cameras.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+    return path
+
+
+def test_f_is_told_by_what_the_reference_can_tell(perfect, truth, tmp_path):
+    surface = evaluate_run(perfect, truth.with_mesh, parts=("surface",)).surface
+    assert surface.f_score_by_accuracy == {}
+    changed_set(truth, tmp_path / "set", reference_accuracy=0.02)
+    photos = write_run(tmp_path / "run", truth, photos=True, mesh_offset_m=0.05)
+    evaluation = evaluate_run(photos, tmp_path / "set", threshold=0.03, parts=("surface",))
+    surface = evaluation.surface
+    assert surface.reference_accuracy == 0.02
+    assert list(surface.f_score_by_accuracy) == [2, 5, 10]
+    assert surface.f_score_by_accuracy[2] < 0.9 < surface.f_score_by_accuracy[5]
+    # Of 0.03 and its multiples 0.25, 0.5 and 2.
+    assert "F at 0.0075, 0.015, 0.03 is below what the reference can tell" in evaluation.notes[-1]
+    table = evaluation.to_table()
+    assert "f_score at 5 × 0.02 " in table and "reference_accuracy" in table
+
+
+def test_a_fused_reference_is_as_exact_as_its_depth_maps(truth, tmp_path):
+    exact = build_reference(load_posed_set(truth.with_depths))
+    path = changed_set(truth, tmp_path / "set")
+    rng = np.random.default_rng(0)
+    for file in path.parent.glob("depth/*.png"):
+        stored_hw = read_pixels(file, "stored")
+        noisy_hw = stored_hw + rng.normal(0, 0.02 * DEPTH_SCALE, stored_hw.shape)
+        write_png(file, np.where(stored_hw > 0, noisy_hw.round(), 0).astype(np.uint16))
+    noisy = build_reference(load_posed_set(path.parent))
+    # At least half a voxel, which is at least what a pixel covers.
+    assert 0.001 < exact.accuracy < 0.01
+    assert 0.01 < noisy.accuracy < 0.03
+
+
+def test_a_fused_reference_is_the_same_each_time(truth):
+    posed_set = load_posed_set(truth.with_depths)
+    first, second = (build_reference(posed_set) for _ in range(2))
+    np.testing.assert_array_equal(first.seen.xyz_n3, second.seen.xyz_n3)
+
+
+def test_depth_maps_are_projected_by_their_own_intrinsics(truth, tmp_path):
+    path = changed_set(truth, tmp_path / "set")
+    data = json.loads(path.read_text())
+    first = data["frames"][0]
+    data["depth_intrinsics"] = [first[name] for name in ("fx", "fy", "cx", "cy")]
+    for frame in data["frames"]:  # as if another camera had taken the pictures
+        frame |= {"fx": 0.7 * first["fx"], "fy": 0.7 * first["fy"], "cx": first["cx"] + 9}
+    path.write_text(json.dumps(data))
+    run = write_run(tmp_path / "run", truth, photos=True)
+    evaluation = evaluate_run(run, tmp_path / "set", parts=("depth", "surface"))
+    assert evaluation.depth.trajectory_scale.abs_rel < 1e-3
+    assert evaluation.surface.errors.recall > 0.99
+    del data["depth_intrinsics"]
+    path.write_text(json.dumps(data))
+    assert evaluate_run(run, tmp_path / "set").depth.trajectory_scale.abs_rel > 0.03

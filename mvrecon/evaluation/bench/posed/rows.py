@@ -14,6 +14,7 @@ from mvrecon.evaluation.bench.posed.runs import (
 )
 from mvrecon.evaluation.bench.rows import Row
 from mvrecon.evaluation.metrics.depth import DEPTH_METRICS
+from mvrecon.evaluation.metrics.drift import SCALE_METRICS
 from mvrecon.evaluation.metrics.image import IMAGE_METRICS
 from mvrecon.evaluation.metrics.metric import Metric
 from mvrecon.evaluation.metrics.surface import SURFACE_METRICS
@@ -33,6 +34,8 @@ def posed_row(benchmark: str, title: str, label: str, judged: Judged) -> Row:
 def _trajectory(judged: Judged) -> tuple[int, dict[str, Any]]:
     frames = _part(judged, "frames")
     figures = _figures(TRAJECTORY_METRICS, _part(judged, "trajectory"))
+    parts = _part(judged, "trajectory_parts")
+    figures |= {f"ate_over_{length}": part["ate_rmse"] for length, part in parts.items()}
     figures["posed_share"] = frames["posed"] / frames["key_frames"] if frames else 0.0
     figures["cpu_s_to_poses"] = judged.cpu_s(POSE_STAGES)
     return frames.get("compared", 0), figures
@@ -46,6 +49,7 @@ def _depth(judged: Judged) -> tuple[int, dict[str, Any]]:
     figures = _figures(
         DEPTH_METRICS, {**depth["trajectory_scale"], **best, "flicker": depth.get("flicker")}
     )
+    figures |= _figures(SCALE_METRICS, depth["scale_drift"] or {})
     figures["abs_rel_median_scale"] = depth["median_scale"]["abs_rel"]
     cpu_s = judged.cpu_s(DEPTH_STAGES)
     maps = _part(judged, "frames")["posed"]
@@ -60,6 +64,9 @@ def _surface(judged: Judged) -> tuple[int, dict[str, Any]]:
         return 0, {}
     errors = surface["errors"]
     figures = _figures(SURFACE_METRICS, errors)
+    by_accuracy = surface["f_score_by_accuracy"]
+    figures |= {f"f_score_{multiple}_accuracies": f for multiple, f in by_accuracy.items()}
+    figures["reference_accuracy"] = surface["reference_accuracy"]
     chamfer = errors["chamfer"]
     figures["chamfer_percent"] = None if chamfer is None else 100 * chamfer / surface["diameter"]
     figures["cpu_s_surface"] = judged.cpu_s(SURFACE_STAGES)

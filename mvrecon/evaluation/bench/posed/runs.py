@@ -21,7 +21,7 @@ from mvrecon.evaluation.run import evaluate_run
 LOG = logging.getLogger(__name__)
 
 # Bumped when the same run and truth would be judged differently.
-VERSION = 2
+VERSION = 3
 KIND, RESULT_ITEM = "evaluation", "evaluation.json"
 POSE_STAGES = ("frames", "flow", "pose")
 DEPTH_STAGES = ("depth", "fusion")

@@ -18,6 +18,7 @@ from mvrecon.evaluation.bench.posed.rows import posed_row
 from mvrecon.evaluation.bench.posed.runs import ALL_STAGES, Judged, judge, run_and_judge
 from mvrecon.evaluation.bench.posed.sets import find_posed_sets
 from mvrecon.evaluation.bench.posed.variants import run_variants
+from mvrecon.evaluation.bench.rows import markdown
 from mvrecon.evaluation.bench.selection import NothingChosenError
 from mvrecon.formats.trajectory import trajectory_text
 from stages.pipeline import CONFIG_CLASSES
@@ -102,6 +103,7 @@ def test_rows_of_a_run_with_known_errors(sets, recorded, tmp_path):
     assert trajectory.count == 8
     assert trajectory.figures["posed_share"] == 1
     assert trajectory.figures["ate_percent_of_path"] < 1e-3
+    assert "ate_over_1" not in trajectory.figures  # the path is too short
     assert trajectory.figures["cpu_s_to_poses"] == 1 + 2 + 3
     depth = posed_row("depth", "a", "own", judged)
     assert depth.count == 8
@@ -109,15 +111,40 @@ def test_rows_of_a_run_with_known_errors(sets, recorded, tmp_path):
     assert depth.figures["median_rel_mean_over_images"] == pytest.approx(0.1, rel=1e-3)
     assert depth.figures["abs_rel_surest_50"] == pytest.approx(0.1, rel=1e-3)
     assert depth.figures["delta_125_mean_over_images"] == 1
+    assert depth.figures["scale_trend_percent"] == pytest.approx(0, abs=1e-2)
+    assert depth.figures["scale_spread_percent"] < 1e-2
     assert depth.figures["cpu_s_per_map"] == pytest.approx((4 + 5) / 8)
     assert depth.figures["peak_mib_largest"] == 5
     surface = posed_row("surface", "a", "own", judged)
     assert surface.figures["f_score"] == pytest.approx(1)
     assert surface.figures["chamfer_percent"] < 1e-2
+    assert "reference_accuracy" not in surface.figures  # exact
     pipeline = posed_row("pipeline", "a", "own", judged)
     assert pipeline.figures["cpu_s_all_stages"] == 21
     assert pipeline.figures["wall_s_all_stages"] == 42
     assert pipeline.figures["peak_mib_largest"] == 6
+
+
+def test_rows_tell_parts_of_the_path_and_f_by_the_references_accuracy():
+    figures = {
+        "frames": {"posed": 9, "key_frames": 9, "compared": 9},
+        "trajectory_parts": {
+            "1": {"parts": 4, "ate_rmse": 0.5},
+            "5": {"parts": 0, "ate_rmse": None},
+        },
+        "surface": {
+            "diameter": 4.0,
+            "errors": {"chamfer": 0.1},
+            "reference_accuracy": 0.01,
+            "f_score_by_accuracy": {"2": 0.3, "5": 0.6, "10": 0.8},
+        },
+    }
+    parts = posed_row("trajectory", "a", "own", Judged(figures)).figures
+    assert parts["ate_over_1"] == 0.5 and "ate_over_5" not in parts
+    row = posed_row("surface", "a", "own", Judged(figures))
+    assert row.figures["f_score_5_accuracies"] == 0.6
+    table = markdown([row], "bench")
+    assert "F at 5 ×" in table and "| 0.600 |" in table
 
 
 def test_the_judgement_is_kept_until_the_run_changes(truth, sets, recorded, tmp_path):
