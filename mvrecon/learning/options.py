@@ -25,7 +25,7 @@ class LearnedOptions(OptionGroup):
     precision: Precision = Field(
         default="auto",
         description="number format of the network: fp32, bf16, or auto, which takes bf16 on "
-        "processors with matrix units for it; the report says which was used",
+        "processors that compute with it (AMX, AVX-512 BF16); the report says which was used",
     )
 
     @property

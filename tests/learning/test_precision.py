@@ -13,7 +13,7 @@ from mvrecon.learning.options import LearnedOptions
 from mvrecon.learning.precision import (
     autocast,
     full_precision,
-    has_bf16_matrix_units,
+    has_bf16_units,
     used_precision,
 )
 
@@ -26,9 +26,9 @@ def units(
     facts = tmp_path / "cpuinfo"
     facts.write_text("flags : fpu amx_bf16 sse" if request.param else "flags : fpu amx_bf16x sse")
     monkeypatch.setattr(precision, "PROCESSOR_FACTS", facts)
-    has_bf16_matrix_units.cache_clear()
+    has_bf16_units.cache_clear()
     yield request.param
-    has_bf16_matrix_units.cache_clear()
+    has_bf16_units.cache_clear()
 
 
 def test_auto_takes_16_bits_where_processor_and_model_offer_them(units: bool) -> None:
@@ -45,9 +45,9 @@ def test_a_system_that_tells_nothing_has_no_units(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "PROCESSOR_FACTS", tmp_path / "missing")
-    has_bf16_matrix_units.cache_clear()
-    assert not has_bf16_matrix_units()
-    has_bf16_matrix_units.cache_clear()
+    has_bf16_units.cache_clear()
+    assert not has_bf16_units()
+    has_bf16_units.cache_clear()
 
 
 def test_the_key_holds_the_precision_that_is_used(units: bool) -> None:

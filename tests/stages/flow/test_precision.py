@@ -22,13 +22,13 @@ def processor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: str | None
     if flags is not None:
         facts.write_text(f"model name\t: some\nflags\t\t: fpu {flags} sse\n")
     monkeypatch.setattr(precision, "PROCESSOR_FACTS", facts)
-    precision.has_bf16_matrix_units.cache_clear()
+    precision.has_bf16_units.cache_clear()
 
 
 @pytest.fixture(autouse=True)
 def forget():
     yield
-    precision.has_bf16_matrix_units.cache_clear()
+    precision.has_bf16_units.cache_clear()
 
 
 def key(tmp_path: Path, **options: object) -> str:
@@ -37,7 +37,8 @@ def key(tmp_path: Path, **options: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("flags", "used"), [("amx_bf16", "bf16"), ("avx2", "fp32"), (None, "fp32")]
+    ("flags", "used"),
+    [("amx_bf16", "bf16"), ("avx512_bf16", "bf16"), ("avx512f", "fp32"), (None, "fp32")],
 )
 def test_auto_takes_bf16_where_the_processor_has_units_for_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: str | None, used: str
