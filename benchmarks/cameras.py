@@ -98,7 +98,7 @@ def pose(name: str, source: Path, truth: Path) -> Iterator[str]:
         for allowed in ("false", "true"):
             options = ["--until", "pose", "--pose.mapping.unusual_cameras", allowed]
             subprocess.run([*command, *options], check=True)
-            artifact = Store(run_dir).latest("pose")
+            artifact = Store(run_dir / "store").latest("pose")
             assert artifact is not None
             numbers = artifact.read_summary()["numbers"]
             yield ROW.format(
