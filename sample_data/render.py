@@ -1,6 +1,6 @@
 """Render the sample clip and its ground truth (about four minutes on two cores).
 
-Usage: python sample_data/render.py [FOLDER]
+Usage: python -m sample_data.render [FOLDER]
 """
 
 import sys
@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from mvrecon.synthetic.clip import render_frames, write_ground_truth, write_video
-from mvrecon.synthetic.desk import DESK_CAMERA, DESK_PATH, desk_scene
 from mvrecon.synthetic.render import View
 from mvrecon.synthetic.sensor import Sensor
+from sample_data.desk import DESK_CAMERA, DESK_PATH, desk_scene
 
 FPS = 30
 FRAMES = 81

@@ -3,18 +3,19 @@ import pytest
 
 from mvrecon.synthetic import textures
 from mvrecon.synthetic.noise import cell_hash, fractal_noise, value_noise
+from sample_data import materials
 
 RED, SAND, INK = (0.7, 0.2, 0.1), (0.8, 0.7, 0.5), (0.1, 0.1, 0.2)
 
 MAKERS = {
     "clouds": lambda seed: textures.clouds([RED, SAND, INK], 0.1, seed),
-    "painted": lambda seed: textures.painted([RED, SAND, INK], 0.1, seed),
-    "wood": lambda seed: textures.wood(SAND, RED, 0.1, seed),
-    "marble": lambda seed: textures.marble(SAND, INK, 0.1, seed),
-    "bricks": lambda seed: textures.bricks([RED, SAND], INK, (0.2, 0.07), seed),
+    "painted": lambda seed: materials.painted([RED, SAND, INK], 0.1, seed),
+    "wood": lambda seed: materials.wood(SAND, RED, 0.1, seed),
+    "marble": lambda seed: materials.marble(SAND, INK, 0.1, seed),
+    "bricks": lambda seed: materials.bricks([RED, SAND], INK, (0.2, 0.07), seed),
     "speckle": lambda seed: textures.speckle(SAND, [RED, INK], 0.05, 0.8, seed),
-    "weave": lambda seed: textures.weave([RED, SAND, INK], 0.004, seed),
-    "printed": lambda seed: textures.printed(SAND, INK, 0.012, seed),
+    "weave": lambda seed: materials.weave([RED, SAND, INK], 0.004, seed),
+    "printed": lambda seed: materials.printed(SAND, INK, 0.012, seed),
 }
 
 

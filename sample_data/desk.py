@@ -23,16 +23,8 @@ from mvrecon.synthetic.shapes import (
     revolved,
     torus,
 )
-from mvrecon.synthetic.textures import (
-    bricks,
-    clouds,
-    marble,
-    painted,
-    printed,
-    speckle,
-    weave,
-    wood,
-)
+from mvrecon.synthetic.textures import clouds, speckle
+from sample_data.materials import bricks, marble, painted, printed, weave, wood
 
 FloatArray = NDArray[np.float64]
 
