@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mvrecon.synthetic.clip import render_frames, write_ground_truth, write_video
+from mvrecon.synthetic.clip import Sensor, render_frames, write_ground_truth, write_video
 from mvrecon.synthetic.render import View
-from mvrecon.synthetic.sensor import Sensor
 from sample_data.desk import DESK_CAMERA, DESK_PATH, desk_scene
 
 FPS = 30

@@ -18,12 +18,11 @@ from mvrecon.artifacts.flow import PAIRS_ITEM, FlowPair, pair_item
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
 from mvrecon.artifacts.poses import POINTS_ITEM, POSES_ITEM, poses_to_json
 from mvrecon.formats.images import write_jpeg
-from mvrecon.synthetic.training.clips.files import ClipDepths, PosedClip
+from mvrecon.synthetic.training.clips.files import ClipDepths, DepthsOfClips, PosedClip
 from stages.depth.config import DepthConfig
 from stages.depth.estimator import DepthEstimator
 from stages.flow.models.dis import DisFlow
 from stages.flow.run import estimate_pair
-from stages.fusion.training.clip_depths import DepthsOfClips
 
 # Frames between those of a pair, as the flow stage pairs a sequence.
 FLOW_OFFSETS = (1, 2, 4)

@@ -10,8 +10,8 @@ import pytest
 from mvrecon.datasets.posed import load_posed_set
 from mvrecon.formats.mesh import read_mesh_ply
 from mvrecon.geometry.raycasting import TriangleScene, pixel_rays
+from mvrecon.synthetic.clip import Sensor
 from mvrecon.synthetic.render import View, render_radiance
-from mvrecon.synthetic.sensor import Sensor
 from sample_data.desk import desk_scene
 
 SAMPLE = Path(__file__).parents[1] / "sample_data"

@@ -7,8 +7,12 @@ from pathlib import Path
 
 from mvrecon import atomic
 from mvrecon.report.contents import ReportInput, Section
-from mvrecon.report.image_sections import depth_section, flow_section, frames_section
-from mvrecon.report.moving_section import moving_section
+from mvrecon.report.image_sections import (
+    depth_section,
+    flow_section,
+    frames_section,
+    moving_section,
+)
 from mvrecon.report.scene_sections import cameras_section, model_section
 from mvrecon.report.table_sections import (
     configuration_section,

@@ -9,8 +9,8 @@ from functools import partial
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.artifacts.depth_summary import summarize_depths
 from mvrecon.engine.stage import StageContext, Summary
+from mvrecon.multiview.consensus import fuse
 from stages.fusion.config import FusionConfig
-from stages.fusion.geometric import fuse_by_consensus
 from stages.fusion.inputs import FusionInputs
 
 
@@ -75,3 +75,9 @@ class Finish:
 
         incomplete = Incomplete.of(self._inputs.image(row), measured, moving_hw)
         return replace(measured, completed_hw=completed_depth(incomplete, self._fill))
+
+
+def fuse_by_consensus(inputs: FusionInputs, row: int) -> DepthMap:
+    """Fuse the depth of one view with that of its neighbours."""
+    others = [inputs.depth(other) for other in inputs.neighbors(row)]
+    return fuse(inputs.depth(row), others, inputs.config.tolerance)

@@ -1,6 +1,5 @@
 import numpy as np
 
-from mvrecon.geometry.epipolar import essential_matrix, sampson_distance
 from mvrecon.geometry.rigid import (
     interpolate_rigid,
     rigid,
@@ -8,6 +7,7 @@ from mvrecon.geometry.rigid import (
     rotation_from_quaternion,
     transform_points,
 )
+from mvrecon.geometry.triangulation import essential_matrix, sampson_distance
 
 MOTION = rigid(rotation_from_quaternion(np.array([1.0, 0.05, -0.1, 0.02])), np.array([2.0, 1, 0.5]))
 

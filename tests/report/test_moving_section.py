@@ -4,7 +4,7 @@ import pytest
 
 from mvrecon.artifacts.poses import moving_mask_item
 from mvrecon.errors import InputError
-from mvrecon.report.moving_section import moving_section
+from mvrecon.report.image_sections import moving_section
 from mvrecon.report.page import report_html
 from tests.report.runs import make_run
 

@@ -5,8 +5,7 @@ import pytest
 from mvrecon.datasets.posed import load_posed_set
 from mvrecon.formats.mesh import read_mesh_ply
 from mvrecon.geometry.raycasting import TriangleScene, pixel_rays
-from mvrecon.synthetic.clip import render_frames, write_ground_truth, write_video
-from mvrecon.synthetic.sensor import Sensor
+from mvrecon.synthetic.clip import Sensor, render_frames, write_ground_truth, write_video
 from tests.synthetic.scenes import small_scene, small_views
 
 

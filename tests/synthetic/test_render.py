@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from mvrecon.synthetic.clip import Sensor
 from mvrecon.synthetic.render import View, render_depth, render_flow, render_radiance
-from mvrecon.synthetic.sensor import Sensor
 from tests.synthetic.scenes import CAMERA, small_scene, small_views
 
 

@@ -1,4 +1,7 @@
-"""The HTML page of a benchmark: one file that opens without a network."""
+"""The HTML page of a benchmark: one file that opens without a network.
+
+Its line charts are data for the template, which draws them as SVG.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,6 @@ from typing import Any
 
 from mvrecon import __version__, atomic
 from mvrecon.evaluation.bench.benchmarks import TITLES
-from mvrecon.evaluation.bench.charts import Chart, line_chart
 from mvrecon.evaluation.bench.compare import Comparison
 from mvrecon.evaluation.bench.flow.measure import PairResult
 from mvrecon.evaluation.bench.flow.rows import WORDS, telling_pairs
@@ -19,6 +21,79 @@ from mvrecon.evaluation.metrics.metric import Metric
 from mvrecon.formats.images import read_pixels
 from mvrecon.report.pictures import Picture, captioned
 from mvrecon.report.templates import environment
+
+# Of the drawing and its margins, SVG units.
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 420, 240, 52, 34, 10, 12
+TICKS = 4
+COLOURS = ("#1f6feb", "#d9730d", "#1a7f4b", "#a33ea1", "#c0362c", "#777e87")
+
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A place on one axis, SVG units, and what stands there."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line with its colour; `points` as SVG takes them."""
+
+    name: str
+    colour: str
+    points: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A line chart, laid out: both axes from 0."""
+
+    title: str
+    x_name: str
+    y_name: str
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    curves: tuple[Curve, ...]
+    width: int = WIDTH
+    height: int = HEIGHT
+    left: int = LEFT
+    right: int = WIDTH - RIGHT
+    top: int = TOP
+    bottom: int = HEIGHT - BOTTOM
+
+
+def line_chart(title: str, x_name: str, y_name: str, curves: Mapping[str, Points]) -> Chart:
+    """A chart with a curve for each name."""
+    points = [point for curve in curves.values() for point in curve]
+    x_largest = max(x for x, _ in points) or 1.0
+    y_largest = max(y for _, y in points) * 1.05 or 1.0
+
+    def right(x: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * x / x_largest
+
+    def up(y: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * y / y_largest
+
+    shares = [step / TICKS for step in range(TICKS + 1)]
+    return Chart(
+        title,
+        x_name,
+        y_name,
+        tuple(Tick(right(x_largest * s), f"{x_largest * s:.3g}") for s in shares),
+        tuple(Tick(up(y_largest * s), f"{y_largest * s:.2g}") for s in shares),
+        tuple(
+            Curve(
+                name,
+                COLOURS[index % len(COLOURS)],
+                " ".join(f"{right(x):.1f},{up(y):.1f}" for x, y in sorted(curve)),
+            )
+            for index, (name, curve) in enumerate(curves.items())
+        ),
+    )
+
 
 TEMPLATES = Path(__file__).parent / "templates"
 STRIP_PX = 1600

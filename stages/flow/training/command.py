@@ -32,8 +32,7 @@ from stages.flow.training.supervision import (
     flow_optimizer,
     supervised,
 )
-from stages.flow.training.validation import validate, validation_pairs
-from stages.flow.training.validation_clips import validation_clips
+from stages.flow.training.validation import validate, validation_clips, validation_pairs
 
 WEIGHTS = "mvflow.pt"
 PICTURE = "validation_{}.png"

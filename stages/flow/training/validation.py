@@ -13,6 +13,9 @@ from torch import Tensor
 from mvrecon.formats.flow_colours import flow_to_rgb
 from mvrecon.formats.images import write_png
 from mvrecon.synthetic.training.batch import Draws, FlowBatch
+from mvrecon.synthetic.training.clips.clip_pairs import clip_pair
+from mvrecon.synthetic.training.clips.render import texture_pyramid
+from mvrecon.synthetic.training.clips.scenes import KINDS
 from mvrecon.synthetic.training.pairs.augmentation import augment
 from mvrecon.synthetic.training.pairs.mixture import scene_pairs
 from stages.flow.models.mvflow.network import Mvflow, probability_within
@@ -113,3 +116,27 @@ def _draw(pairs: ValidationPairs, flow_b2hw: Tensor, path: Path) -> None:
         panels += [flow_to_rgb(f.permute(1, 2, 0).cpu().numpy(), largest_px) for f in flows]
         rows.append(np.concatenate(panels, 1))
     write_png(path, np.concatenate(rows))
+
+
+SIZE_HW = (384, 512)
+PAIRS = 8
+
+
+def validation_clips(
+    textures_nhw3: Tensor, count: int = PAIRS, size_hw: tuple[int, int] = SIZE_HW
+) -> ValidationPairs:
+    """The same pairs each time, the kinds of scene in turn; about 0.7 CPU-s a pair.
+
+    Args:
+        textures_nhw3: uint8, RGB; those that `split_textures` holds out.
+        count: pairs.
+        size_hw: of the images, px.
+    """
+    textures = texture_pyramid(textures_nhw3)
+    kinds = tuple(list(KINDS)[index % len(KINDS)] for index in range(count))
+    batch = FlowBatch.concatenate(
+        [clip_pair(SEED + index, textures, kind, size_hw) for index, kind in enumerate(kinds)]
+    )
+    first_b3hw, second_b3hw = batch.first_b3hw, batch.second_b3hw
+    starts = dis_starts(first_b3hw, second_b3hw), dis_starts(second_b3hw, first_b3hw)
+    return ValidationPairs(batch, *starts, kinds)

@@ -10,12 +10,11 @@ from torch import Tensor
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.learning.training import Trainer, train
 from mvrecon.learning.weights import export_weights
-from mvrecon.synthetic.training.clips.files import clip_paths, held_out
+from mvrecon.synthetic.training.clips.files import DepthsOfClips, clip_paths, held_out
 from stages.fusion.recurrent.model import load_network
 from stages.fusion.recurrent.network import FusionNetwork, FusionOutput
 from stages.fusion.recurrent.step import Memory, results, run_network
 from stages.fusion.training.adversarial import AdversarialFusion
-from stages.fusion.training.clip_depths import DepthsOfClips
 from stages.fusion.training.data import (
     LARGEST_MEDIAN_ERROR,
     ClipSequences,

@@ -19,6 +19,7 @@ from mvrecon.learning.settings import TrainingSettings
 from mvrecon.multiview.neighbors import choose_neighbors
 from mvrecon.synthetic.training.clips.files import (
     ClipDepths,
+    DepthsOfClips,
     PosedClip,
     load_clip,
 )
@@ -26,7 +27,6 @@ from stages.fusion.inputs import ImagedDepth
 from stages.fusion.recurrent.cues import MATCHED_VIEWS, Cues, find_cues
 from stages.fusion.recurrent.network import STRIDE
 from stages.fusion.recurrent.step import FusionView, prepare
-from stages.fusion.training.clip_depths import DepthsOfClips
 from stages.fusion.training.losses import Truth
 
 NEIGHBORS = 8

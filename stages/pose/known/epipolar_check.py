@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.geometry.camera import Camera
-from mvrecon.geometry.epipolar import essential_matrix, sampson_distance
 from mvrecon.geometry.rigid import inverse_rigid
+from mvrecon.geometry.triangulation import essential_matrix, sampson_distance
 from stages.pose.matching.features import FeatureMatches, Pair
 
 FloatArray = NDArray[np.float64]

@@ -26,9 +26,8 @@ from stages.pose.known.epipolar_check import (
     zoom_views,
 )
 from stages.pose.known.triangulation import triangulate_known
-from stages.pose.matching.features import FeatureMatches, Matched
+from stages.pose.matching.features import FeatureMatches, MappingProblem, Matched, mapping_problem
 from stages.pose.matching.photos import match_photos
-from stages.pose.matching.problem import MappingProblem, mapping_problem
 from stages.pose.matching.track_matches import is_trackable, track_frames
 from stages.pose.solution import KnownCheck, Solution
 

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from mvrecon.geometry.rigid import inverse_rigid
 from stages.pose.colmap import SEED, quieten, reproducible_pipeline
 from stages.pose.matching.database import create_database, to_colmap_camera
-from stages.pose.matching.features import FeatureMatches
-from stages.pose.matching.problem import MappingProblem
+from stages.pose.matching.features import FeatureMatches, MappingProblem
 
 if TYPE_CHECKING:
     import pycolmap

@@ -16,13 +16,11 @@ from stages.pose.mapping.mapper import map_database
 from stages.pose.mapping.parallax import camera_motion, refuse_still_camera
 from stages.pose.mapping.seams import split_at_seams
 from stages.pose.mapping.settings import MapperSettings, attempted_settings, relaxed_settings
-from stages.pose.matching.database import copy_without
-from stages.pose.matching.features import Matched, Pair
+from stages.pose.matching.database import copy_without, verify
+from stages.pose.matching.features import Matched, Pair, mapping_problem
 from stages.pose.matching.photos import match_photos
-from stages.pose.matching.problem import mapping_problem
 from stages.pose.matching.sequence import match_sequence
 from stages.pose.matching.track_matches import is_trackable
-from stages.pose.matching.verification import verify
 from stages.pose.solution import Solution
 
 # A camera outside these bounds is not believed: focal length in longer image sides, and the

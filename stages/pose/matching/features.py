@@ -1,4 +1,4 @@
-"""Keypoints of images and matches between them."""
+"""Keypoints of images and matches between them, and the mapper's problem made of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mvrecon.artifacts.frames import CameraPrior, FrameTable
+from mvrecon.engine.stage import StageContext
+from stages.pose.config import PoseConfig
+from stages.pose.images import stored_image
 
 Pair = tuple[int, int]
 MatchRows = NDArray[np.int64]
@@ -94,3 +99,36 @@ def combine(first: FeatureMatches, second: FeatureMatches) -> FeatureMatches:
         both = [matches[image_1, image_2], moved] if (image_1, image_2) in matches else [moved]
         matches[image_1, image_2] = np.concatenate(both)
     return FeatureMatches(keypoints, matches)
+
+
+@dataclass(frozen=True)
+class MappingProblem:
+    """Input of the mapper.
+
+    Attributes:
+        names: image names, without folder.
+        cameras: prior intrinsics.
+        fixed_cameras: whether each camera stays as it is.
+        camera_of_image: index of the camera of each image.
+        features: keypoints and matches.
+    """
+
+    names: tuple[str, ...]
+    cameras: tuple[CameraPrior, ...]
+    fixed_cameras: tuple[bool, ...]
+    camera_of_image: tuple[int, ...]
+    features: FeatureMatches
+
+
+def mapping_problem(
+    context: StageContext[PoseConfig], table: FrameTable, features: FeatureMatches
+) -> MappingProblem:
+    """The problem of the key frames, with cameras as they are known before mapping."""
+    refined = context.config.mapping.refine_intrinsics
+    return MappingProblem(
+        names=tuple(stored_image(context, frame.name).name for frame in table.key_frames),
+        cameras=table.cameras,
+        fixed_cameras=tuple(prior.source == "given" and not refined for prior in table.cameras),
+        camera_of_image=tuple(frame.camera for frame in table.key_frames),
+        features=features,
+    )

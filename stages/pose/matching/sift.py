@@ -9,10 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from stages.pose.colmap import quieten
-from stages.pose.matching.database import write_images
-from stages.pose.matching.features import FeatureMatches, MatchRows, Pair
-from stages.pose.matching.problem import MappingProblem
-from stages.pose.matching.verification import two_view_options
+from stages.pose.matching.database import two_view_options, write_images
+from stages.pose.matching.features import FeatureMatches, MappingProblem, MatchRows, Pair
 from stages.pose.options import SiftOptions
 
 # RANSAC trials: matches of descriptors hold many outliers.

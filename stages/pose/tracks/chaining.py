@@ -13,7 +13,6 @@ from mvrecon.geometry.sampling import inside
 from stages.pose.options import TrackOptions
 from stages.pose.tracks.corners import Grid, corners_by_cell
 from stages.pose.tracks.following import follow_flow
-from stages.pose.tracks.live_tracks import LiveTracks
 from stages.pose.tracks.lookalikes import (
     MIN_SURE,
     distance_to_look_alike,
@@ -26,7 +25,7 @@ from stages.pose.tracks.patch_alignment import (
     cut_templates,
     local_warps,
 )
-from stages.pose.tracks.track_table import FloatArray, IntArray, Tracks
+from stages.pose.tracks.track_table import FloatArray, IntArray, LiveTracks, Tracks
 
 # More than this tracks of a cell that have met say the same twice.
 MAX_TRACKS_PER_CELL = 2

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.pose.tracks.patches import PATCH_RADIUS_PX, normalized_patches
+from stages.pose.tracks.patch_alignment import PATCH_RADIUS_PX, normalized_patches
 
 FloatArray = NDArray[np.float32]
 

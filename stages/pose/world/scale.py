@@ -15,8 +15,7 @@ from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid, transform_points
 from mvrecon.geometry.similarity import Similarity
 from stages.pose.undistortion import pinhole_without_blanks
-from stages.pose.world.canonical import move_model, normal_world
-from stages.pose.world.ground import height_above_ground
+from stages.pose.world.canonical import height_above_ground, move_model, normal_world
 from stages.pose.world.positions import align_to_positions
 from stages.pose.world.scale_option import (
     Baseline,

@@ -6,7 +6,7 @@ A folder holds `NNNNNN.npz` (`PosedClip`) and, for each way to estimate depth,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,3 +163,23 @@ def _save(path: Path, arrays: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         np.savez(temporary, **arrays)
+
+
+@dataclass(frozen=True)
+class DepthsOfClips:
+    """The depth stage's part in the training of fusion.
+
+    Attributes:
+        model: name of the method; what it made is kept under it.
+        measure: from a clip to the depth of its frames.
+    """
+
+    model: str
+    measure: Callable[[PosedClip], ClipDepths]
+
+    def load(self, path: Path, clip: PosedClip) -> ClipDepths:
+        """Depth of a clip, measured on the first call and kept beside the clip."""
+        stored = depths_path(path, f"stage-{self.model}")
+        if not stored.is_file():
+            save_clip_depths(stored, self.measure(clip))
+        return load_clip_depths(stored)

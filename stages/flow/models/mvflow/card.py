@@ -22,8 +22,7 @@ def _load(card: ModelCard, config: FlowConfig) -> FlowModel:
 
 
 def _graph(card: ModelCard, config: FlowConfig) -> FlowGraph:
-    from stages.flow.models.mvflow.graph import MvflowGraph
-    from stages.flow.models.mvflow.model import load_mvflow
+    from stages.flow.models.mvflow.model import MvflowGraph, load_mvflow
 
     return MvflowGraph(load_mvflow(card.require_weights(config))[0])
 

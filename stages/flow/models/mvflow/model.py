@@ -1,4 +1,4 @@
-"""mvflow as a flow model: weights, sizes and confidence around the network."""
+"""mvflow as a flow model: weights, sizes and confidence around the network; its graph."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mvrecon.learning.precision import UsedPrecision, autocast
 from mvrecon.learning.weights import export_weights, load_weights
 from stages.flow.models.base import FlowEstimate
 from stages.flow.models.dis import START_PRESET, START_REFINEMENTS, DisFlow
+from stages.flow.models.graph import FlowGraph
 from stages.flow.models.mvflow.confidence import Calibration, confidence
 from stages.flow.models.mvflow.encoder import Encoded
 from stages.flow.models.mvflow.network import STRIDE, Mvflow, MvflowSettings
@@ -120,3 +121,19 @@ def _padding(height: int, width: int) -> tuple[int, int, int, int]:
     wide = max(-(-width // STRIDE) * STRIDE, SMALLEST_SIDE_PX)
     left, top = (wide - width) // 2, (tall - height) // 2
     return left, wide - width - left, top, tall - height - top
+
+
+class MvflowGraph(FlowGraph):
+    """mvflow from images in 0…1 and the flow to start from (of dis) in pixels."""
+
+    input_names = ("first_b3hw", "second_b3hw", "start_b2hw")
+    stride = STRIDE
+
+    def __init__(self, network: Mvflow) -> None:
+        super().__init__()
+        self.network = network.eval()
+
+    def forward(self, first_b3hw: Tensor, second_b3hw: Tensor, start_b2hw: Tensor) -> Tensor:
+        """Flow first → second, (1, 2, h, w), pixels."""
+        flow_b2hw: Tensor = self.network(first_b3hw, second_b3hw, start_b2hw).flow_b2hw
+        return flow_b2hw

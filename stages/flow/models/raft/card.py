@@ -27,17 +27,15 @@ def _settings(variant: RaftVariant) -> RaftSettings:
 
 
 def _load(variant: RaftVariant, card: ModelCard, config: FlowConfig) -> FlowModel:
-    from stages.flow.models.raft.model import RaftFlow
-    from stages.flow.models.raft.weights import load_raft
+    from stages.flow.models.raft.model import RaftFlow, load_raft
 
     network = load_raft(card.require_weights(config), _settings(variant))
     return RaftFlow(network, config.raft.updates, config.used_precision)
 
 
 def _graph(variant: RaftVariant, card: ModelCard, config: FlowConfig) -> FlowGraph:
-    from stages.flow.models.raft.graph import RaftGraph
+    from stages.flow.models.raft.model import RaftGraph, load_raft
     from stages.flow.models.raft.network import Raft
-    from stages.flow.models.raft.weights import load_raft
 
     settings, weights = _settings(variant), card.weights_path(config)
     network = load_raft(weights, settings) if weights else Raft(settings)

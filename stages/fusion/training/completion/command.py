@@ -10,10 +10,14 @@ from torch import Tensor
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.learning.training import Trainer, train
 from mvrecon.learning.weights import export_weights
-from mvrecon.synthetic.training.clips.files import HELD_OUT_EVERY, clip_paths, held_out
+from mvrecon.synthetic.training.clips.files import (
+    HELD_OUT_EVERY,
+    DepthsOfClips,
+    clip_paths,
+    held_out,
+)
 from stages.fusion.completion.model import load_network
 from stages.fusion.completion.network import QUARTER, CompletionNetwork, Gaussian, divergence
-from stages.fusion.training.clip_depths import DepthsOfClips
 from stages.fusion.training.completion.data import (
     CompletionSample,
     HoleSamples,

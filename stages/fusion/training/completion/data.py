@@ -23,11 +23,11 @@ from mvrecon.formats.images import read_pixels
 from mvrecon.geometry.resize import resize_by_area
 from mvrecon.geometry.transfer import FloatMap
 from mvrecon.learning.settings import TrainingSettings
+from mvrecon.synthetic.training.clips.files import DepthsOfClips
 from stages.fusion.completion.model import MEASURED, Incomplete, network_input
 from stages.fusion.completion.network import CompletionInput
 from stages.fusion.inputs import RgbImage
 from stages.fusion.recurrent.step import prepare
-from stages.fusion.training.clip_depths import DepthsOfClips
 from stages.fusion.training.data import ClipFrame, read_frames
 
 # Only what is surely right is worth guessing.

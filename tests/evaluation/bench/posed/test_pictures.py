@@ -5,7 +5,7 @@ import pytest
 
 from mvrecon.evaluation.bench.flow.pictures import GAP_PX, UNKNOWN_RGB
 from mvrecon.evaluation.bench.page import Page, page_html
-from mvrecon.evaluation.bench.posed.pictures import depth_strip, middle_depth_strip
+from mvrecon.evaluation.bench.posed.benchmark import depth_strip, middle_depth_strip
 from mvrecon.evaluation.metrics.depth import JudgedDepth
 from tests.evaluation.run.fake_run import Truth, write_run
 

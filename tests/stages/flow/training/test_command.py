@@ -26,8 +26,7 @@ from stages.flow.training.adaptation import ClipPairs, unsupervised
 from stages.flow.training.command import train_flow
 from stages.flow.training.options import STRIDE_PX, TrainFlowOptions
 from stages.flow.training.supervision import SyntheticPairs
-from stages.flow.training.validation import validate, validation_pairs
-from stages.flow.training.validation_clips import validation_clips
+from stages.flow.training.validation import validate, validation_clips, validation_pairs
 from tests.stages.flow.scenes import texture
 from tests.stages.flow.training.toy import (
     CPU,

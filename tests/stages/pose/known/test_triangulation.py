@@ -7,7 +7,7 @@ from mvrecon.engine.isolate import run_isolated
 from mvrecon.formats.colmap import read_model
 from mvrecon.geometry.rigid import inverse_rigid
 from stages.pose.known.triangulation import triangulate_known
-from stages.pose.matching.problem import MappingProblem
+from stages.pose.matching.features import MappingProblem
 from tests.stages.pose.known.test_epipolar_check import FEATURES, POSES
 from tests.stages.pose.scene import CAMERA, Relief
 

@@ -17,10 +17,9 @@ from mvrecon.geometry.similarity import align_similarity
 from stages.pose.mapping.mapper import _write_sorted, map_database
 from stages.pose.mapping.settings import MapperSettings, relaxed_settings
 from stages.pose.mapping.solve import is_believable
-from stages.pose.matching.database import copy_without
-from stages.pose.matching.problem import MappingProblem
+from stages.pose.matching.database import copy_without, verify
+from stages.pose.matching.features import MappingProblem
 from stages.pose.matching.track_matches import match_tracks
-from stages.pose.matching.verification import verify
 from stages.pose.options import MappingOptions
 from stages.pose.tracks.track_table import Tracks
 from tests.stages.pose.scene import turn

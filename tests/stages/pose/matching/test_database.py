@@ -10,8 +10,7 @@ import pytest
 from mvrecon.artifacts.frames import CameraPrior
 from mvrecon.engine.isolate import run_isolated
 from stages.pose.matching.database import MAX_IMAGES, copy_without, create_database
-from stages.pose.matching.features import FeatureMatches
-from stages.pose.matching.problem import MappingProblem
+from stages.pose.matching.features import FeatureMatches, MappingProblem
 from tests.stages.pose.scene import CAMERA
 
 BENT = replace(CAMERA, fy=210.0, distortion=(-0.1, 0.02, 0.001, -0.002))

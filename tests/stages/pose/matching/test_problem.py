@@ -1,8 +1,7 @@
 import pytest
 
 from stages.pose.config import PoseConfig
-from stages.pose.matching.features import FeatureMatches
-from stages.pose.matching.problem import mapping_problem
+from stages.pose.matching.features import FeatureMatches, mapping_problem
 from tests.stages.pose.scene import CAMERA, frame_table, pose_context
 
 

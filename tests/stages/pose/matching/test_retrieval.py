@@ -1,6 +1,6 @@
 import numpy as np
 
-from stages.pose.matching.retrieval import describe_images
+from stages.pose.matching.photos import describe_images
 from tests.stages.pose.scene import Relief, sideways_path
 
 

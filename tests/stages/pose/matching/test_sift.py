@@ -8,8 +8,7 @@ import pytest
 
 from mvrecon.artifacts.frames import CameraPrior
 from mvrecon.engine.isolate import run_isolated
-from stages.pose.matching.features import FeatureMatches
-from stages.pose.matching.problem import MappingProblem
+from stages.pose.matching.features import FeatureMatches, MappingProblem
 from stages.pose.matching.sift import SiftSettings, match_sift
 from stages.pose.options import SiftOptions
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path

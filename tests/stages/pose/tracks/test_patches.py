@@ -1,6 +1,6 @@
 import numpy as np
 
-from stages.pose.tracks.patches import normalized_patches, patch_offsets, sample_patches
+from stages.pose.tracks.patch_alignment import normalized_patches, patch_offsets, sample_patches
 
 RAMP = (np.arange(20)[:, None] * 10 + np.arange(30)[None]).astype(np.uint8)
 

@@ -1,7 +1,6 @@
 import numpy as np
 
-from stages.pose.tracks.live_tracks import LiveTracks
-from stages.pose.tracks.track_table import Tracks
+from stages.pose.tracks.track_table import LiveTracks, Tracks
 
 # Track 0 in frames 0 and 1, track 1 in frame 1 only, track 2 in all three.
 TRACKS = Tracks(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stages.pose.world.ground import height_above_ground
+from stages.pose.world.canonical import height_above_ground
 
 
 def ground_scene(rng, tilt=0.1, height=1.5):

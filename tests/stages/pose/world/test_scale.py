@@ -8,8 +8,7 @@ import pytest
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.geometry.similarity import Similarity
 from stages.pose.undistortion import pinhole_without_blanks
-from stages.pose.world.canonical import move_model, normal_world
-from stages.pose.world.ground import height_above_ground
+from stages.pose.world.canonical import height_above_ground, move_model, normal_world
 from stages.pose.world.scale import ARBITRARY, AS_KNOWN, choose_world, require_frames
 from tests.stages.pose.scene import CAMERA, Relief, frame_table, sideways_path
 from tests.stages.pose.world.test_canonical import relief_model

@@ -7,7 +7,7 @@ from mvrecon.datasets.middlebury import MIDDLEBURY
 from mvrecon.evaluation.metrics.flow import end_point_error
 from mvrecon.formats.images import read_rgb
 from stages.flow.models.raft.correlation import CorrelationPyramid
-from stages.flow.models.raft.model import RaftFlow
+from stages.flow.models.raft.model import RaftFlow, load_raft
 from stages.flow.models.raft.network import (
     RAFT_LARGE,
     RAFT_SMALL,
@@ -16,7 +16,6 @@ from stages.flow.models.raft.network import (
     upsample_convex,
 )
 from stages.flow.models.raft.update import ConvGru
-from stages.flow.models.raft.weights import load_raft
 from tests.stages.flow.scenes import texture
 
 

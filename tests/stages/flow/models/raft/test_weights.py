@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from mvrecon.errors import UsageError
+from stages.flow.models.raft.model import load_raft, torchvision_name
 from stages.flow.models.raft.network import RAFT_LARGE, RAFT_SMALL, Raft, RaftSettings
-from stages.flow.models.raft.weights import load_raft, torchvision_name
 
 Shapes = dict[str, tuple[int, ...]]
 LAYERS = {"small": (32, 64, 96), "large": (64, 96, 128)}
