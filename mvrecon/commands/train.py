@@ -11,8 +11,7 @@ from mvrecon.options import Commands, add_options, parse_options
 from stages.depth.config import DepthConfig
 from stages.depth.training.options import TrainDepthOptions
 from stages.flow.training.options import TrainFlowOptions
-from stages.fusion.training.completion.options import TrainCompletionOptions
-from stages.fusion.training.options import TrainFusionOptions
+from stages.fusion.training.options import TrainCompletionOptions, TrainFusionOptions
 
 
 def add_commands(commands: Commands) -> None:

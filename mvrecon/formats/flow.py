@@ -46,15 +46,6 @@ def read_flo(path: Path) -> tuple[FloatImage, Mask]:
     return flow_hw2, valid_hw
 
 
-def write_flo(path: Path, flow_hw2: FloatImage, valid_hw: Mask | None = None) -> None:
-    """Write a .flo file; unknown pixels get Middlebury's mark."""
-    marked_hw2 = flow_hw2.astype("<f4")
-    if valid_hw is not None:
-        marked_hw2[~valid_hw] = FLO_UNKNOWN_PX * 10
-    size = np.array([flow_hw2.shape[1], flow_hw2.shape[0]], "<i4")
-    path.write_bytes(FLO_MAGIC + size.tobytes() + marked_hw2.tobytes())
-
-
 def read_kitti_flow(path: Path) -> tuple[FloatImage, Mask]:
     """Read KITTI's flow PNG: 16 bits, value = 64 · flow + 32768, third channel valid.
 
@@ -120,13 +111,6 @@ def read_pfm(path: Path) -> FloatImage:
     dtype = "<f4" if header[4].startswith(b"-") else ">f4"
     rows = np.frombuffer(data, dtype, offset=header.end()).reshape(shape)
     return np.ascontiguousarray(rows[::-1]).astype(np.float32)
-
-
-def write_pfm(path: Path, image: FloatImage) -> None:
-    """Write a portable float map of (h, w) or (h, w, 3), top row first."""
-    kind = "PF" if image.ndim == 3 else "Pf"
-    header = f"{kind}\n{image.shape[1]} {image.shape[0]}\n-1.0\n"
-    path.write_bytes(header.encode() + np.ascontiguousarray(image[::-1], "<f4").tobytes())
 
 
 def _read_bytes(path: Path) -> bytes:

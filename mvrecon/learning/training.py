@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from mvrecon.atomic import replacing
+from mvrecon.errors import UsageError
 from mvrecon.learning.settings import TrainingSettings
 
 CHECKPOINT = "checkpoint.pt"
@@ -32,6 +33,17 @@ N = TypeVar("N", bound=nn.Module)
 S = TypeVar("S", bound=Sample)
 # From the network and a sample to the loss, and numbers to write down.
 Objective = Callable[[N, S], tuple[Tensor, dict[str, float]]]
+
+
+def training_device(name: str) -> torch.device:
+    """The device of `--device`.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UsageError("this machine has no CUDA device", "Train with --device cpu")
+    return torch.device(name)
 
 
 class Trainer(Generic[N]):

@@ -105,15 +105,12 @@ def _grid_normals(positions_rc3: FloatArray) -> FloatArray:
     return np.where(length > 1e-12, normals / np.maximum(length, 1e-12), [0.0, 0.0, 1.0])
 
 
-def revolved(
-    profile_m2: FloatArray, texture: Texture, solid: bool = True, segments: int = 64
-) -> list[Patch]:
+def revolved(profile_m2: FloatArray, texture: Texture, segments: int = 64) -> list[Patch]:
     """A profile of (radius, height) turned about z, from the bottom outside upwards.
 
     Args:
         profile_m2: radius and height of the profile's points, metres.
-        texture: evaluated on positions if `solid`, else on (arc length, profile length).
-        solid: see `texture`.
+        texture: evaluated on positions.
         segments: round the axis.
     """
     angle_c = np.linspace(0, 2 * np.pi, segments + 1)
@@ -121,16 +118,6 @@ def revolved(
     positions = np.stack(
         [radius_r1 * np.cos(angle_c), radius_r1 * np.sin(angle_c), height_r1 + 0 * angle_c], -1
     )
-    if solid:
-        coordinates = positions
-    else:
-        length_r = np.concatenate(
-            [[0], np.cumsum(np.linalg.norm(np.diff(profile_m2, axis=0), axis=1))]
-        )
-        arc_c = angle_c * profile_m2[:, 0].max()
-        coordinates = np.stack(
-            np.broadcast_arrays(arc_c[None], length_r[::-1, None], np.array([[0.5]])), -1
-        )
     slopes = np.gradient(profile_m2, axis=0)
     slopes /= np.maximum(np.linalg.norm(slopes, axis=1, keepdims=True), 1e-12)
     normals = np.stack(
@@ -141,7 +128,7 @@ def revolved(
         ],
         -1,
     )
-    return [Patch(positions, normals, coordinates, texture)]
+    return [Patch(positions, normals, positions, texture)]
 
 
 def ellipsoid(radii: tuple[float, float, float], texture: Texture, rings: int = 28) -> list[Patch]:
@@ -153,16 +140,6 @@ def ellipsoid(radii: tuple[float, float, float], texture: Texture, rings: int = 
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
     lifted = positions + np.array([0.0, 0.0, radii[2]])
     return [Patch(lifted, normals, lifted, texture)]
-
-
-def cylinder(
-    radius_m: float, height_m: float, texture: Texture, solid: bool = False
-) -> list[Patch]:
-    """A closed cylinder that stands on z = 0."""
-    side = np.array([[radius_m, 0.0], [radius_m, height_m]])
-    lid = np.array([[radius_m, height_m], [0.0, height_m]])
-    bottom = np.array([[0.0, 0.0], [radius_m, 0.0]])
-    return revolved(bottom, texture) + revolved(side, texture, solid=solid) + revolved(lid, texture)
 
 
 def torus(ring_m: float, tube_m: float, texture: Texture, segments: int = 36) -> list[Patch]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mvrecon.formats.flow import write_flo, write_kitti_flow, write_pfm
+from mvrecon.formats.flow import write_kitti_flow
+from tests.flow_files import write_flo, write_pfm
 from tests.media import pan
 
 HEIGHT, WIDTH = 48, 64

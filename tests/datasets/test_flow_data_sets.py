@@ -7,8 +7,8 @@ from mvrecon.datasets.flow_sets import FLOW_SETS, find_flow_sets, read_flow_sets
 from mvrecon.datasets.flyingchairs import SPLIT_FILE
 from mvrecon.datasets.kitti import YEARS, kitti_testing_pairs
 from mvrecon.errors import InputError, UsageError
-from mvrecon.formats.flow import write_pfm
 from tests.datasets import flow_trees as trees
+from tests.flow_files import write_pfm
 
 DATA_SETS = {data_set.name: data_set for data_set in FLOW_SETS}
 

@@ -8,11 +8,10 @@ from mvrecon.formats.flow import (
     read_kitti_disparity,
     read_kitti_flow,
     read_pfm,
-    write_flo,
     write_kitti_flow,
-    write_pfm,
 )
 from mvrecon.formats.flow_colours import flow_to_rgb
+from tests.flow_files import write_flo, write_pfm
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from mvrecon.synthetic.lighting import Light
 from mvrecon.synthetic.scene import BakedScene
 from mvrecon.synthetic.shapes import (
     box,
-    cylinder,
     displaced,
     ellipsoid,
     height_field,
@@ -30,7 +29,6 @@ def mesh_of(patches):
 SOLIDS = {
     "box": (box((1.0, 2.0, 0.5), plain, 0), 1.0),
     "ellipsoid": (ellipsoid((1.0, 0.5, 0.7), plain, 60), 4 / 3 * np.pi * 0.35),
-    "cylinder": (cylinder(0.5, 2.0, plain), np.pi * 0.25 * 2),
     "torus": (torus(1.0, 0.3, plain, 80), 2 * np.pi**2 * 0.09),
 }
 

@@ -20,6 +20,7 @@ class ResultCache:
     """
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._store = Store(folder / "store")
         self.hashes = FileHashes(self._store.root / "hashes.json")
 
@@ -27,6 +28,12 @@ class ResultCache:
         """The result, unless it is missing or damaged."""
         artifact = self._store.find(kind, Key(parts))
         return artifact if artifact and not artifact.corrupt_items(check_hashes=False) else None
+
+    def get(self, kind: str, parts: Mapping[str, Any]) -> Artifact:
+        """The result, which has to be there."""
+        artifact = self.find(kind, parts)
+        assert artifact is not None
+        return artifact
 
     def make(
         self,
@@ -42,6 +49,4 @@ class ResultCache:
             out = self._store.open_partial(kind, key)
             write(out)
             out.finish(key, {}, self._store.folder(kind, key))
-            artifact = self._store.find(kind, key)
-            assert artifact is not None
-            return artifact
+            return self.get(kind, parts)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,24 +124,15 @@ def epe_mean_over_images_px(images: Sequence[FlowErrors]) -> float:
     return float(np.mean([image.epe_sum_px / image.pixels for image in images]))
 
 
-def fl_all_over_pixels(images: Sequence[FlowErrors]) -> float:
-    """Share 0…1 of KITTI outliers among the pixels of all images (Fl-all)."""
-    return sum(image.outliers for image in images) / sum(image.pixels for image in images)
+def share_over_pixels(images: Sequence[FlowErrors], wrong: str) -> float:
+    """Share 0…1 among the pixels of all images of those that a field of `FlowErrors` counts.
 
-
-def over_1px_over_pixels(images: Sequence[FlowErrors]) -> float:
-    """Share 0…1 of pixels with an error above 1 px, among the pixels of all images."""
-    return sum(image.over_1px for image in images) / sum(image.pixels for image in images)
-
-
-def over_3px_over_pixels(images: Sequence[FlowErrors]) -> float:
-    """Share 0…1 of pixels with an error above 3 px, among the pixels of all images."""
-    return sum(image.over_3px for image in images) / sum(image.pixels for image in images)
-
-
-def over_5px_over_pixels(images: Sequence[FlowErrors]) -> float:
-    """Share 0…1 of pixels with an error above 5 px, among the pixels of all images."""
-    return sum(image.over_5px for image in images) / sum(image.pixels for image in images)
+    Args:
+        images: the errors of each.
+        wrong: the field: `outliers` for KITTI's Fl-all, `over_1px`, `over_3px` or `over_5px`.
+    """
+    wrong_pixels: int = sum(getattr(image, wrong) for image in images)
+    return wrong_pixels / sum(image.pixels for image in images)
 
 
 def sparsification_epe_px(
@@ -191,22 +183,16 @@ def _epe(name: str, region: str, heading: str, which: str) -> FlowMetric:
 
 
 def _share(
-    aggregate: Callable[[Sequence[FlowErrors]], float],
-    heading: str,
-    meaning: str,
-    *,
-    main: bool = False,
-    region: str = ALL,
-    name: str = "",
+    name: str, wrong: str, heading: str, meaning: str, *, main: bool = False, region: str = ALL
 ) -> FlowMetric:
     return FlowMetric(
-        name or aggregate.__name__,
+        f"{name}_over_pixels",
         heading,
         f"share of the pixels of all images {meaning}",
         form="{:.1%}",
         main=main,
         region=region,
-        aggregate=aggregate,
+        aggregate=partial(share_over_pixels, wrong=wrong),
     )
 
 
@@ -223,25 +209,21 @@ FLOW_METRICS: tuple[Metric, ...] = (
         aggregate=epe_mean_over_images_px,
     ),
     _share(
-        fl_all_over_pixels, "Fl-all", "wrong by over 3 px and over 5 % of the true flow", main=True
+        "fl_all",
+        "outliers",
+        "Fl-all",
+        "wrong by over 3 px and over 5 % of the true flow",
+        main=True,
     ),
     _share(
-        fl_all_over_pixels,
-        "Fl-bg",
-        "of the background wrong in this sense",
-        region="background",
-        name="fl_bg_over_pixels",
+        "fl_bg", "outliers", "Fl-bg", "of the background wrong in this sense", region="background"
     ),
     _share(
-        fl_all_over_pixels,
-        "Fl-fg",
-        "of moving objects wrong in this sense",
-        region="foreground",
-        name="fl_fg_over_pixels",
+        "fl_fg", "outliers", "Fl-fg", "of moving objects wrong in this sense", region="foreground"
     ),
-    _share(over_1px_over_pixels, "> 1 px", "whose error is above 1 px", main=True),
-    _share(over_3px_over_pixels, "> 3 px", "whose error is above 3 px"),
-    _share(over_5px_over_pixels, "> 5 px", "whose error is above 5 px"),
+    _share("over_1px", "over_1px", "> 1 px", "whose error is above 1 px", main=True),
+    _share("over_3px", "over_3px", "> 3 px", "whose error is above 3 px"),
+    _share("over_5px", "over_5px", "> 5 px", "whose error is above 5 px"),
     _epe("visible", "visible", "EPE visible", "that are visible in the second image"),
     _epe("occluded", "occluded", "EPE occluded", "that are hidden or outside in the second image"),
     _epe("s0_10", "s0-10", "EPE s0-10", "that move by less than 10 px"),

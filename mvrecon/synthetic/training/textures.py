@@ -16,7 +16,13 @@ from mvrecon.synthetic.training.batch import Draws
 
 TEXTURE_HW = (288, 384)
 HELD_OUT_EVERY = 8
+PROCEDURAL = 64
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp"}
+
+
+def some_textures(folder: Path | None) -> Tensor:
+    """The images of a folder, or procedural ones, as `load_textures` gives them."""
+    return procedural_textures(PROCEDURAL) if folder is None else load_textures(folder)
 
 
 def load_textures(folder: Path) -> Tensor:

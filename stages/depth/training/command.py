@@ -11,7 +11,7 @@ import torch
 
 from mvrecon.errors import UsageError
 from mvrecon.learning.muon import Muon, muon_for
-from mvrecon.learning.training import Trainer, train
+from mvrecon.learning.training import Trainer, train, training_device
 from mvrecon.learning.weights import export_weights
 from mvrecon.synthetic.training.clips.files import PosedClip, clip_paths, held_out, load_clip
 from mvrecon.synthetic.training.clips.posed_clips import make_clip, render_clips
@@ -20,7 +20,7 @@ from mvrecon.synthetic.training.clips.scenes import KINDS
 from mvrecon.synthetic.training.clips.solids import load_meshes
 from mvrecon.synthetic.training.clips.torch_clips import KIND as SOLIDS_KIND
 from mvrecon.synthetic.training.clips.torch_clips import make_torch_clip
-from mvrecon.synthetic.training.textures import load_textures, procedural_textures
+from mvrecon.synthetic.training.textures import some_textures
 from stages.depth.learned.model import load_network
 from stages.depth.learned.network import DepthNet
 from stages.depth.training.clip_starts import FlowsOfClip, add_starts
@@ -31,7 +31,6 @@ from stages.depth.training.validation import validate, validation_clips
 
 WEIGHTS = "depthnet.pt"
 PICTURE = "validation.png"
-PROCEDURAL_TEXTURES = 64
 DECAY_SHARE = 0.6
 FIRST_AND_LAST = (
     "encoder.stem",
@@ -58,8 +57,7 @@ def train_depth(
         UsageError: the device is not there, or the weights to start from cannot be used.
         InputError: textures cannot be read.
     """
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("this machine has no CUDA device", "Train with --device cpu")
+    device = training_device(options.device)
     kinds = [*KINDS, SOLIDS_KIND]
     if options.without is not None and options.without not in kinds:
         raise UsageError(f"no kind of scene is called {options.without!r}", f"One of {kinds}")
@@ -72,7 +70,6 @@ def train_depth(
         settings = replace(settings, steps=options.steps, decay_steps=decay)
     torch.manual_seed(settings.seed)
     network = DepthNet() if options.start is None else load_network(options.start).train()
-    device = torch.device(options.device)
     trainer = Trainer(network, settings, supervised, device, depth_optimizer(network))
     data = ClipSamples(training, settings.seed, settings.batch)
 
@@ -101,11 +98,7 @@ def _rendered(options: TrainDepthOptions) -> list[Path]:
 
 def _maker(options: TrainDepthOptions) -> Callable[[int], PosedClip]:
     """What renders the clip of a number."""
-    textures_nhw3 = (
-        procedural_textures(PROCEDURAL_TEXTURES)
-        if options.textures is None
-        else load_textures(options.textures)
-    )
+    textures_nhw3 = some_textures(options.textures)
     if options.renderer == "torch":
         return partial(make_torch_clip, textures_nhw3=textures_nhw3.to(options.device))
     meshes = [] if options.meshes is None else load_meshes(options.meshes)

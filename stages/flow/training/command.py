@@ -9,15 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from mvrecon.errors import UsageError
 from mvrecon.formats.images import list_images, read_rgb
 from mvrecon.formats.video import Video
-from mvrecon.learning.training import Trainer, train
+from mvrecon.learning.training import Trainer, train, training_device
 from mvrecon.synthetic.training.textures import (
-    load_textures,
-    procedural_textures,
+    some_textures,
     split_textures,
 )
 from stages.flow.models.mvflow.card import MVFLOW_WEIGHTS
@@ -36,7 +33,6 @@ from stages.flow.training.validation import validate, validation_clips, validati
 
 WEIGHTS = "mvflow.pt"
 PICTURE = "validation_{}.png"
-PROCEDURAL_TEXTURES = 64
 # Pairs for validation and their size, px; the confidence is fitted to others.
 VALIDATION = ((12, (384, 512)), (4, (544, 960)))
 CALIBRATION = (12, (352, 480))
@@ -51,8 +47,8 @@ def train_flow(options: TrainFlowOptions) -> Iterator[dict[str, float]]:
         UsageError: the device is not there, or the weights to start from cannot be used.
         InputError: textures or clip cannot be read.
     """
-    settings, device = options.settings, _device(options.device)
-    textures, held_out = split_textures(_textures(options.textures))
+    settings, device = options.settings, training_device(options.device)
+    textures, held_out = split_textures(some_textures(options.textures))
     validations = {str(spec[1][1]): validation_pairs(held_out, *spec) for spec in VALIDATION}
     validations["clips"] = validation_clips(held_out)
     if options.start is not None or options.clip is not None:
@@ -94,13 +90,3 @@ def read_clip(path: Path) -> list[NDArray[np.uint8]]:
         images = list_images(path)[:CLIP_FRAMES]
         return [read_rgb(image, CLIP_LONGEST_PX) for image in images]
     return [frame.rgb_hw3(CLIP_LONGEST_PX) for frame in islice(Video(path), CLIP_FRAMES)]
-
-
-def _textures(folder: Path | None) -> Tensor:
-    return procedural_textures(PROCEDURAL_TEXTURES) if folder is None else load_textures(folder)
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UsageError("this machine has no CUDA device", "Train with --device cpu")
-    return torch.device(name)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from mvrecon.errors import NotEnoughDataError, UsageError
-from mvrecon.learning.training import Trainer, train
+from mvrecon.errors import NotEnoughDataError
+from mvrecon.learning.training import Trainer, train, training_device
 from mvrecon.learning.weights import export_weights
 from mvrecon.synthetic.training.clips.files import DepthsOfClips, clip_paths, held_out
 from stages.fusion.recurrent.model import load_network
@@ -48,8 +48,7 @@ def train_fusion(
         InputError: there are no clips.
         NotEnoughDataError: there are too few to train and to validate with.
     """
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("this machine has no CUDA device", "Train with --device cpu")
+    device = training_device(options.device)
     used, unseen = held_out(clip_paths(options.clips))
     cache = options.folder / f"cues-{depths_of_clips.model}"
     clips = [read_frames(path, depths_of_clips, cache) for path in unseen[:VALIDATION_CLIPS]]
@@ -63,7 +62,6 @@ def train_fusion(
     network = load_network(options.start).train() if options.start else FusionNetwork()
     validation = Validation(clips, options.folder / PICTURE)
     data = ClipSequences(used, depths_of_clips, cache, options.settings, WINDOW_FRAMES)
-    device = torch.device(options.device)
     if options.adversary > 0:
         rivals = AdversarialFusion(network, options.adversary)
         trainer = Trainer(rivals, options.settings, adversarial_objective, device)

@@ -1,7 +1,8 @@
-"""What `mvrecon train fusion` is told."""
+"""What `mvrecon train fusion` and `mvrecon train completion` are told."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from mvrecon.learning.settings import TrainingSettings, TrainOptions
 from mvrecon.options import Argument
 
 # For a training of an hour on a small computer.
-SETTINGS = TrainingSettings(
+FUSION = TrainingSettings(
     steps=3000,
     decay_steps=1500,
     batch=2,
@@ -21,6 +22,8 @@ SETTINGS = TrainingSettings(
     validate_every=200,
     save_every=50,
 )
+# For a training of half an hour on a small computer.
+COMPLETION = replace(FUSION, batch=4, size_hw=(192, 256), validate_every=500)
 
 
 class TrainFusionOptions(TrainOptions):
@@ -31,5 +34,20 @@ class TrainFusionOptions(TrainOptions):
         0.0, ge=0, description="weight of an adversary that tells fused from true depth, 0 for none"
     )
     settings: Annotated[TrainingSettings, Argument(offered=False)] = Field(
-        SETTINGS, description="of the training"
+        FUSION, description="of the training"
+    )
+
+
+class TrainCompletionOptions(TrainOptions):
+    """Training on what was measured of clips or runs."""
+
+    minutes: float = Field(30.0, ge=0, description="stop after this time [min]")
+    clips: Path | None = Field(
+        None, description="folder of posed clips; their truth serves validation only"
+    )
+    runs: Annotated[tuple[Path, ...], Argument(metavar="RUN_DIR")] = Field(
+        (), description="finished runs; of many views the last tenth is held out"
+    )
+    settings: Annotated[TrainingSettings, Argument(offered=False)] = Field(
+        COMPLETION, description="of the training"
     )

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mvrecon.engine.channel import report_progress
 from stages.pose.colmap import SEED, quieten, reproducible_pipeline
-from stages.pose.mapping.focal_guard import prior_focals
+from stages.pose.mapping.focal_guard import assume_focals, cost_ratio_allowed, prior_focals
 from stages.pose.mapping.settings import MapperSettings
-
-if TYPE_CHECKING:
-    import pycolmap
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
-
-from stages.pose.mapping.focal_guard import assume_focals, cost_ratio_allowed
 
 if TYPE_CHECKING:
     import pycolmap
@@ -40,6 +33,10 @@ GLOBAL_GROWTH = 1.5
 # COLMAP's own bounds of errors, 4 and 12 pixels, for images of any size, in units of ours.
 FILTER_FACTOR = 2.0
 RESECTION_FACTOR = 6.0
+# Of the last adjustment. Iterations usually end much earlier, where one lowers the cost by less
+# than this part of it.
+MAX_ITERATIONS = 40
+TOLERANCE = 1e-6
 
 
 def map_database(
@@ -156,11 +153,6 @@ def _global_options(settings: MapperSettings) -> pycolmap.GlobalPipelineOptions:
     pipeline.mapper.bundle_adjustment.refine_focal_length = settings.refine_focal and free
     pipeline.mapper.bundle_adjustment.refine_extra_params = free
     return pipeline
-
-
-# Iterations usually end much earlier, where one lowers the cost by less than this part of it.
-MAX_ITERATIONS = 40
-TOLERANCE = 1e-6
 
 
 def adjust(

@@ -15,21 +15,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mvrecon.artifacts.frames import CameraPrior
-
-if TYPE_CHECKING:
-    import pycolmap
-
-    from stages.pose.matching.features import FeatureMatches, MappingProblem, Pair
-from typing import TYPE_CHECKING
-
 from stages.pose.colmap import SEED, quieten
-from stages.pose.matching.features import MappingProblem
+from stages.pose.matching.features import FeatureMatches, MappingProblem, Pair
 
 if TYPE_CHECKING:
     import pycolmap
 
 # COLMAP numbers a pair: the lower image id times this, plus the higher one.
 MAX_IMAGES = 2147483647
+# RANSAC trials: matches of tracks, and those verified once already, hold few outliers.
+MIN_TRIALS = 30
+MAX_TRIALS = 500
 
 
 def to_colmap_camera(prior: CameraPrior, camera_id: int, fixed: bool) -> pycolmap.Camera:
@@ -103,11 +99,6 @@ def copy_without(path: Path, copy_path: Path, pairs: Iterable[Pair]) -> None:
     with closing(sqlite3.connect(copy_path)) as connection, connection:
         for table in ("matches", "two_view_geometries"):
             connection.executemany(f"DELETE FROM {table} WHERE pair_id = ?", numbers)
-
-
-# RANSAC trials: matches of tracks, and those verified once already, hold few outliers.
-MIN_TRIALS = 30
-MAX_TRIALS = 500
 
 
 def verify(

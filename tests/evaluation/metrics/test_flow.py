@@ -7,12 +7,9 @@ from mvrecon.evaluation.metrics.flow import (
     end_point_error,
     epe_mean_over_images_px,
     epe_mean_over_pixels_px,
-    fl_all_over_pixels,
     flow_errors,
-    over_1px_over_pixels,
-    over_3px_over_pixels,
-    over_5px_over_pixels,
     regional_errors,
+    share_over_pixels,
     sparsification_epe_px,
 )
 
@@ -39,16 +36,18 @@ def test_aggregation_over_pixels_and_over_images():
     images = [errors_of([0, 0, 0, 4]), errors_of([2])]
     assert epe_mean_over_pixels_px(images) == pytest.approx(6 / 5)
     assert epe_mean_over_images_px(images) == pytest.approx((1 + 2) / 2)
-    assert over_1px_over_pixels(images) == pytest.approx(2 / 5)
+    assert share_over_pixels(images, "over_1px") == pytest.approx(2 / 5)
 
 
 def test_kitti_outliers_need_three_pixels_and_five_per_cent():
-    assert fl_all_over_pixels([errors_of([3.0, 3.1, 2.9, 9])]) == pytest.approx(2 / 4)
-    assert fl_all_over_pixels([errors_of([4, 4.9, 5.1, 9], truth_px=100)]) == pytest.approx(2 / 4)
+    assert share_over_pixels([errors_of([3.0, 3.1, 2.9, 9])], "outliers") == pytest.approx(2 / 4)
+    assert share_over_pixels(
+        [errors_of([4, 4.9, 5.1, 9], truth_px=100)], "outliers"
+    ) == pytest.approx(2 / 4)
 
 
 def test_exactly_one_pixel_is_not_over_one():
-    assert over_1px_over_pixels([errors_of([1.0, 1.5])]) == 0.5
+    assert share_over_pixels([errors_of([1.0, 1.5])], "over_1px") == 0.5
 
 
 def test_invalid_pixels_do_not_count():
@@ -121,9 +120,9 @@ def test_figures_equal_an_independent_formula():
     close = {"abs": 1e-6}
     assert epe_mean_over_pixels_px(whole) == pytest.approx(sums["epe"] / sums["n"], **close)
     assert epe_mean_over_images_px(whole) == pytest.approx(sum(means) / len(means), **close)
-    assert fl_all_over_pixels(whole) == pytest.approx(sums["fl"] / sums["n"], **close)
-    assert over_1px_over_pixels(whole) == pytest.approx(sums[1] / sums["n"], **close)
-    assert over_3px_over_pixels(whole) == pytest.approx(sums[3] / sums["n"], **close)
-    assert over_5px_over_pixels(whole) == pytest.approx(sums[5] / sums["n"], **close)
+    assert share_over_pixels(whole, "outliers") == pytest.approx(sums["fl"] / sums["n"], **close)
+    assert share_over_pixels(whole, "over_1px") == pytest.approx(sums[1] / sums["n"], **close)
+    assert share_over_pixels(whole, "over_3px") == pytest.approx(sums[3] / sums["n"], **close)
+    assert share_over_pixels(whole, "over_5px") == pytest.approx(sums[5] / sums["n"], **close)
     slow_images = [image["s0-10"] for image in images if "s0-10" in image]
     assert epe_mean_over_pixels_px(slow_images) == pytest.approx(slow[1] / slow[0], **close)

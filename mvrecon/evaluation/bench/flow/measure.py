@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from mvrecon.datasets.flow_pairs import FlowSample
 from mvrecon.engine import channel
 from mvrecon.engine.isolate import run_isolated
 from mvrecon.engine.measure import Usage
-from mvrecon.engine.store import PartialArtifact
+from mvrecon.engine.store import Artifact, PartialArtifact
 from mvrecon.engine.threads import set_single_torch_thread
 from mvrecon.errors import InputError
 from mvrecon.evaluation.bench.cache import ResultCache
@@ -30,6 +31,7 @@ from mvrecon.evaluation.metrics.flow import (
 )
 from mvrecon.formats.images import read_rgb, write_jpeg
 
+T = TypeVar("T")
 Image = NDArray[np.uint8]
 Estimate = Callable[[Image, Image], FlowPair]
 
@@ -91,14 +93,6 @@ class PairResult:
         return self.regions["all"].epe_sum_px / self.regions["all"].pixels
 
 
-@dataclass(frozen=True)
-class PairJob:
-    """A pair to measure and the key of the result."""
-
-    sample: FlowSample
-    key: Mapping[str, Any]
-
-
 def measure_part(
     cache_folder: Path, variant: FlowVariant, title: str, samples: Sequence[FlowSample]
 ) -> list[PairResult]:
@@ -109,14 +103,43 @@ def measure_part(
         MvreconError: the model cannot be loaded.
     """
     cache = ResultCache(cache_folder)
-    jobs = [PairJob(sample, _pair_key(cache, variant, title, sample)) for sample in samples]
+    keys = [_pair_key(cache, variant, title, sample) for sample in samples]
+    artifacts = make_missing(
+        cache,
+        PAIR_KIND,
+        variant,
+        jobs=list(zip(samples, keys, strict=True)),
+        measure=partial(_measure_pair, title=title),
+        what=f"{variant.label} on {title}",
+    )
+    return [_read_result(*result) for result in zip(samples, artifacts, strict=True)]
+
+
+def make_missing(
+    cache: ResultCache,
+    kind: str,
+    variant: FlowVariant,
+    *,
+    jobs: Sequence[tuple[T, Mapping[str, Any]]],
+    measure: Callable[[Estimate, T, PartialArtifact], None],
+    what: str,
+) -> list[Artifact]:
+    """The results of jobs; those that are not kept are made in one child process.
+
+    Args:
+        cache: of results.
+        kind: of the results.
+        variant: the model, loaded if a result is missing.
+        jobs: what is measured, and the key of its result.
+        measure: top-level function that writes the result of one.
+        what: is done, for people.
+    """
     cache.hashes.save()
-    missing = [job for job in jobs if cache.find(PAIR_KIND, job.key) is None]
+    missing = [job for job in jobs if cache.find(kind, job[1]) is None]
     if missing:
-        log = cache_folder / "store" / PAIR_KIND / "native.log"
-        arguments = (cache_folder, variant, title, missing)
-        run_isolated(_measure_missing, arguments, log, f"{variant.label} on {title}")
-    return [_read_result(cache, job) for job in jobs]
+        log = cache.folder / "store" / kind / "native.log"
+        run_isolated(_make_each, (cache.folder, kind, variant, missing, measure), log, what)
+    return [cache.get(kind, key) for _, key in jobs]
 
 
 def measure_time(cache_folder: Path, variant: FlowVariant) -> tuple[float, int]:
@@ -126,9 +149,7 @@ def measure_time(cache_folder: Path, variant: FlowVariant) -> tuple[float, int]:
     if cache.find(TIME_KIND, key) is None:
         log = cache_folder / "store" / TIME_KIND / "native.log"
         run_isolated(_measure_time, (cache_folder, variant, key), log, variant.label)
-    artifact = cache.find(TIME_KIND, key)
-    assert artifact is not None
-    result = json.loads(artifact.path(RESULT_ITEM).read_text())
+    result = json.loads(cache.get(TIME_KIND, key).path(RESULT_ITEM).read_text())
     return float(result["cpu_s"]), int(result["peak_bytes"])
 
 
@@ -144,18 +165,18 @@ def _pair_key(
     }
 
 
-def _measure_missing(
-    cache_folder: Path, variant: FlowVariant, title: str, jobs: Sequence[PairJob]
+def _make_each(
+    cache_folder: Path,
+    kind: str,
+    variant: FlowVariant,
+    jobs: Sequence[tuple[T, Mapping[str, Any]]],
+    measure: Callable[[Estimate, T, PartialArtifact], None],
 ) -> None:
     """In the child: each pair alone in one thread, so that time and memory are its own."""
     cache = ResultCache(cache_folder)
     estimate = load_warm(variant)
-    for done, job in enumerate(jobs, start=1):
-
-        def write(out: PartialArtifact, sample: FlowSample = job.sample) -> None:
-            _measure_pair(estimate, sample, title, out)
-
-        cache.make(PAIR_KIND, job.key, write)
+    for done, (pair, key) in enumerate(jobs, start=1):
+        cache.make(kind, key, partial(measure, estimate, pair))
         channel.report_progress(done, len(jobs), "pair")
 
 
@@ -197,7 +218,7 @@ def load_warm(variant: FlowVariant) -> Estimate:
     return estimate
 
 
-def _measure_pair(estimate: Estimate, sample: FlowSample, title: str, out: PartialArtifact) -> None:
+def _measure_pair(estimate: Estimate, sample: FlowSample, out: PartialArtifact, title: str) -> None:
     first, second, truth_hw2, valid_hw, regions = _read_pair(sample, title)
     with Usage() as usage:
         pair = estimate(first, second)
@@ -239,9 +260,7 @@ def _read_pair(
     return first, second, truth_hw2, valid_hw, regions
 
 
-def _read_result(cache: ResultCache, job: PairJob) -> PairResult:
-    artifact = cache.find(PAIR_KIND, job.key)
-    assert artifact is not None
+def _read_result(sample: FlowSample, artifact: Artifact) -> PairResult:
     result = json.loads(artifact.path(RESULT_ITEM).read_text())
     result["regions"] = {name: FlowErrors(**region) for name, region in result["regions"].items()}
-    return PairResult(name=job.sample.name, picture=artifact.path(PICTURE_ITEM), **result)
+    return PairResult(name=sample.name, picture=artifact.path(PICTURE_ITEM), **result)

@@ -37,7 +37,7 @@ def _trajectory(judged: Judged) -> tuple[int, dict[str, Any]]:
     parts = _part(judged, "trajectory_parts")
     figures |= {f"ate_over_{length}": part["ate_rmse"] for length, part in parts.items()}
     figures["posed_share"] = frames["posed"] / frames["key_frames"] if frames else 0.0
-    figures["cpu_s_to_poses"] = judged.cpu_s(POSE_STAGES)
+    figures["cpu_s_to_poses"] = judged.total("cpu_s", POSE_STAGES)
     return frames.get("compared", 0), figures
 
 
@@ -51,7 +51,7 @@ def _depth(judged: Judged) -> tuple[int, dict[str, Any]]:
     )
     figures |= _figures(SCALE_METRICS, depth["scale_drift"] or {})
     figures["abs_rel_median_scale"] = depth["median_scale"]["abs_rel"]
-    cpu_s = judged.cpu_s(DEPTH_STAGES)
+    cpu_s = judged.total("cpu_s", DEPTH_STAGES)
     maps = _part(judged, "frames")["posed"]
     figures["cpu_s_per_map"] = None if cpu_s is None else cpu_s / maps
     figures["peak_mib_largest"] = _mib(judged.peak_bytes(DEPTH_STAGES))
@@ -69,15 +69,15 @@ def _surface(judged: Judged) -> tuple[int, dict[str, Any]]:
     figures["reference_accuracy"] = surface["reference_accuracy"]
     chamfer = errors["chamfer"]
     figures["chamfer_percent"] = None if chamfer is None else 100 * chamfer / surface["diameter"]
-    figures["cpu_s_surface"] = judged.cpu_s(SURFACE_STAGES)
+    figures["cpu_s_surface"] = judged.total("cpu_s", SURFACE_STAGES)
     figures["peak_mib_largest"] = _mib(judged.peak_bytes(SURFACE_STAGES))
     return 1, figures
 
 
 def _pipeline(judged: Judged) -> tuple[int, dict[str, Any]]:
     figures = {
-        "cpu_s_all_stages": judged.cpu_s(ALL_STAGES),
-        "wall_s_all_stages": judged.wall_s(ALL_STAGES),
+        "cpu_s_all_stages": judged.total("cpu_s", ALL_STAGES),
+        "wall_s_all_stages": judged.total("wall_s", ALL_STAGES),
         "peak_mib_largest": _mib(judged.peak_bytes(ALL_STAGES)),
         **_figures(IMAGE_METRICS, _part(judged, "image").get("errors", {})),
     }

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mvrecon.engine.store import PartialArtifact, Store
 from mvrecon.errors import MvreconError
@@ -43,26 +43,17 @@ class Judged:
     costs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     note: str = ""
 
-    def cpu_s(self, stages: Sequence[str]) -> float | None:
-        """Processor seconds of the stages, None if one is not recorded."""
-        return self._sum("cpu_s", stages)
-
-    def wall_s(self, stages: Sequence[str]) -> float | None:
-        """Elapsed seconds of the stages, None if one is not recorded."""
-        return self._sum("wall_s", stages)
+    def total(self, cost: Literal["cpu_s", "wall_s"], stages: Sequence[str]) -> float | None:
+        """Processor or elapsed seconds of the stages, None if one is not recorded."""
+        if any(stage not in self.costs for stage in stages):
+            return None
+        return sum(self.costs[stage][cost] for stage in stages)
 
     def peak_bytes(self, stages: Sequence[str]) -> float | None:
         """Largest memory of the stages, None if one is not recorded."""
-        return (
-            max((self.costs[stage]["peak_bytes"] for stage in stages), default=None)
-            if all(stage in self.costs for stage in stages)
-            else None
-        )
-
-    def _sum(self, name: str, stages: Sequence[str]) -> float | None:
         if any(stage not in self.costs for stage in stages):
             return None
-        return sum(self.costs[stage][name] for stage in stages)
+        return max((self.costs[stage]["peak_bytes"] for stage in stages), default=None)
 
 
 def run_and_judge(

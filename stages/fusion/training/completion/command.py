@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from mvrecon.errors import NotEnoughDataError, UsageError
-from mvrecon.learning.training import Trainer, train
+from mvrecon.errors import NotEnoughDataError
+from mvrecon.learning.training import Trainer, train, training_device
 from mvrecon.learning.weights import export_weights
 from mvrecon.synthetic.training.clips.files import (
     HELD_OUT_EVERY,
@@ -25,9 +25,9 @@ from stages.fusion.training.completion.data import (
     clip_views,
     run_views,
 )
-from stages.fusion.training.completion.options import TrainCompletionOptions
 from stages.fusion.training.completion.validation import HoleValidation
 from stages.fusion.training.losses import gradient_loss, mean_where, robust
+from stages.fusion.training.options import TrainCompletionOptions
 
 WEIGHTS = "completion.pt"
 PICTURE = "validation.png"
@@ -55,8 +55,7 @@ def train_completion(
         InputError: there are no clips, or a run has no depth.
         NotEnoughDataError: there is too little to train and to validate with.
     """
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("this machine has no CUDA device", "Train with --device cpu")
+    device = training_device(options.device)
     used, unseen = training_views(options, depths_of_clips)
     validation = HoleValidation(unseen[:VALIDATION_GROUPS], options.folder / PICTURE)
     if not used or not validation.views:
@@ -66,7 +65,7 @@ def train_completion(
         )
     torch.manual_seed(options.settings.seed)
     network = load_network(options.start).train() if options.start else CompletionNetwork()
-    trainer = Trainer(network, options.settings, objective, torch.device(options.device))
+    trainer = Trainer(network, options.settings, objective, device)
     data = HoleSamples(used, options.settings)
     yield from train(trainer, data, options.folder, options.minutes, validation)
     trained = trainer.averaged_model().cpu()

@@ -44,13 +44,13 @@ from stages.fusion.training.completion.data import (
     clip_views,
     hide,
 )
-from stages.fusion.training.completion.options import SETTINGS as DEFAULT
-from stages.fusion.training.completion.options import TrainCompletionOptions
 from stages.fusion.training.completion.validation import (
     nearest_fill,
     plane_fill,
     smooth_fill,
 )
+from stages.fusion.training.options import COMPLETION as DEFAULT
+from stages.fusion.training.options import TrainCompletionOptions
 from tests.stages.fusion.clips import write_clips
 from tests.stages.fusion.pipeline import MASKED, fuse
 

@@ -26,7 +26,7 @@ from stages.fusion.training.data import (
     truth_of,
 )
 from stages.fusion.training.losses import normals, single_loss, temporal_loss
-from stages.fusion.training.options import SETTINGS as DEFAULT
+from stages.fusion.training.options import FUSION as DEFAULT
 from stages.fusion.training.options import TrainFusionOptions
 from tests.stages.fusion.clips import write_clips
 
