@@ -33,6 +33,10 @@ MAX_DEPTH_MAPS = 8
 MAX_DROPPED_ROWS = 2000
 THUMBNAIL_PX = 240
 PICTURE_PX = 420
+MAX_PICTURES = 6
+MIN_SHARE = 0.005  # of the pixels: less is noise of the mask, not a thing
+MOVING_RGB = (235, 60, 50)
+OPACITY = 0.55
 
 
 def frames_section(report: ReportInput) -> Section | None:
@@ -138,12 +142,6 @@ def _row(
         for image_hw3, caption in pictures
         if image_hw3 is not None
     ]
-
-
-MAX_PICTURES = 6
-MIN_SHARE = 0.005  # of the pixels: less is noise of the mask, not a thing
-MOVING_RGB = (235, 60, 50)
-OPACITY = 0.55
 
 
 def moving_section(report: ReportInput) -> Section | None:

@@ -20,6 +20,9 @@ from mvrecon.geometry.camera import Camera
 from mvrecon.synthetic.render import View, render_depth, render_radiance
 from mvrecon.synthetic.scene import DISPLAY_GAMMA, BakedScene
 
+DEPTH_SCALE = 10_000.0
+CONVENTION = "c2w is world_from_cam (4x4), OpenCV axes: x right, y down, z forward"
+
 
 @dataclass(frozen=True)
 class Sensor:
@@ -55,10 +58,6 @@ class Sensor:
         light_hw3 = np.clip(light_hw3, 0, None)
         display_hw3 = (light_hw3 / (1 + 0.15 * light_hw3)).clip(0, 1) ** (1 / DISPLAY_GAMMA)
         return np.asarray(np.round(255 * display_hw3), np.uint8)
-
-
-DEPTH_SCALE = 10_000.0
-CONVENTION = "c2w is world_from_cam (4x4), OpenCV axes: x right, y down, z forward"
 
 
 def render_frames(

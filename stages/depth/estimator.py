@@ -27,8 +27,7 @@ from mvrecon.geometry.resize import resize_by_area
 from mvrecon.geometry.transfer import FloatMap, PixelTransfer
 from mvrecon.multiview.neighbors import choose_neighbors
 from stages.depth.config import DEPTHNET_WEIGHTS, DepthConfig
-from stages.depth.learned.agreement import start_map, with_agreement
-from stages.depth.learned.start import Start
+from stages.depth.learned.start import Start, start_map, with_agreement
 from stages.depth.sweep.flow_prior import DepthPrior, FlowMatch, match_by_flow, triangulate
 from stages.depth.sweep.hypotheses import searched_range
 from stages.depth.sweep.plane_sweep import SweptDepth, sweep_depth

@@ -7,13 +7,13 @@ from mvrecon.artifacts.poses import POSES_ITEM
 from mvrecon.report import image_sections
 from mvrecon.report.contents import ReportInput, StageReport
 from mvrecon.report.image_sections import depth_section, flow_section, frames_section
-from mvrecon.report.scene_sections import cameras_section, model_section
-from mvrecon.report.table_sections import (
+from mvrecon.report.page import (
     configuration_section,
     stages_section,
     versions_section,
     warnings_section,
 )
+from mvrecon.report.scene_sections import cameras_section, model_section
 from tests.report.runs import COUNT, DROP_REASON, make_run
 
 

@@ -28,6 +28,8 @@ TICKS = 4
 COLOURS = ("#1f6feb", "#d9730d", "#1a7f4b", "#a33ea1", "#c0362c", "#777e87")
 
 Points = Sequence[tuple[float, float]]
+TEMPLATES = Path(__file__).parent / "templates"
+STRIP_PX = 1600
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,6 @@ def line_chart(title: str, x_name: str, y_name: str, curves: Mapping[str, Points
             for index, (name, curve) in enumerate(curves.items())
         ),
     )
-
-
-TEMPLATES = Path(__file__).parent / "templates"
-STRIP_PX = 1600
 
 
 @dataclass(frozen=True)

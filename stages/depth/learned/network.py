@@ -19,7 +19,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mvrecon.learning.layers import upsampled_convexly
-from stages.depth.learned.agreement import AGREEMENT_CUES
 from stages.depth.learned.epipolar import OFFSETS, Epipolar, similarities
 from stages.depth.learned.network_parts import (
     Encoder,
@@ -30,7 +29,7 @@ from stages.depth.learned.network_parts import (
     pooled_by_weight,
     zeroed,
 )
-from stages.depth.learned.start import SWEEP_CUES
+from stages.depth.learned.start import AGREEMENT_CUES, SWEEP_CUES
 
 # How far the first, second, … update looks, in pixels of the features in the widest pair.
 REACHES_PX = (1.0, 0.5, 0.25)

@@ -1,14 +1,16 @@
-"""What the learned depth starts from: a coarse sweep's surface with its statistics."""
+"""What the learned depth starts from: a coarse sweep's surface, its statistics, its support."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.artifacts.depth import DepthMap
 from mvrecon.geometry.transfer import FloatMap
+from mvrecon.multiview.consensus import find_consensus
 from stages.depth.config import SweepOptions
 from stages.depth.sweep.confidence import FLOW_AGREEMENT_SCALE, Evidence, confidence_of
 from stages.depth.sweep.flow_prior import DepthPrior
@@ -16,6 +18,10 @@ from stages.depth.sweep.plane_sweep import CoarseSweep, coarse_sweep, evidence_o
 from stages.depth.views import View, transfer_between
 
 SWEEP_CUES = 12
+# How far the start was moved, and what agrees with it and what does not.
+AGREEMENT_CUES = 4
+# Relative difference of depth at which agreement ends; the network is trained with it.
+TOLERANCE = 0.03
 # Hypotheses this near the best one are the same minimum.
 SAME_MINIMUM = 2
 # A second minimum that is dearer by all of a correlation on all eight paths is none.
@@ -128,3 +134,30 @@ def _seen(view: View, neighbors: Sequence[View], inverse_depth_hw: FloatMap) -> 
         inside_hw &= (x_hw <= (camera.width - 1) * w_hw) & (y_hw <= (camera.height - 1) * w_hw)
         count_hw += inside_hw
     return count_hw
+
+
+def start_map(
+    inverse_depth_hw: FloatMap,
+    confidence_hw: FloatMap,
+    k_33: NDArray[np.float64],
+    world_from_cam: NDArray[np.float64],
+) -> DepthMap:
+    """A start in the form that others look at it in."""
+    depth_hw = np.float32(1) / inverse_depth_hw
+    return DepthMap(depth_hw, confidence_hw, k_33, world_from_cam)
+
+
+def with_agreement(start: Start, own: DepthMap, others: Sequence[DepthMap]) -> Start:
+    """The start with the most support, and `AGREEMENT_CUES` more numbers of about −1…1 on that.
+
+    Args:
+        start: of the view, with the cues of its sweep.
+        own: its `start_map`.
+        others: those of its neighbours, none if there are none.
+    """
+    consensus = find_consensus(own, others, TOLERANCE)
+    moved_hw = np.log(consensus.inverse_depth_hw * own.depth_hw).clip(-1.0, 1.0)
+    cues = [start.cues_chw, moved_hw[None], consensus.agreement.cues_3hw()]
+    return replace(
+        start, inverse_depth_hw=consensus.inverse_depth_hw, cues_chw=np.concatenate(cues)
+    )

@@ -19,14 +19,13 @@ from mvrecon.synthetic.training.clips.files import (
     load_clip,
     load_clip_depths,
 )
-from stages.depth.learned.agreement import start_map, with_agreement
 from stages.depth.learned.epipolar import (
     FEATURE_STRIDE,
     Epipolar,
     epipolar_geometry,
     feature_transfer,
 )
-from stages.depth.learned.start import Start
+from stages.depth.learned.start import Start, start_map, with_agreement
 from stages.depth.training.clip_starts import NAME
 from stages.depth.views import MATCHED_VIEWS, halved_camera
 

@@ -28,6 +28,8 @@ SEED = 7_000_003
 LARGE_MOTION_PX = 10.0
 FAR_PX = 3.0
 KEPT_SHARE = 0.8
+CLIP_SIZE_HW = (384, 512)
+CLIP_PAIRS = 8
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,8 @@ def _draw(pairs: ValidationPairs, flow_b2hw: Tensor, path: Path) -> None:
     write_png(path, np.concatenate(rows))
 
 
-SIZE_HW = (384, 512)
-PAIRS = 8
-
-
 def validation_clips(
-    textures_nhw3: Tensor, count: int = PAIRS, size_hw: tuple[int, int] = SIZE_HW
+    textures_nhw3: Tensor, count: int = CLIP_PAIRS, size_hw: tuple[int, int] = CLIP_SIZE_HW
 ) -> ValidationPairs:
     """The same pairs each time, the kinds of scene in turn; about 0.7 CPU-s a pair.
 

@@ -32,6 +32,7 @@ CHECKPOINT_EVERY = 16
 
 # From the row of a view and its fused depth to what is stored.
 Finish = Callable[[int, DepthMap], DepthMap]
+DIGESTS_ITEM = "memory/digests.json"
 
 
 def fuse_by_network(
@@ -207,9 +208,6 @@ class RecurrentFusion:
 
         self.context.make_items(list(alone_of), alone, unit="view")
         self.context.make_items(list(final_of), together, unit="map")
-
-
-DIGESTS_ITEM = "memory/digests.json"
 
 
 def digests_along(inputs: FusionInputs, rows: Sequence[int], start: str) -> list[str]:

@@ -12,10 +12,14 @@ from mvrecon.formats.colmap_model import ColmapModel
 from stages.pose.config import PoseConfig, error_px
 from stages.pose.mapping.diagnosis import no_model_error
 from stages.pose.mapping.loops import plausible_loops
-from stages.pose.mapping.mapper import map_database
+from stages.pose.mapping.mapper import (
+    MapperSettings,
+    attempted_settings,
+    map_database,
+    relaxed_settings,
+)
 from stages.pose.mapping.parallax import camera_motion, refuse_still_camera
 from stages.pose.mapping.seams import split_at_seams
-from stages.pose.mapping.settings import MapperSettings, attempted_settings, relaxed_settings
 from stages.pose.matching.database import copy_without, verify
 from stages.pose.matching.features import Matched, Pair, mapping_problem
 from stages.pose.matching.photos import match_photos

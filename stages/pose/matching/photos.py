@@ -19,6 +19,16 @@ from stages.pose.matching.pairs import all_pairs, photo_pairs
 from stages.pose.matching.sift import SiftSettings, match_sift
 from stages.pose.options import SiftOptions
 
+# What tells places apart is seen in small images already: longest side, and features of one.
+THUMBNAIL_PX = 320
+FEATURES = 300
+# Words of the vocabulary: a descriptor has 128 times as many numbers.
+WORDS = 64
+# Bounds of the time that learning the words takes; k-means changes little after ten rounds.
+TRAINING_DESCRIPTORS = 20000
+ITERATIONS = 10
+SEED = 0
+
 
 def match_photos(context: StageContext[PoseConfig], table: FrameTable) -> Matched:
     """SIFT between all photos, or between look-alikes if there are many."""
@@ -61,16 +71,6 @@ def match_pairs(
 
 
 FloatArray = NDArray[np.float32]
-
-# What tells places apart is seen in small images already: longest side, and features of one.
-THUMBNAIL_PX = 320
-FEATURES = 300
-# Words of the vocabulary: a descriptor has 128 times as many numbers.
-WORDS = 64
-# Bounds of the time that learning the words takes; k-means changes little after ten rounds.
-TRAINING_DESCRIPTORS = 20000
-ITERATIONS = 10
-SEED = 0
 
 
 def describe_images(grays: Sequence[Callable[[], NDArray[np.uint8]]]) -> FloatArray:

@@ -20,6 +20,23 @@ PATCH_RADIUS_PX = 5
 MOST_ROWS = 30000
 # In grey levels; keeps flat patches from being divided by 0.
 LEAST_NORM = 1e-3
+# Of the patch, and of the Gaussian weight of its pixels: the border counts less, as it is the
+# first to show something else.
+RADIUS_PX = 8
+WEIGHT_SIGMA_PX = 5.0
+# Gauss–Newton from about a pixel off needs some five steps to a hundredth of a pixel; longer
+# steps than half the weight's radius are not linear.
+MAX_ITERATIONS = 10
+CONVERGED_PX = 0.01
+MAX_STEP_PX = 2.0
+# Weighted variance in grey levels; keeps divisions finite in blank patches.
+LEAST_VARIANCE = 1e-3
+# Half the distance in flow of which its derivative is taken.
+WARP_REACH_PX = 5.0
+# Stretched by more than this, or less than its inverse, a patch lies across an edge in depth.
+MAX_STRETCH = 1.6
+# Templates are cut one pixel wider, for their gradient.
+TEMPLATE_SIDE_PX = 2 * RADIUS_PX + 3
 
 
 def patch_offsets(radius_px: int) -> FloatArray:
@@ -52,28 +69,10 @@ def normalized_patches(image_hw: NDArray[np.uint8], xy_n2: FloatArray) -> FloatA
 
 FloatArray = NDArray[np.float32]
 
-# Of the patch, and of the Gaussian weight of its pixels: the border counts less, as it is the
-# first to show something else.
-RADIUS_PX = 8
-WEIGHT_SIGMA_PX = 5.0
-# Gauss–Newton from about a pixel off needs some five steps to a hundredth of a pixel; longer
-# steps than half the weight's radius are not linear.
-MAX_ITERATIONS = 10
-CONVERGED_PX = 0.01
-MAX_STEP_PX = 2.0
-# Weighted variance in grey levels; keeps divisions finite in blank patches.
-LEAST_VARIANCE = 1e-3
-
-# Half the distance in flow of which its derivative is taken.
-WARP_REACH_PX = 5.0
-# Stretched by more than this, or less than its inverse, a patch lies across an edge in depth.
-MAX_STRETCH = 1.6
 
 OFFSET_P2 = patch_offsets(RADIUS_PX)
 WEIGHT_P = np.exp(-(OFFSET_P2**2).sum(axis=1) / np.float32(2 * WEIGHT_SIGMA_PX**2))
 WEIGHT_P /= WEIGHT_P.sum()
-# Templates are cut one pixel wider, for their gradient.
-TEMPLATE_SIDE_PX = 2 * RADIUS_PX + 3
 
 
 def local_warps(flow_hw2: FloatArray, xy_n2: NDArray[np.floating]) -> FloatArray:

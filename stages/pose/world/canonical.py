@@ -15,6 +15,16 @@ FloatArray = NDArray[np.float64]
 
 # Mean of the cameras' y axes: shorter, they look in all directions and tell no up.
 LEAST_UP = 1e-3
+# Of RANSAC: enough where a fifth of the points below the cameras are ground.
+TRIALS = 500
+SEED = 0
+# The ground is level to so much; cameras are held upright only roughly.
+MAX_TILT_DEG = 40.0
+# Of the cameras' height above it: how even the ground is, and how near it points must lie.
+TOLERANCE = 0.03
+# Of a plane that is believed: its points, and their part of those below the cameras.
+MIN_POINTS = 20
+MIN_SHARE = 0.1
 
 
 def normal_world(model: ColmapModel) -> Similarity:
@@ -56,18 +66,6 @@ def _upright(rotations_n33: FloatArray) -> FloatArray:
     )
     ahead_3 = ahead_3 / np.linalg.norm(ahead_3)
     return np.stack([np.cross(ahead_3, up_3), ahead_3, up_3])
-
-
-# Of RANSAC: enough where a fifth of the points below the cameras are ground.
-TRIALS = 500
-SEED = 0
-# The ground is level to so much; cameras are held upright only roughly.
-MAX_TILT_DEG = 40.0
-# Of the cameras' height above it: how even the ground is, and how near it points must lie.
-TOLERANCE = 0.03
-# Of a plane that is believed: its points, and their part of those below the cameras.
-MIN_POINTS = 20
-MIN_SHARE = 0.1
 
 
 def height_above_ground(points_n3: FloatArray, centres_m3: FloatArray) -> float | None:

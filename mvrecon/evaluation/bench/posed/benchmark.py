@@ -30,6 +30,8 @@ LOG = logging.getLogger(__name__)
 NEED_TRUE_DEPTH = ("depth", "surface")
 # Picture of a depth map and its caption.
 Strip = tuple[str, Picture]
+# Relative errors are coloured from 0 to this.
+WORST = 0.2
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,6 @@ def _strips(output: Path, bench_set: BenchSet, label: str) -> list[Strip]:
         return []
     name, abs_rel, picture_hw3 = strip
     return [(f"{bench_set.title}, {label}: {name}, AbsRel {abs_rel:.4f}", picture_hw3)]
-
-
-# Relative errors are coloured from 0 to this.
-WORST = 0.2
 
 
 def middle_depth_strip(run_dir: Path, dataset: Path) -> tuple[str, float, Picture] | None:

@@ -24,6 +24,32 @@ from stages.flow.models.working_size import LARGEST_SIDE_PX, at_working_size, fl
 
 # Four levels of a 1/8 map: smaller images would pool to nothing.
 SMALLEST_SIDE_PX = STRIDE * 2 ** (PYRAMID_LEVELS - 1)
+WEIGHTS_REMEDY = (
+    "Give a checkpoint of this model in the authors' or in torchvision's layout, "
+    "or a state dict with the same names and shapes"
+)
+# The authors' name → torchvision's, rule after rule.
+_TORCHVISION_RULES = (
+    (r"^fnet\.", "feature_encoder."),
+    (r"^cnet\.", "context_encoder."),
+    (r"^(\w+_encoder)\.conv1\.", r"\1.convnormrelu.0."),
+    (r"^(\w+_encoder)\.norm1\.", r"\1.convnormrelu.1."),
+    (r"^(\w+_encoder)\.conv2\.", r"\1.conv."),
+    # The normalization of a block's skip has two names in the authors' checkpoints.
+    (r"^(\w+_encoder\.layer[23]\.0)\.norm3\.", r"\1.downsample.1."),
+    (r"^(\w+_encoder\.layer\d\.\d)\.conv(\d)\.", r"\1.convnormrelu\2.0."),
+    (r"^(\w+_encoder\.layer\d\.\d)\.norm(\d)\.", r"\1.convnormrelu\2.1."),
+    (r"^update_block\.encoder\.convc(\d)\.", r"update_block.motion_encoder.convcorr\1.0."),
+    (r"^update_block\.encoder\.convf(\d)\.", r"update_block.motion_encoder.convflow\1.0."),
+    (r"^update_block\.encoder\.conv\.", "update_block.motion_encoder.conv.0."),
+    (r"^update_block\.gru\.conv([zrq])\.", r"update_block.recurrent_block.convgru1.conv\1."),
+    (
+        r"^update_block\.gru\.conv([zrq])(\d)\.",
+        r"update_block.recurrent_block.convgru\2.conv\1.",
+    ),
+    (r"^update_block\.mask\.0\.", "mask_predictor.convrelu.0."),
+    (r"^update_block\.mask\.2\.", "mask_predictor.conv."),
+)
 
 
 class RaftFlow:
@@ -106,35 +132,6 @@ class RaftGraph(FlowGraph):
         )
         flow_b2hw: Tensor = self.network(first, second, self.updates)
         return flow_b2hw
-
-
-WEIGHTS_REMEDY = (
-    "Give a checkpoint of this model in the authors' or in torchvision's layout, "
-    "or a state dict with the same names and shapes"
-)
-
-# The authors' name → torchvision's, rule after rule.
-_TORCHVISION_RULES = (
-    (r"^fnet\.", "feature_encoder."),
-    (r"^cnet\.", "context_encoder."),
-    (r"^(\w+_encoder)\.conv1\.", r"\1.convnormrelu.0."),
-    (r"^(\w+_encoder)\.norm1\.", r"\1.convnormrelu.1."),
-    (r"^(\w+_encoder)\.conv2\.", r"\1.conv."),
-    # The normalization of a block's skip has two names in the authors' checkpoints.
-    (r"^(\w+_encoder\.layer[23]\.0)\.norm3\.", r"\1.downsample.1."),
-    (r"^(\w+_encoder\.layer\d\.\d)\.conv(\d)\.", r"\1.convnormrelu\2.0."),
-    (r"^(\w+_encoder\.layer\d\.\d)\.norm(\d)\.", r"\1.convnormrelu\2.1."),
-    (r"^update_block\.encoder\.convc(\d)\.", r"update_block.motion_encoder.convcorr\1.0."),
-    (r"^update_block\.encoder\.convf(\d)\.", r"update_block.motion_encoder.convflow\1.0."),
-    (r"^update_block\.encoder\.conv\.", "update_block.motion_encoder.conv.0."),
-    (r"^update_block\.gru\.conv([zrq])\.", r"update_block.recurrent_block.convgru1.conv\1."),
-    (
-        r"^update_block\.gru\.conv([zrq])(\d)\.",
-        r"update_block.recurrent_block.convgru\2.conv\1.",
-    ),
-    (r"^update_block\.mask\.0\.", "mask_predictor.convrelu.0."),
-    (r"^update_block\.mask\.2\.", "mask_predictor.conv."),
-)
 
 
 def torchvision_name(name: str) -> str:

@@ -11,10 +11,9 @@ from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.errors import UsageError
 from mvrecon.learning.weights import export_weights
 from stages.depth.config import DepthConfig, SweepOptions
-from stages.depth.learned.agreement import start_map, with_agreement
 from stages.depth.learned.model import LearnedDepth, load_network
 from stages.depth.learned.network import CUES, DepthNet
-from stages.depth.learned.start import SWEEP_CUES, Start, measure_start
+from stages.depth.learned.start import SWEEP_CUES, Start, measure_start, start_map, with_agreement
 from stages.depth.stage import weight_files
 from stages.depth.sweep.hypotheses import depths_of_points, inverse_depth_range
 from stages.depth.sweep.plane_sweep import SweptDepth

@@ -4,8 +4,7 @@ import pytest
 
 from mvrecon.engine.isolate import run_isolated
 from mvrecon.formats.colmap import read_model
-from stages.pose.mapping.mapper import adjust_robustly
-from stages.pose.mapping.settings import MapperSettings
+from stages.pose.mapping.mapper import MapperSettings, adjust_robustly
 from tests.stages.pose.mapping.test_mapper import (
     CAMERA,
     around,

@@ -14,8 +14,7 @@ from mvrecon.formats.colmap import read_model
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, rigid
 from mvrecon.geometry.similarity import align_similarity
-from stages.pose.mapping.mapper import _write_sorted, map_database
-from stages.pose.mapping.settings import MapperSettings, relaxed_settings
+from stages.pose.mapping.mapper import MapperSettings, _write_sorted, map_database, relaxed_settings
 from stages.pose.mapping.solve import is_believable
 from stages.pose.matching.database import copy_without, verify
 from stages.pose.matching.features import MappingProblem

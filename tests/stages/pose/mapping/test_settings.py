@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from stages.pose.mapping.settings import MapperSettings, attempted_settings, relaxed_settings
+from stages.pose.mapping.mapper import MapperSettings, attempted_settings, relaxed_settings
 from stages.pose.options import MappingOptions
 
 STANDARD = MapperSettings(mapper="global", calibrate=True, fixed_cameras=(1,))
