@@ -92,11 +92,6 @@ def write_video(
         container.mux(stream.encode(None))
 
 
-def write_mesh(path: Path, mesh: o3d.geometry.TriangleMesh) -> None:
-    """Write the geometry as binary PLY in single precision."""
-    o3d.t.io.write_triangle_mesh(path, o3d.t.geometry.TriangleMesh.from_legacy(mesh))
-
-
 def write_ground_truth(
     folder: Path,
     scene: BakedScene,
@@ -120,7 +115,9 @@ def write_ground_truth(
         video: named in `cameras.json`, relative to `folder`.
     """
     (folder / "depth").mkdir(parents=True, exist_ok=True)
-    write_mesh(folder / "mesh.ply", scene.mesh())
+    # Of single precision.
+    mesh = o3d.t.geometry.TriangleMesh.from_legacy(scene.mesh())
+    o3d.t.io.write_triangle_mesh(folder / "mesh.ply", mesh)
     frames = []
     for number, (view, time_s) in enumerate(zip(views, times_s, strict=True)):
         frame: dict[str, Any] = {

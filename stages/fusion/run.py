@@ -31,7 +31,9 @@ def fuse_depths(context: StageContext[FusionConfig], version: int) -> Summary:
     def make(item: str) -> None:
         row = row_of[item]
         if config.model == "geometric":
-            context.out.write(item, finish(row, fuse_by_consensus(inputs, row)).save)
+            others = [inputs.depth(other) for other in inputs.neighbors(row)]
+            consensus = fuse(inputs.depth(row), others, config.tolerance)
+            context.out.write(item, finish(row, consensus).save)
         elif config.completion.method != "none":
             context.out.write(item, finish(row, inputs.depth(row)).save)
         else:
@@ -75,9 +77,3 @@ class Finish:
 
         incomplete = Incomplete.of(self._inputs.image(row), measured, moving_hw)
         return replace(measured, completed_hw=completed_depth(incomplete, self._fill))
-
-
-def fuse_by_consensus(inputs: FusionInputs, row: int) -> DepthMap:
-    """Fuse the depth of one view with that of its neighbours."""
-    others = [inputs.depth(other) for other in inputs.neighbors(row)]
-    return fuse(inputs.depth(row), others, inputs.config.tolerance)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,7 @@ class SurfaceErrors:
     f_score: float
 
 
+_share = partial(Metric, better="higher", form="{:.3f}")
 SURFACE_METRICS = (
     Metric("threshold", "", "of the F-score, as all distances in the set's units", better=""),
     Metric("accuracy_mean", "", "mean distance of the mesh from the true surface"),
@@ -76,26 +78,18 @@ SURFACE_METRICS = (
     Metric("completeness_mean", "", "mean distance of what was seen from the mesh"),
     Metric("completeness_median", "", "median of the same"),
     Metric("chamfer", "", "mean of the two mean distances"),
-    Metric(
+    _share(
         "f_score",
         "F at 1 %",
         "harmonic mean of precision and recall at 1 % of the scene's diameter",
-        better="higher",
-        form="{:.3f}",
     ),
-    Metric(
-        "precision",
-        "precision",
-        "share of points on the mesh nearer than that to the true surface",
-        better="higher",
-        form="{:.3f}",
+    _share(
+        "precision", "precision", "share of points on the mesh nearer than that to the true surface"
     ),
-    Metric(
+    _share(
         "recall",
         "recall",
         "share of points on the true surface that cameras saw nearer than that to the mesh",
-        better="higher",
-        form="{:.3f}",
     ),
     Metric(
         "chamfer_percent",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import torch.nn.functional as F
@@ -22,6 +24,15 @@ def at_working_size(
         return rgb_hw3
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     return np.asarray(cv2.resize(rgb_hw3, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def padding(
+    size_hw: Sequence[int], stride: int, smallest_side_px: int
+) -> tuple[int, int, int, int]:
+    """Left, right, top, bottom: to multiples of a stride, and at least to the smallest side."""
+    tall, wide = (max(-(-side // stride) * stride, smallest_side_px) for side in size_hw)
+    left, top = (wide - size_hw[1]) // 2, (tall - size_hw[0]) // 2
+    return left, wide - size_hw[1] - left, top, tall - size_hw[0] - top
 
 
 def flow_at_size(flow_b2hw: Tensor, height: int, width: int) -> Tensor:

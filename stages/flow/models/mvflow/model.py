@@ -21,7 +21,7 @@ from stages.flow.models.graph import FlowGraph
 from stages.flow.models.mvflow.confidence import Calibration, confidence
 from stages.flow.models.mvflow.encoder import Encoded
 from stages.flow.models.mvflow.network import STRIDE, Mvflow, MvflowSettings
-from stages.flow.models.working_size import LARGEST_SIDE_PX, at_working_size, flow_at_size
+from stages.flow.models.working_size import LARGEST_SIDE_PX, at_working_size, flow_at_size, padding
 
 # Smaller images are padded: features are freed from what all cells share, so some must be there.
 SMALLEST_SIDE_PX = 64
@@ -65,7 +65,7 @@ class MvflowFlow:
             start_b2hw = _padded(torch.stack(starts))
             output = self.network.flow(*_both_ways(*encoded), start_b2hw, paired=True)
             confidence_bhw = confidence(output, output.flow_b2hw.flip(0), self.calibration)
-            left, _, top, _ = _padding(*working_hw)
+            left, _, top, _ = padding(working_hw, STRIDE, SMALLEST_SIDE_PX)
             inside = np.s_[..., top : top + working_hw[0], left : left + working_hw[1]]
             flow_b2hw, confidence_b1hw = output.flow_b2hw[inside], confidence_bhw[:, None][inside]
             if working_hw != (height, width):
@@ -111,16 +111,8 @@ def _both_ways(first: Encoded, second: Encoded) -> tuple[Encoded, tuple[Tensor, 
 
 def _padded(image_bchw: Tensor) -> Tensor:
     """To a size that the network takes."""
-    padding = _padding(*image_bchw.shape[-2:])
-    return F.pad(image_bchw, padding, mode="replicate") if any(padding) else image_bchw
-
-
-def _padding(height: int, width: int) -> tuple[int, int, int, int]:
-    """Left, right, top, bottom, to multiples of 32 that are not too small."""
-    tall = max(-(-height // STRIDE) * STRIDE, SMALLEST_SIDE_PX)
-    wide = max(-(-width // STRIDE) * STRIDE, SMALLEST_SIDE_PX)
-    left, top = (wide - width) // 2, (tall - height) // 2
-    return left, wide - width - left, top, tall - height - top
+    added = padding(image_bchw.shape[-2:], STRIDE, SMALLEST_SIDE_PX)
+    return F.pad(image_bchw, added, mode="replicate") if any(added) else image_bchw
 
 
 class MvflowGraph(FlowGraph):

@@ -20,7 +20,7 @@ from stages.flow.models.base import FlowEstimate
 from stages.flow.models.graph import FlowGraph
 from stages.flow.models.raft.correlation import PYRAMID_LEVELS
 from stages.flow.models.raft.network import STRIDE, Encoding, Raft, RaftSettings
-from stages.flow.models.working_size import LARGEST_SIDE_PX, at_working_size, flow_at_size
+from stages.flow.models.working_size import LARGEST_SIDE_PX, at_working_size, flow_at_size, padding
 
 # Four levels of a 1/8 map: smaller images would pool to nothing.
 SMALLEST_SIDE_PX = STRIDE * 2 ** (PYRAMID_LEVELS - 1)
@@ -90,7 +90,9 @@ class RaftFlow:
     def _encode(self, rgb_hw3: NDArray[np.uint8]) -> Encoding:
         image_hw3 = torch.from_numpy(at_working_size(rgb_hw3, self.largest_side_px))
         image_13hw = image_hw3.permute(2, 0, 1)[None].float() / 127.5 - 1.0
-        padded = F.pad(image_13hw, _padding(*image_13hw.shape[2:]), mode="replicate")
+        padded = F.pad(
+            image_13hw, padding(image_13hw.shape[2:], STRIDE, SMALLEST_SIDE_PX), mode="replicate"
+        )
         # Channels-last images make all convolutions of the network channels-last.
         return self.network.encode(padded.contiguous(memory_format=torch.channels_last))
 
@@ -99,19 +101,10 @@ class RaftFlow:
     ) -> NDArray[np.float32]:
         """Without the padding, at the image's size."""
         height, width = at_working_size(rgb_hw3, self.largest_side_px).shape[:2]
-        left, _, top, _ = _padding(height, width)
+        left, _, top, _ = padding((height, width), STRIDE, SMALLEST_SIDE_PX)
         cropped_12hw = flow_12hw[:, :, top : top + height, left : left + width].float()
         full_12hw = flow_at_size(cropped_12hw, *rgb_hw3.shape[:2])
         return np.ascontiguousarray(full_12hw[0].permute(1, 2, 0).numpy())
-
-
-def _padding(height: int, width: int) -> tuple[int, int, int, int]:
-    """Left, right, top, bottom: to the next multiple of 8, at least the smallest side."""
-    pads: list[int] = []
-    for size in (width, height):
-        padded = max(-(-size // STRIDE) * STRIDE, SMALLEST_SIDE_PX)
-        pads += [(padded - size) // 2, padded - size - (padded - size) // 2]
-    return pads[0], pads[1], pads[2], pads[3]
 
 
 class RaftGraph(FlowGraph):
