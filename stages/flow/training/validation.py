@@ -13,7 +13,7 @@ from torch import Tensor
 from mvrecon.formats.flow_colours import flow_to_rgb
 from mvrecon.formats.images import write_png
 from mvrecon.synthetic.training.batch import Draws, FlowBatch
-from mvrecon.synthetic.training.clips.clip_pairs import clip_pair
+from mvrecon.synthetic.training.clips.posed_clips import clip_pair
 from mvrecon.synthetic.training.clips.render import texture_pyramid
 from mvrecon.synthetic.training.clips.scenes import KINDS
 from mvrecon.synthetic.training.pairs.augmentation import augment

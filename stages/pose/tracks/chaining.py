@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from mvrecon.artifacts.flow import FlowPair
 from mvrecon.geometry.sampling import inside
 from stages.pose.options import TrackOptions
-from stages.pose.tracks.corners import Grid, corners_by_cell
-from stages.pose.tracks.following import follow_flow
-from stages.pose.tracks.lookalikes import (
+from stages.pose.tracks.corners import (
     MIN_SURE,
+    Grid,
+    corners_by_cell,
     distance_to_look_alike,
     expected_motion,
     has_jumped,
 )
+from stages.pose.tracks.following import follow_flow
 from stages.pose.tracks.patch_alignment import (
     TEMPLATE_SIDE_PX,
     align_templates,

@@ -2,7 +2,7 @@ import numpy as np
 
 from stages.pose.options import TrackOptions
 from stages.pose.tracks.chaining import build_tracks
-from stages.pose.tracks.lookalikes import distance_to_look_alike, expected_motion, has_jumped
+from stages.pose.tracks.corners import distance_to_look_alike, expected_motion, has_jumped
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path
 
 PERIOD_M = 0.45

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mvrecon.synthetic.training.clips.clip_pairs import clip_pair
+from mvrecon.synthetic.training.clips.posed_clips import clip_pair
 from mvrecon.synthetic.training.clips.render import texture_pyramid
 from mvrecon.synthetic.training.clips.scenes import KINDS
 from mvrecon.synthetic.training.sampling import pixel_grid, sample
