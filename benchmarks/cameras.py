@@ -23,9 +23,9 @@ from mvrecon.engine.measure import versions
 from mvrecon.engine.store import Store
 from mvrecon.evaluation.run import evaluate_run
 from mvrecon.synthetic.clip import render_frames, write_ground_truth, write_video
-from mvrecon.synthetic.desk import DESK_CAMERA, DESK_PATH, desk_scene
 from mvrecon.synthetic.sensor import Sensor
 from mvrecon.synthetic.shutter import film
+from sample_data.desk import DESK_CAMERA, DESK_PATH, desk_scene
 
 TABLE = Path(__file__).with_suffix(".md")
 FPS, FRAMES, SEED, CRF = 30, 81, 3, 18

@@ -9,6 +9,7 @@ from mvrecon.geometry.camera import Camera
 from mvrecon.synthetic.desk import DESK_PATH
 from mvrecon.synthetic.render import RollingView, View, render_depth
 from mvrecon.synthetic.shutter import film
+from sample_data.desk import DESK_PATH
 from tests.synthetic.scenes import small_scene
 
 CAMERA = Camera(32, 24, 30.0, 30.0, 15.5, 11.5)
