@@ -22,8 +22,7 @@ import numpy as np
 from mvrecon.engine.measure import versions
 from mvrecon.engine.store import Store
 from mvrecon.evaluation.run import evaluate_run
-from mvrecon.synthetic.clip import render_frames, write_ground_truth, write_video
-from mvrecon.synthetic.sensor import Sensor
+from mvrecon.synthetic.clip import Sensor, render_frames, write_ground_truth, write_video
 from mvrecon.synthetic.shutter import film
 from sample_data.desk import DESK_CAMERA, DESK_PATH, desk_scene
 

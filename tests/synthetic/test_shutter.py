@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from mvrecon.synthetic.desk import DESK_PATH
 
 from mvrecon.geometry.camera import Camera
-from mvrecon.synthetic.desk import DESK_PATH
 from mvrecon.synthetic.render import RollingView, View, render_depth
 from mvrecon.synthetic.shutter import film
 from sample_data.desk import DESK_PATH
