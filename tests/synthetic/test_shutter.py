@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mvrecon.synthetic.desk import DESK_PATH
 
 from mvrecon.geometry.camera import Camera
 from mvrecon.synthetic.render import RollingView, View, render_depth
