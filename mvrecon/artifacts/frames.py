@@ -36,8 +36,9 @@ class FrameRecord:
         timestamp_s: presentation time; the index for photos.
         camera: index of its prior in `FrameTable.cameras`.
         sharpness: dimensionless focus measure, higher is sharper.
-        reason: why it was not kept; empty for key frames.
+        reason: why it was not kept, or is for poses only; empty for other key frames.
         geodetic: latitude and longitude [degrees, WGS 84] and altitude [m], if it tells.
+        poses_only: a key frame too blurred for depth, which alone joins those beside it.
     """
 
     index: int
@@ -48,6 +49,7 @@ class FrameRecord:
     sharpness: float
     reason: str
     geodetic: tuple[float, float, float] | None = None
+    poses_only: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from mvrecon.errors import InputError
 from mvrecon.geometry.resize import fit_size
-from stages.frames.motion import GreyImage, mean_difference
+from stages.frames.motion import GreyImage, fine_detail, mean_difference
 from stages.frames.source import SourceFrame
 
 # Longer sides of the images that are looked at: blur shows in the larger, and motion is followed
@@ -28,6 +28,7 @@ DARK_LEVEL = 24
 DARK_QUANTILE = 0.98
 # Mean difference in grey levels: a repeated frame differs only by how it was compressed.
 DUPLICATE_LEVELS = 0.25
+DUPLICATE_SHARE = 0.1  # of the fine detail at most: where contrast is low, less is a motion
 NEIGHBOURS = 8  # frames before and after: about a quarter of a second of video
 
 DARK = "dark"
@@ -138,7 +139,8 @@ def is_dark(grey_hw: GreyImage) -> bool:
 
 def is_duplicate(first_hw: GreyImage, second_hw: GreyImage) -> bool:
     """Whether two small images show the same moment."""
-    return (
-        first_hw.shape == second_hw.shape
-        and mean_difference(first_hw, second_hw) < DUPLICATE_LEVELS
-    )
+    if first_hw.shape != second_hw.shape:
+        return False
+    difference = mean_difference(first_hw, second_hw)
+    # The detail costs more to measure, and is wanted only now and then.
+    return difference < DUPLICATE_LEVELS and difference <= DUPLICATE_SHARE * fine_detail(second_hw)

@@ -31,7 +31,8 @@ class SelectionOptions(OptionGroup):
         0.6,
         ge=0,
         le=1,
-        description="corners still seen below which the next key frame is due [share]",
+        description="corners still seen from one key frame to the next, more where contrast is "
+        "low [share]",
         json_schema_extra=ADVANCED,
     )
 
@@ -39,7 +40,12 @@ class SelectionOptions(OptionGroup):
 class FramesConfig(StageConfig):
     """Options of the frames stage."""
 
-    max: int = Field(150, ge=2, le=10000, description="most key frames to choose [frames]")
+    max: int | None = Field(
+        None,
+        ge=2,
+        description="most key frames to choose, none: as many as it takes; above it those go that "
+        "their neighbours need least, and a warning tells the cost [frames]",
+    )
     max_size: int = Field(
         1280, ge=64, le=16384, description="bound of the longer side of the stored key frames [px]"
     )
@@ -47,7 +53,8 @@ class FramesConfig(StageConfig):
         0.025,
         ge=0.002,
         le=0.3,
-        description="image motion from one key frame to the next [fraction of the diagonal]",
+        description="image motion from one key frame to the next, less where less of the view is "
+        "found again [fraction of the diagonal]",
     )
     kind: Literal["auto", "sequence", "photos"] = Field(
         "auto", description="whether neighbours overlap; auto: measured for a folder"

@@ -128,8 +128,10 @@ def _choose_from_folder(path: Path, config: FramesConfig) -> tuple[FrameTable, l
     looks = look_at_frames(_with_progress(folder_frames(images), len(images)))
     finely_spaced = order.step < CHOSEN_STEP * config.min_parallax
     is_sequence = config.kind == "sequence" or (config.kind == "auto" and order.kind == "sequence")
-    choose = select_from_sequence if is_sequence and finely_spaced else select_from_set
-    selection = choose(looks, _limits(config), path)
+    if is_sequence and finely_spaced:
+        selection = select_from_sequence(looks, _limits(config), path)
+    else:
+        selection = select_from_set(looks, _limits(config), path, in_order=is_sequence)
     headers = {index: read_header(images[index]) for index in selection.kept}
     unreadable = [look.flaw for look in selection.looks if look.flaw.startswith(UNREADABLE)]
     return _finish(selection, order, headers, config, unreadable)
@@ -167,6 +169,7 @@ def _records(
             sharpness=round(look.sharpness, 4),
             reason=selection.reasons.get(look.index, ""),
             geodetic=geodetic.get(look.index),
+            poses_only=look.index in selection.poses_only,
         )
 
 

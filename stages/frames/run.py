@@ -62,9 +62,11 @@ def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> Non
 
 def _summarize(table: FrameTable, warnings: list[str]) -> Summary:
     key_frames = table.key_frames
-    kinds_of_reason = ["redundant", "blurred", "duplicate", "dark", "unreadable"]
+    kinds_of_reason = ["redundant", "left out", "blurred", "duplicate", "dark", "unreadable"]
     dropped = {
-        f"{kind}_frames": sum(frame.reason.startswith(kind) for frame in table.frames)
+        f"{kind.replace(' ', '_')}_frames": sum(
+            frame.reason.startswith(kind) and not frame.name for frame in table.frames
+        )
         for kind in kinds_of_reason
     }
     camera = table.camera_of(key_frames[0])
@@ -73,6 +75,7 @@ def _summarize(table: FrameTable, warnings: list[str]) -> Summary:
             "frames": len(table.frames),
             "key_frames": len(key_frames),
             **dropped,
+            "poses_only_frames": sum(frame.poses_only for frame in key_frames),
             "kind": table.kind,
             "kind_reason": table.kind_reason,
             "width_px": camera.width,

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from mvrecon.errors import InputError, NotEnoughDataError
-from stages.frames.appearance import DARK, DUPLICATE, UNREADABLE, Look, mark_blurred
+from stages.frames.appearance import DARK, DUPLICATE, NO_PICTURE, UNREADABLE, Look, mark_blurred
 from stages.frames.config import SelectionOptions
-from stages.frames.motion import MotionSince
-from stages.frames.spacing import choose_spaced
-
-T = TypeVar("T")
+from stages.frames.motion import MIN_OVERLAP
+from stages.frames.shared_view import MIN_SHARE, SPAN, SharedViews, keep_joined
+from stages.frames.spacing import choose_spaced, drop_needless_blurred
 
 # The first choice is this much finer than wanted, so that the spacing can be changed after it.
 FINE = 0.25
 # A clip with little motion gets a finer spacing until it has this many key frames.
 FEW = 12
-# Bounds the frames held in memory: so many times the key frames wanted.
+# Of those of the first choice, so many times `FEW` are held until there are that many key frames.
 CANDIDATES = 8
 # A spacing that gives too few key frames becomes finer by this, again and again.
 FINER = 0.7
 
+JOINS = "kept for poses, as it alone joins the frames beside it"
 FILM_MORE = "Film a scene with texture and light, moving sideways around it"
 
 
@@ -35,20 +34,34 @@ class Limits:
     """What bounds the choice.
 
     Attributes:
-        max_frames: at most so many key frames, unless `every_frame`.
+        max_frames: at most so many key frames, unless `every_frame`; None: as many as it takes.
         parallax: wanted image motion between key frames, as a fraction of the diagonal.
         every_frame: keep every frame that has no flaw.
         selection: the rest.
     """
 
-    max_frames: int
+    max_frames: int | None
     parallax: float
     every_frame: bool = False
     selection: SelectionOptions = field(default_factory=SelectionOptions)
 
+    @property
+    def few(self) -> int:
+        """So many key frames are chosen however little moves."""
+        return FEW if self.max_frames is None else min(FEW, self.max_frames)
+
     def spaced(self, looks: Iterable[Look], parallax: float) -> Iterator[Look]:
         """Choose frames that are `parallax` apart."""
         return choose_spaced(looks, parallax, self.selection.min_overlap)
+
+    def key_frames(self, candidates: Iterable[Look], parallax: float) -> Iterator[Look]:
+        """Key frames out of finely spaced candidates."""
+        chosen = self.spaced(candidates, parallax)
+        return drop_needless_blurred(chosen, parallax, self.selection.min_overlap)
+
+    def views(self) -> SharedViews:
+        """What must be known of the key frames' views; far ones matter if some must go."""
+        return SharedViews(1 if self.max_frames is None else SPAN)
 
 
 @dataclass(frozen=True)
@@ -58,14 +71,17 @@ class Selection:
     Attributes:
         looks: all frames, without their pixels.
         kept: indices of the key frames, ascending.
-        reasons: why the others were left out, by index.
+        reasons: why the others were left out, and what is wrong with those for poses only, by
+            index.
         warnings: one sentence each.
+        poses_only: indices of key frames that are blurred, but alone join those beside them.
     """
 
     looks: Sequence[Look]
     kept: Sequence[int]
     reasons: dict[int, str]
     warnings: Sequence[str] = ()
+    poses_only: frozenset[int] = frozenset()
 
 
 class _Log:
@@ -76,13 +92,40 @@ class _Log:
 
     def usable(self, looks: Iterable[Look]) -> Iterator[Look]:
         for look in looks:
-            self.looks.append(replace(look, grey_hw=look.grey_hw[:0]))
+            self.looks.append(_without_pixels(look))
             if not look.flaw:
                 yield look
 
 
+class _First:
+    """Passes candidates on, and holds the first of them while they may be needed."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.spacing = limits.parallax * FINE
+        self.seen = 0
+        self.needed = True
+        self.held: list[Look] = []
+
+    def record(self, candidates: Iterable[Look]) -> Iterator[Look]:
+        for look in candidates:
+            self.seen += 1
+            if self.needed:
+                self.held.append(look)
+            if len(self.held) > CANDIDATES * FEW:
+                self.spacing *= 2
+                self.held = list(self.limits.spaced(self.held, self.spacing))
+            yield look
+
+    def stop(self) -> None:
+        self.needed = False
+        self.held.clear()
+
+
 def select_from_sequence(looks: Iterable[Look], limits: Limits, path: Path) -> Selection:
     """Choose evenly spaced sharp key frames of a video, or of images in order.
+
+    One pass; the images of a bounded number of frames are held.
 
     Args:
         looks: all frames in order.
@@ -93,80 +136,111 @@ def select_from_sequence(looks: Iterable[Look], limits: Limits, path: Path) -> S
         InputError: fewer than two images can be read.
         NotEnoughDataError: one frame, or all dark, the same, or from one place.
     """
-    log = _Log()
+    log, first, views = _Log(), _First(limits), limits.views()
     fine = limits.parallax * FINE
-    candidates: list[Look] = []
-    held = fine
     marked = mark_blurred(looks, limits.selection.min_sharpness)
-    for look in limits.spaced(log.usable(marked), fine):
-        candidates.append(look)
-        if len(candidates) > CANDIDATES * limits.max_frames:
-            held *= 2
-            candidates = list(limits.spaced(candidates, held))
-    _require_motion(log.looks, len(candidates), fine, path)
+    candidates = first.record(limits.spaced(log.usable(marked), fine))
+    chosen: list[Look] = []
+    for look in limits.key_frames(candidates, limits.parallax):
+        views.add(look.grey_hw)
+        chosen.append(_without_pixels(look))
+        if len(chosen) >= limits.few:
+            first.stop()
+    _require_motion(log.looks, first.seen, fine, path)
     usable = [look.index for look in log.looks if not look.flaw]
-    if limits.every_frame or len(usable) <= min(FEW, limits.max_frames):
+    if limits.every_frame or len(usable) <= limits.few:
         return Selection(log.looks, usable, _reasons(log.looks, usable))
-    chosen, warnings = _thin(candidates, limits)
-    kept = [look.index for look in chosen]
-    gaps = sum(
-        MotionSince(one.grey_hw).measure(next_one.grey_hw).lost
-        for one, next_one in pairwise(chosen)
-    )
-    if gaps:
-        warnings.append(f"{gaps} of {len(kept)} key frames share little view with the one before")
-    return Selection(log.looks, kept, _reasons(log.looks, kept), warnings)
+    if len(chosen) < limits.few:
+        chosen = _closer(first.held, limits)
+        views = limits.views()
+        for look in chosen:
+            views.add(look.grey_hw)
+    return _outcome(log.looks, chosen, views, limits.max_frames)
 
 
-def select_from_set(looks: Iterable[Look], limits: Limits, path: Path) -> Selection:
+def select_from_set(
+    looks: Iterable[Look], limits: Limits, path: Path, in_order: bool = False
+) -> Selection:
     """Keep all images of a set that was chosen by hand, but for bad ones.
+
+    Args:
+        looks: all images.
+        limits: bounds of the choice.
+        path: of the input, for errors.
+        in_order: neighbours overlap; then a blurred image that alone joins two others stays.
 
     Raises:
         InputError: fewer than two images can be read.
         NotEnoughDataError: one image, or all dark or the same.
     """
-    marked = mark_blurred(looks, limits.selection.min_photo_sharpness)
-    all_looks = [replace(look, grey_hw=look.grey_hw[:0]) for look in marked]
-    usable = [look.index for look in all_looks if not look.flaw]
-    _require_frames(all_looks, path)
-    kept = [look.index for look in all_looks if not (look.flaw or look.blur)]
-    warnings = []
+    log, views = _Log(), limits.views()
+    good = log.usable(mark_blurred(looks, limits.selection.min_photo_sharpness))
+    if in_order:
+        good = drop_needless_blurred(good, math.inf, MIN_OVERLAP)
+    chosen = []
+    for look in good:
+        if look.blur and not in_order:
+            continue
+        if limits.max_frames is not None:
+            views.add(look.grey_hw)
+        chosen.append(_without_pixels(look))
+    _require_frames(log.looks, path)
     if limits.every_frame:
-        kept = usable
-    elif len(kept) > limits.max_frames:
-        warnings.append(
-            f"{len(kept) - limits.max_frames} of {len(kept)} good images were left out, evenly, "
-            f"to keep to --frames.max {limits.max_frames}"
-        )
-        kept = _spread(kept, limits.max_frames)
-    over = f"left out to keep to --frames.max {limits.max_frames}"
-    reasons = {
-        look.index: look.flaw or look.blur or over
-        for look in all_looks
-        if look.index not in set(kept)
-    }
-    return Selection(all_looks, kept, reasons, warnings)
+        usable = [look.index for look in log.looks if not look.flaw]
+        return Selection(log.looks, usable, _reasons(log.looks, usable))
+    return _outcome(log.looks, chosen, views, limits.max_frames)
 
 
-def _thin(candidates: Sequence[Look], limits: Limits) -> tuple[list[Look], list[str]]:
-    """Key frames out of finely spaced candidates, and warnings."""
+def _closer(candidates: Sequence[Look], limits: Limits) -> list[Look]:
+    """Key frames at a finer spacing, for there are few."""
     parallax = limits.parallax
-    chosen = list(limits.spaced(candidates, parallax))
-    wanted = min(FEW, limits.max_frames, len(candidates))
+    chosen: list[Look] = []
+    wanted = min(limits.few, len(candidates))
     while len(chosen) < wanted and parallax > FINE * limits.parallax:
         parallax *= FINER
-        chosen = list(limits.spaced(candidates, parallax))
-    if len(chosen) <= limits.max_frames:
-        return chosen, []
-    return _spread(chosen, limits.max_frames), [
-        f"the spacing of key frames was raised to keep to --frames.max {limits.max_frames} "
-        f"({len(chosen)} were due); raise it for a denser model"
-    ]
+        chosen = list(limits.key_frames(candidates, parallax))
+    return chosen
 
 
-def _spread(items: Sequence[T], count: int) -> list[T]:
-    """`count` items at even distances, the first and the last among them."""
-    return [items[i] for i in np.linspace(0, len(items) - 1, count).round().astype(int)]
+def _outcome(
+    looks: Sequence[Look], chosen: Sequence[Look], views: SharedViews, most: int | None
+) -> Selection:
+    """What is left of the chosen when there may be `most`, and what it costs."""
+    places = list(range(len(chosen)))
+    warnings = []
+    left_out = ""
+    if most is not None and len(chosen) > most:
+        places, needed = keep_joined(views, most)
+        left_out = f"left out to keep to --frames.max {most}"
+        warnings.append(_cost(views, places, needed, most))
+    shares = views.along(places) if len(views) else []
+    gaps = sum(share < MIN_SHARE for share in shares)
+    if gaps:
+        warnings.append(f"{gaps} of {len(places)} key frames share little view with the one before")
+    kept = [chosen[i] for i in places]
+    reasons = _reasons(looks, [look.index for look in kept])
+    dropped = {look.index for look in chosen} - {look.index for look in kept}
+    reasons |= dict.fromkeys(dropped, left_out)
+    poses_only = {look.index: f"{look.blur}; {JOINS}" for look in kept if look.blur}
+    return Selection(
+        looks, [look.index for look in kept], reasons | poses_only, warnings, frozenset(poses_only)
+    )
+
+
+def _cost(views: SharedViews, places: Sequence[int], needed: int, most: int) -> str:
+    """What is lost by keeping only some of the key frames."""
+    all_shares, shares = views.along(range(len(views))), views.along(places)
+    cost = (
+        f"{len(views)} key frames were wanted, --frames.max {most} keeps {len(places)}: neighbours "
+        f"share {min(shares):.0%} of their view at worst ({min(all_shares):.0%} with all), "
+        f"{np.median(shares):.0%} usually ({np.median(all_shares):.0%})"
+    )
+    return f"{cost}; {needed} at least keep them joined" if needed > most else cost
+
+
+def _without_pixels(look: Look) -> Look:
+    # Not an empty slice, which would hold the whole.
+    return replace(look, grey_hw=NO_PICTURE)
 
 
 def _reasons(looks: Sequence[Look], kept: Sequence[int]) -> dict[int, str]:

@@ -20,7 +20,7 @@ MAX_HELD = 30
 
 
 def choose_spaced(looks: Iterable[Look], parallax: float, min_overlap: float) -> Iterator[Look]:
-    """Choose frames that are `parallax` apart, closer where the view changes faster.
+    """Choose frames that are `parallax` apart, closer where less of the view is found again.
 
     One pass; holds at most `MAX_HELD` frames. Blurred frames are chosen only where their
     absence would leave a jump.
@@ -28,13 +28,44 @@ def choose_spaced(looks: Iterable[Look], parallax: float, min_overlap: float) ->
     Args:
         looks: usable frames in order, of one image size.
         parallax: wanted median image motion between neighbours, as a fraction of the diagonal.
-        min_overlap: below this share of corners still seen, the next key frame is due.
+        min_overlap: the share of corners still seen falls below this only where it falls from
+            one frame to the next, or where nothing moves.
     """
     stream = _Rewindable(looks)
     chosen = _first_sharp(stream)
     while chosen:
         yield chosen
         chosen = _next_spaced(chosen, stream, parallax, min_overlap)
+
+
+def drop_needless_blurred(
+    chosen: Iterable[Look], parallax: float, min_overlap: float
+) -> Iterator[Look]:
+    """Leave out the blurred of the chosen frames where the sharp ones beside them do without.
+
+    Args:
+        chosen: key frames in order.
+        parallax: wanted between neighbours; sharp ones may be `MAX_JUMP` times as far apart.
+        min_overlap: that they must share then.
+    """
+    sharp: Look | None = None
+    blurred: list[Look] = []
+    for look in chosen:
+        if look.blur:
+            blurred.append(look)
+            continue
+        if blurred and not (sharp and _joined(sharp, look, parallax, min_overlap)):
+            yield from blurred
+        blurred.clear()
+        sharp = look
+        yield look
+    if sharp is None:
+        yield from blurred
+
+
+def _joined(first: Look, second: Look, parallax: float, min_overlap: float) -> bool:
+    motion = MotionSince(first.grey_hw).measure(second.grey_hw)
+    return motion.overlap >= min_overlap and motion.parallax <= MAX_JUMP * parallax
 
 
 class _Rewindable:
@@ -62,7 +93,8 @@ class _Held:
 
     def add(self, look: Look, motion: Motion) -> None:
         crowded = len(self.looks) >= MAX_HELD - 1
-        if not self._any_due(motion) and (crowded or not look.blur):
+        before_due = not any(map(self._is_due, (*self.motions, motion)))
+        if before_due and not self._is_thin(look, motion) and (crowded or not look.blur):
             # Before a frame is due only the last sharp one is of interest, as a bridge.
             self.looks.clear()
             self.motions.clear()
@@ -70,31 +102,43 @@ class _Held:
         self.motions.append(motion)
 
     @property
-    def full(self) -> bool:
-        """Whether it is time to choose; then at least one frame is due."""
-        return len(self.looks) >= MAX_HELD
+    def complete(self) -> bool:
+        """Whether it is time to choose; then there is one to choose."""
+        thin = bool(self.looks) and self._is_thin(self.looks[-1], self.motions[-1])
+        return thin or len(self.looks) >= MAX_HELD
 
-    def sharpest_due(self) -> int | None:
-        """Index of the best frame in the window."""
+    def best(self) -> int | None:
+        """Index of the sharpest frame in the window, else of the last that shares enough view.
+
+        None if there is still time for one that is farther away.
+        """
         due = [i for i, motion in enumerate(self.motions) if self._is_due(motion)]
-        return max(
-            due, key=lambda i: (not self.looks[i].blur, self.looks[i].sharpness), default=None
-        )
+        shared = [i for i, motion in enumerate(self.motions) if motion.overlap >= self.min_overlap]
+        if in_window := [i for i in due if i in shared]:
+            return max(in_window, key=lambda i: (not self.looks[i].blur, self.looks[i].sharpness))
+        if not due and not self.complete:
+            return None
+        sharp = [i for i in shared if self._is_useful(i) and not self.looks[i].blur]
+        return sharp[-1] if sharp else (due or range(len(self.looks)))[-1]
 
     def bridge(self) -> int | None:
-        """Index of the frame farthest from the key frame, sharp if there is one."""
-        useful = [i for i, motion in enumerate(self.motions) if self._is_useful(motion)]
-        return max(useful, key=lambda i: (not self.looks[i].blur, i), default=None)
-
-    def _any_due(self, motion: Motion) -> bool:
-        return any(map(self._is_due, (*self.motions, motion)))
+        """Index of the frame farthest from the key frame, sharp and with motion if there is one."""
+        return max(
+            range(len(self.looks)),
+            key=lambda i: (self._is_useful(i), not self.looks[i].blur, i),
+            default=None,
+        )
 
     def _is_due(self, motion: Motion) -> bool:
-        little_left = motion.overlap < self.min_overlap and self._is_useful(motion)
-        return little_left or motion.parallax >= WINDOW[0] * self.parallax
+        return motion.parallax >= WINDOW[0] * self.parallax
 
-    def _is_useful(self, motion: Motion) -> bool:
-        return motion.parallax >= MIN_BRIDGE * self.parallax
+    def _is_thin(self, look: Look, motion: Motion) -> bool:
+        """Whether the view runs out; of a blurred frame that is not known."""
+        moved = motion.parallax >= MIN_BRIDGE * self.parallax
+        return moved and motion.overlap < self.min_overlap and not look.blur
+
+    def _is_useful(self, index: int) -> bool:
+        return self.motions[index].parallax >= MIN_BRIDGE * self.parallax
 
 
 def _next_spaced(
@@ -102,24 +146,28 @@ def _next_spaced(
 ) -> Look | None:
     """The key frame after `key`; what was read behind it is put back."""
     since_key = MotionSince(key.grey_hw)
-    held = _Held(parallax, min_overlap)
+    least = (1 + min_overlap) / 2 if since_key.is_faint else min_overlap
+    held = _Held(parallax, least)
+    unseen: list[Look] = []  # blurred, after the last that is held
     beyond: Look | None = None
     jump = Motion(0.0, 0.0)
-    while not held.full and (look := stream.next()):
+    while not held.complete and (look := stream.next()):
         motion = since_key.measure(look.grey_hw)
-        if motion.lost and look.blur:
+        if motion.lost and look.blur and len(unseen) < MAX_HELD:
+            unseen.append(look)
             continue
         if motion.lost or motion.parallax > WINDOW[1] * parallax:
             beyond, jump = look, motion
             break
         held.add(look, motion)
-    best = held.sharpest_due()
+        unseen.clear()
+    best = held.best()
     small_jump = not jump.lost and jump.parallax <= MAX_JUMP * parallax
     if best is None and beyond and not (small_jump and not beyond.blur):
         best = held.bridge()
     if best is None:
         return beyond
-    stream.put_back(held.looks[best + 1 :] + ([beyond] if beyond else []))
+    stream.put_back([*held.looks[best + 1 :], *unseen, *([beyond] if beyond else [])])
     return held.looks[best]
 
 

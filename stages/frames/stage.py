@@ -15,7 +15,7 @@ def run(context: StageContext[FramesConfig]) -> Summary:
 
 STAGE = Stage(
     name="frames",
-    version=4,
+    version=5,
     config=FramesConfig,
     needs=(),
     run=run,

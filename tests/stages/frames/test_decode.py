@@ -220,3 +220,14 @@ def test_places_of_photos_reach_the_table(tmp_path):
     Image.open(placed).save(placed, exif=exif)
     table, _ = choose(folder, kind="photos")
     assert [frame.geodetic for frame in table.frames] == [None, (48.5, 11.0, 0.0), None]
+
+
+def test_a_blurred_key_frame_is_marked_as_of_use_for_poses_only(tmp_path):
+    images = pan(np.arange(0, 12) * 50.0)
+    images[5] = cv2.blur(images[5], (41, 1))
+    table, _ = choose(write_images(tmp_path / "a", images), kind="sequence")
+    path = tmp_path / "frames.json"
+    path.write_text(table.to_json())
+    marked = [frame for frame in FrameTable.load(path).key_frames if frame.poses_only]
+    assert [frame.index for frame in marked] == [5]
+    assert "kept for poses" in marked[0].reason

@@ -65,6 +65,27 @@ def test_noise_alone_is_no_motion(content):
         assert motion.parallax < 0.3 / DIAGONAL_PX
 
 
+@pytest.mark.parametrize("gain", [0.5, 1.6])
+def test_brightness_is_no_motion_and_hides_none(gain):
+    first, second = grey(pan([0.0, 6.0]))
+    exposed = (0.6 * gain * second + 5).clip(0, 255).astype(np.uint8)
+    motion = MotionSince((0.6 * first).astype(np.uint8)).measure(exposed)
+    assert motion.parallax * DIAGONAL_PX == pytest.approx(6.0, abs=0.1)
+    assert motion.overlap > 0.85
+
+
+def test_little_contrast_shows_its_motion_and_is_told():
+    first, second = (
+        with_noise(30 + 0.04 * image, 0.5, i) for i, image in enumerate(grey(pan([0.0, 6.0])))
+    )
+    since = MotionSince(first)
+    motion = since.measure(second)
+    assert since.is_faint
+    assert motion.parallax * DIAGONAL_PX == pytest.approx(6.0, abs=0.5)
+    assert not motion.lost
+    assert not MotionSince(grey([make_texture(120, 160)])[0]).is_faint
+
+
 def test_another_size_is_lost_not_an_error():
     first, second = grey(pan([0, 1]))
     assert MotionSince(first).measure(second[:, :100]).lost

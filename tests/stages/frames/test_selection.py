@@ -1,3 +1,4 @@
+import weakref
 from pathlib import Path
 
 import cv2
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 
 from mvrecon.errors import NotEnoughDataError
-from stages.frames.appearance import look_at_frames
+from stages.frames.appearance import Look, look_at_frames
 from stages.frames.config import SelectionOptions
 from stages.frames.selection import Limits, select_from_sequence, select_from_set
 from stages.frames.source import SourceFrame
@@ -24,7 +25,7 @@ def looks_of(images):
     return look_at_frames(frame(i, image) for i, image in enumerate(images))
 
 
-def select(images, parallax_px=8.0, max_frames=100, **options):
+def select(images, parallax_px=8.0, max_frames=None, **options):
     limits = Limits(max_frames, parallax_px / DIAGONAL_PX, **options)
     return select_from_sequence(looks_of(images), limits, PATH)
 
@@ -88,21 +89,58 @@ def test_duplicates_are_dropped_with_their_reason():
     assert selection.reasons[4] == "duplicate: no change since frame 000003"
 
 
-def test_too_many_key_frames_raise_the_spacing_evenly():
+def test_too_many_key_frames_go_where_the_steps_are_smallest():
     offsets = np.arange(0, 400, 4.0)
-    selection = select(pan(offsets), max_frames=20)
+    wanted, selection = select(pan(offsets)), select(pan(offsets), max_frames=20)
     steps = steps_px(selection, offsets)
-    assert 12 <= len(selection.kept) <= 20
-    assert steps.max() <= 2.5 * steps.min()
-    assert offsets[selection.kept[-1]] > 360
+    assert len(selection.kept) == 20 < len(wanted.kept)
+    assert steps.max() <= 1.3 * 400 / 20
+    assert offsets[selection.kept[-1]] > 380
+    assert selection.warnings[0].startswith(f"{len(wanted.kept)} key frames were wanted")
     assert "--frames.max 20" in selection.warnings[0]
+    assert len(selection.warnings) == 1
+    left_out = set(wanted.kept) - set(selection.kept)
+    assert {selection.reasons[i] for i in left_out} == {"left out to keep to --frames.max 20"}
 
 
-def test_memory_is_bounded_by_the_maximum_not_by_the_length():
-    offsets = np.arange(0, 600, 3.0)
-    selection = select(pan(offsets), max_frames=6)
-    assert 3 <= len(selection.kept) <= 6
-    assert offsets[selection.kept[-1]] > 450
+def test_a_fast_part_is_not_torn_by_the_maximum():
+    """Twenty even steps of 30 px would tear the fast part, which needs its frames."""
+    offsets = [*np.arange(0, 300, 2.0), *np.arange(300, 600, 40.0)]
+    selection = select(pan(offsets), max_frames=20)
+    assert len(selection.kept) == 20
+    assert set(range(150, 158)) <= set(selection.kept)
+    assert not any("little view" in warning for warning in selection.warnings)
+
+
+def test_a_maximum_that_tears_the_chain_says_how_many_it_takes():
+    warnings = select(pan(np.arange(0, 600, 3.0)), max_frames=6).warnings
+    assert "at least keep them joined" in warnings[0]
+    assert "share little view" in warnings[1]
+
+
+@pytest.mark.parametrize("max_frames", [None, 6])
+def test_memory_does_not_grow_with_the_length(max_frames):
+    """Six hundred frames back and forth: never more than a few small images are held."""
+    images = pan(60 + 60 * np.sin(np.arange(200) / 12), 60, 80)
+    alive, most = weakref.WeakSet(), 0
+
+    class Pixels(np.ndarray):
+        """An array that can be told from others of the same content."""
+
+        __hash__ = object.__hash__
+
+    def frames():
+        nonlocal most
+        for i in range(600):
+            grey_hw = cv2.cvtColor(images[i % 200], cv2.COLOR_RGB2GRAY).view(Pixels)
+            yield Look(i, str(i), i / 10, grey_hw, 1.0)
+            alive.add(grey_hw)
+            del grey_hw
+            most = max(most, len(alive))
+
+    selection = select_from_sequence(frames(), Limits(max_frames, 8 / 100), PATH)
+    assert len(selection.kept) == (max_frames or pytest.approx(220, abs=40))
+    assert most < 150
 
 
 def test_fast_motion_keeps_the_frames_that_bridge_it():
@@ -110,6 +148,90 @@ def test_fast_motion_keeps_the_frames_that_bridge_it():
     offsets = [*np.arange(0, 40, 2.0), *np.arange(40, 280, 40.0), *np.arange(280, 320, 2.0)]
     selection = select(pan(offsets))
     assert set(range(20, 27)) <= set(selection.kept)
+
+
+@pytest.mark.parametrize("speed_px", [3.0, 12.0, 50.0])
+def test_nothing_of_the_view_is_lost_whatever_the_speed(speed_px):
+    """Fast at once, turning back at once: neighbours see what they may, or are frames on end."""
+    there = [*np.arange(0, 100, 2.0), *np.arange(100, 400, speed_px)]
+    offsets = [*there, *np.arange(there[-1], 250, -speed_px)[1:], *np.arange(250, 270, 1.0)]
+    selection = select(pan(offsets), parallax_px=20.0)
+    kept = selection.kept
+    far = np.abs(steps_px(selection, offsets)) > 0.4 * 160
+    assert not far[np.diff(kept) > 1].any()
+    assert not selection.warnings
+    assert offsets[kept[-1]] > 235
+
+
+@pytest.mark.parametrize("gain", [0.85, 0.5])
+def test_flicker_changes_no_choice(gain):
+    offsets = np.arange(0, 150, 1.5)
+    steady = pan(offsets)
+    flickering = [
+        (image * (gain if i % 2 else 1.0)).astype(np.uint8) for i, image in enumerate(steady)
+    ]
+    usual, selection = select(steady), select(flickering)
+    assert len(selection.kept) == pytest.approx(len(usual.kept), abs=1)
+    assert steps_px(selection, offsets).max() < 1.6 * 8
+    assert not selection.warnings
+
+
+def faint(images, contrast, noise):
+    """The same in the dark: little contrast above a sensor's noise."""
+    return [
+        with_noise(40 + contrast * (image / 255.0 - 0.5), i, noise)
+        for i, image in enumerate(images)
+    ]
+
+
+def test_where_contrast_is_low_key_frames_are_closer():
+    offsets = np.arange(0, 150, 1.0)
+    images = pan(offsets)
+    usual, selection = (select(each, parallax_px=24) for each in (images, faint(images, 6, 1.5)))
+    assert len(selection.kept) > 1.5 * len(usual.kept)
+    assert steps_px(selection, offsets).min() > 24 / 5
+    assert not selection.warnings
+
+
+def test_low_contrast_is_no_repetition():
+    images = faint(pan(np.arange(0, 30, 0.3)), 10, 0.0)
+    selection = select(images)
+    assert not any(reason.startswith("duplicate") for reason in selection.reasons.values())
+
+
+def blurred_at(offsets, bad, width_px=11):
+    images = pan(offsets)
+    for i in bad:
+        images[i] = cv2.blur(images[i], (width_px, 1))
+    return images
+
+
+def test_a_blurred_frame_that_alone_joins_two_parts_is_kept_for_poses():
+    """The parts before and after share half of the view, and three quarters with the frame."""
+    offsets = [*np.arange(0, 60, 2.0), 98.0, *np.arange(138, 200, 2.0)]
+    selection = select(blurred_at(offsets, [30]))
+    assert 30 in selection.kept
+    assert selection.poses_only == {30}
+    assert selection.reasons[30].startswith("blurred")
+    assert "kept for poses" in selection.reasons[30]
+    assert not selection.warnings
+
+
+def test_a_blurred_frame_that_the_sharp_ones_do_without_is_not_kept():
+    offsets = [*np.arange(0, 40, 2.0), 45.0, *np.arange(52, 180, 2.0)]
+    selection = select(blurred_at(offsets, [20]))
+    assert 20 not in selection.kept
+    assert not selection.poses_only
+
+
+def test_a_set_in_order_keeps_a_blurred_image_that_alone_joins():
+    offsets = np.arange(0, 12) * 50.0
+    looks = list(looks_of(blurred_at(offsets, [5], width_px=41)))
+    alone = select_from_set(looks, Limits(None, 0.04), PATH)
+    assert alone.kept == [i for i in range(12) if i != 5]
+    joined = select_from_set(looks, Limits(None, 0.04), PATH, in_order=True)
+    assert joined.kept == list(range(12))
+    assert joined.poses_only == {5}
 
 
 def test_a_cut_is_crossed_with_a_warning():
