@@ -1,13 +1,15 @@
-"""Options that all learned parts have."""
+"""Options that all learned parts have, and all their trainings."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from mvrecon.engine.config import ContentFile, OptionGroup
 from mvrecon.learning.precision import Precision, UsedPrecision, used_precision
+from mvrecon.options import Argument
 
 
 class LearnedOptions(OptionGroup):
@@ -39,3 +41,14 @@ class LearnedOptions(OptionGroup):
         A result of one precision must not be taken for another's, wherever it was made.
         """
         return {**super().key_options(), "precision": self.used_precision}
+
+
+class TrainOptions(OptionGroup):
+    """What every `mvrecon train` is told; its command line is made from this."""
+
+    folder: Annotated[Path, Argument(metavar="DIR", positional=True)] = Field(
+        description="checkpoints, curves and weights; a run in it is resumed"
+    )
+    minutes: float = Field(60.0, ge=0, description="stop after this time [min]")
+    start: Path | None = Field(None, description="weights to start from, random ones by default")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="where to train")

@@ -1,15 +1,8 @@
-"""What a training is told, and how it trains; nothing heavy is imported for it."""
+"""How a training goes; nothing heavy is imported for it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
-
-from mvrecon.engine.config import OptionGroup
-from mvrecon.options import Argument
 
 
 @dataclass(frozen=True)
@@ -38,14 +31,3 @@ class TrainingSettings:
     average: float = 0.998
     validate_every: int = 250
     save_every: int = 50
-
-
-class TrainOptions(OptionGroup):
-    """What every `mvrecon train` is told; its command line is made from this."""
-
-    folder: Annotated[Path, Argument(metavar="DIR", positional=True)] = Field(
-        description="checkpoints, curves and weights; a run in it is resumed"
-    )
-    minutes: float = Field(60.0, ge=0, description="stop after this time [min]")
-    start: Path | None = Field(None, description="weights to start from, random ones by default")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where to train")

@@ -87,22 +87,26 @@ def _fields(batch: FlowBatch) -> tuple[Tensor, ...]:
 
 
 class Draws:
-    """Random numbers of one batch, the same on every device.
+    """Random numbers of one batch, the same on every device if drawn on the CPU.
 
     Args:
         seed: of the whole data set.
         index: of the batch within it.
-        device: where the numbers go; they are drawn on the CPU.
+        device: where the numbers go.
+        drawn_on: where they are drawn; the CPU if None.
     """
 
-    def __init__(self, seed: int, index: int, device: torch.device) -> None:
+    def __init__(
+        self, seed: int, index: int, device: torch.device, drawn_on: torch.device | None = None
+    ) -> None:
         self.device = device
+        self._drawn_on = drawn_on or torch.device("cpu")
         mixed = (seed * 0x9E3779B97F4A7C15 + index * 0xBF58476D1CE4E5B9) & LARGEST_SEED
-        self._generator = torch.Generator().manual_seed(mixed)
+        self._generator = torch.Generator(self._drawn_on).manual_seed(mixed)
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Numbers in low…high."""
-        numbers = torch.rand(shape, generator=self._generator)
+        numbers = torch.rand(shape, generator=self._generator, device=self._drawn_on)
         return (low + (high - low) * numbers).to(self.device)
 
     def log_uniform(self, low: float, high: float, *shape: int) -> Tensor:
@@ -112,11 +116,13 @@ class Draws:
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal numbers."""
-        return torch.randn(shape, generator=self._generator).to(self.device)
+        numbers = torch.randn(shape, generator=self._generator, device=self._drawn_on)
+        return numbers.to(self.device)
 
     def integers(self, low: int, high: int, *shape: int) -> Tensor:
         """Integers from low to high − 1."""
-        return torch.randint(low, high, shape, generator=self._generator).to(self.device)
+        generator, drawn_on = self._generator, self._drawn_on
+        return torch.randint(low, high, shape, generator=generator, device=drawn_on).to(self.device)
 
     def coin(self, probability: float, *shape: int) -> Tensor:
         """Whether an event of that probability happens."""

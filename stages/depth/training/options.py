@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mvrecon.learning.settings import TrainingSettings, TrainOptions
+from mvrecon.learning.options import TrainOptions
+from mvrecon.learning.settings import TrainingSettings
 from mvrecon.options import Argument
 
 VIEWS_PER_CLIP = 3

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from mvrecon.downloads import RemoteFile, fetched
 from mvrecon.errors import UsageError
 from mvrecon.learning.precision import UsedPrecision
-from stages.flow.config import FlowConfig
 
 if TYPE_CHECKING:
+    from stages.flow.config import FlowConfig
     from stages.flow.models.graph import FlowGraph
 
 

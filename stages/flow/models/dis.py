@@ -6,12 +6,16 @@ implementation, with variational refinement).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.flow.config import DisPreset
 from stages.flow.models.base import FlowEstimate
+
+if TYPE_CHECKING:
+    from stages.flow.config import DisPreset
 
 PRESETS: dict[DisPreset, int] = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
@@ -46,7 +50,7 @@ class DisFlow:
         first, second = _grey(first_rgb_hw3), _grey(second_rgb_hw3)
         height, width = first_rgb_hw3.shape[:2]
         forward, backward = (
-            np.ascontiguousarray(_calculate(method, a, b)[:height, :width])
+            np.ascontiguousarray(search(method, a, b)[:height, :width])
             for a, b in ((first, second), (second, first))
         )
         return FlowEstimate(forward, backward)
@@ -60,9 +64,10 @@ def dis_search(preset: DisPreset, refinements: int | None = None) -> cv2.DISOpti
     return method
 
 
-def _calculate(
+def search(
     method: cv2.DISOpticalFlow, first_hw: NDArray[np.uint8], second_hw: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
+    """Flow (h, w, 2) by that method; threads must not share it."""
     # OpenCV's stubs forbid the None that means no initial flow.
     return np.asarray(method.calc(first_hw, second_hw, None), np.float32)  # type: ignore[call-overload]
 

@@ -20,7 +20,7 @@ WINDOW_WEIGHT = 0.1
 # Of hidden pixels, over that of visible ones.
 HIDDEN_WEIGHT = 0.7
 ROBUST_POWER = 0.8
-# Points that move by more of the image's width do not count.
+# Hidden points that move by more of the image's width do not count.
 LARGEST_SHARE = 0.6
 # One in so many cells at 1/4 and at 1/8 takes part in the matching loss.
 MATCH_EVERY = (17, 3)
@@ -33,7 +33,8 @@ def supervised_loss(output: MvflowOutput, flow_b2hw: Tensor, visible_bhw: Tensor
     pixels do not outweigh hard ones. Hidden points count less.
     """
     weight_bhw = torch.where(visible_bhw, 1.0, HIDDEN_WEIGHT)
-    hopeless_bhw = flow_b2hw.norm(dim=1) > LARGEST_SHARE * flow_b2hw.shape[-1]
+    far_bhw = flow_b2hw.norm(dim=1) > LARGEST_SHARE * flow_b2hw.shape[-1]
+    hopeless_bhw = far_bhw & ~visible_bhw
     weight_bhw = torch.where(hopeless_bhw, 0.0, weight_bhw)
     loss = weighted_mean(robust_error(output.flow_b2hw, flow_b2hw), weight_bhw)
     # Every other row and column is enough for the uncertainty, and far cheaper.

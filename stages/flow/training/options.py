@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mvrecon.learning.settings import TrainingSettings, TrainOptions
+from mvrecon.learning.options import TrainOptions
+from mvrecon.learning.settings import TrainingSettings
 from mvrecon.options import Argument
 
 # The network's stride (`models.mvflow.network`, heavy to import): sides are multiples of it.

@@ -78,10 +78,7 @@ class SyntheticPairs(Dataset[SyntheticSample]):
         """The sample of one step."""
         block, position = divmod(step, USES * APART)
         use, scene = divmod(position, APART)
-        pairs = self._scenes(block * APART + scene)
-        for axis in (0, 1):
-            if use & (1 << axis):
-                pairs = pairs.mirrored(axis)
+        pairs = seen_again(self._scenes(block * APART + scene), use)
         draws = Draws(self.settings.seed + 1, step, self.textures_nhw3.device)
         pairs = augment(pairs, draws)
         if step < self.feature_steps:
@@ -102,6 +99,14 @@ class SyntheticPairs(Dataset[SyntheticSample]):
         return self._kept[index]
 
 
+def seen_again(pairs: FlowPairs, use: int) -> FlowPairs:
+    """As they are, mirrored left to right, top to bottom, or both, for uses 0…3."""
+    for axis in (0, 1):
+        if use & (1 << axis):
+            pairs = pairs.mirrored(axis)
+    return pairs
+
+
 def flow_optimizer(network: Mvflow) -> Muon:
     """Muon for all but the first and last layers."""
     return muon_for(network, FIRST_AND_LAST)
@@ -110,18 +115,28 @@ def flow_optimizer(network: Mvflow) -> Muon:
 def supervised(network: Mvflow, sample: SyntheticSample) -> tuple[Tensor, dict[str, float]]:
     """Loss, and the mean error over all pixels before and after."""
     pairs, start_b2hw = sample.pairs, sample.start_b2hw
+    if start_b2hw is None:
+        images = (pairs.forward.first_b3hw, pairs.forward.second_b3hw)
+        batch = FlowBatch.concatenate([pairs.forward, pairs.backward])
+        with torch.autocast(batch.flow_b2hw.device.type, torch.bfloat16):
+            matched = network.matched_both_ways(*images)
+            loss = matching_loss(matched, batch.flow_b2hw, batch.visible_bhw)
+        return loss, {"epe_px": math.nan, "start_epe_px": math.nan}
+    loss, batch, flow_b2hw = loss_and_flow(network, pairs, start_b2hw)
+    with torch.no_grad():
+        error, start_error = (
+            float(endpoint_error(flow, batch.flow_b2hw).mean()) for flow in (flow_b2hw, start_b2hw)
+        )
+    return loss, {"epe_px": error, "start_epe_px": start_error}
+
+
+def loss_and_flow(
+    network: Mvflow, pairs: FlowPairs, start_b2hw: Tensor
+) -> tuple[Tensor, FlowBatch, Tensor]:
+    """Loss, the pairs both ways in one batch, and the flow that was found for them."""
     images = (pairs.forward.first_b3hw, pairs.forward.second_b3hw)
     batch = FlowBatch.concatenate([pairs.forward, pairs.backward])
     with torch.autocast(batch.flow_b2hw.device.type, torch.bfloat16):
-        if start_b2hw is None:
-            matched = network.matched_both_ways(*images)
-            loss = matching_loss(matched, batch.flow_b2hw, batch.visible_bhw)
-            return loss, {"epe_px": math.nan, "start_epe_px": math.nan}
         output = network.both_ways(*images, start_b2hw)
     loss = supervised_loss(output, batch.flow_b2hw, batch.visible_bhw)
-    with torch.no_grad():
-        error, start_error = (
-            float(endpoint_error(flow, batch.flow_b2hw).mean())
-            for flow in (output.flow_b2hw, start_b2hw)
-        )
-    return loss, {"epe_px": error, "start_epe_px": start_error}
+    return loss, batch, output.flow_b2hw.detach()

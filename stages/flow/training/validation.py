@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from mvrecon.formats.flow_colours import flow_to_rgb
 from mvrecon.formats.images import write_png
-from mvrecon.synthetic.training.batch import Draws, FlowBatch
+from mvrecon.synthetic.training.batch import Draws, FlowBatch, FlowPairs
 from mvrecon.synthetic.training.clips.posed_clips import clip_pair
 from mvrecon.synthetic.training.clips.render import texture_pyramid
 from mvrecon.synthetic.training.clips.scenes import KINDS
@@ -30,6 +31,8 @@ FAR_PX = 3.0
 KEPT_SHARE = 0.8
 CLIP_SIZE_HW = (384, 512)
 CLIP_PAIRS = 8
+# From textures, draws, size and how many layered and rigid scenes.
+PairsOf = Callable[[Tensor, Draws, tuple[int, int], int, int], FlowPairs]
 
 
 @dataclass(frozen=True)
@@ -50,16 +53,16 @@ class ValidationPairs:
 
 
 def validation_pairs(
-    textures_nhw3: Tensor, count: int, size_hw: tuple[int, int]
+    textures_nhw3: Tensor, count: int, size_hw: tuple[int, int], make: PairsOf = scene_pairs
 ) -> ValidationPairs:
     """The same layered and rigid pairs each time, from a seed that training does not use.
 
     Training has other scenes of these kinds: give textures that it does not have, and look at
-    `validation_clips` too.
+    `validation_clips` too. `make`: `scene_pairs`, or `flying_pairs` for things that move far.
     """
     draws = Draws(SEED, size_hw[1], textures_nhw3.device)
     layered, rigid = count - count // 2, count // 2
-    pairs = augment(scene_pairs(textures_nhw3, draws, size_hw, layered, rigid), draws)
+    pairs = augment(make(textures_nhw3, draws, size_hw, layered, rigid), draws)
     first_b3hw, second_b3hw = pairs.forward.first_b3hw, pairs.forward.second_b3hw
     starts = dis_starts(first_b3hw, second_b3hw), dis_starts(second_b3hw, first_b3hw)
     kinds = ("layered",) * layered + ("rigid",) * rigid

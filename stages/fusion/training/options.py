@@ -8,7 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mvrecon.learning.settings import TrainingSettings, TrainOptions
+from mvrecon.learning.options import TrainOptions
+from mvrecon.learning.settings import TrainingSettings
 from mvrecon.options import Argument
 
 # For a training of an hour on a small computer.

@@ -30,11 +30,15 @@ class RigidSettings:
         smallest_motion_px, largest_motion_px: the camera's typical motion lies between them,
             evenly in its logarithm.
         moving_share: of the solids that move by themselves.
+        depths: between which the solids lie, evenly in the logarithm.
+        largest_share: half the size of a solid over its depth is at most this.
     """
 
     smallest_motion_px: float = 0.8
     largest_motion_px: float = 45.0
     moving_share: float = 0.35
+    depths: tuple[float, float] = (2.0, 10.0)
+    largest_share: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -79,14 +83,14 @@ def draw_scenes(
     k_b33 = torch.zeros(count, 3, 3, device=draws.device)
     k_b33[:, 0, 0] = k_b33[:, 1, 1] = focal
     k_b33[:, 0, 2], k_b33[:, 1, 2], k_b33[:, 2, 2] = (width - 1) / 2, (height - 1) / 2, 1.0
-    depth = draws.log_uniform(2.0, 10.0, count, SOLIDS)
+    depth = draws.log_uniform(*settings.depths, count, SOLIDS)
     reach = depth[..., None] * draws.uniform(-0.6, 0.6, count, SOLIDS, 2) * width
     place = torch.cat([reach / focal[:, None, None], depth[..., None]], -1)
     size = draws.log_uniform(0.08, 1.4, count, SOLIDS, 1) * draws.log_uniform(
         0.2, 1.6, count, SOLIDS, 3
     )
     # What is near is small, so that nothing fills the view.
-    size = torch.minimum(size, 0.3 * depth[..., None])
+    size = torch.minimum(size, settings.largest_share * depth[..., None])
     turn = draws.normal(count, SOLIDS, 3)
     # Height fields are wide and low, like ground.
     field = slice(FIRST_FIELD, FIRST_MESH)

@@ -18,6 +18,11 @@ RADIUS = BLOCK // 2
 PRODUCTS_AT_ONCE = 600_000
 
 
+def all_at_once(x: Tensor) -> bool:
+    """Whether to do in one piece what stays in a CPU's cache only in small ones."""
+    return x.is_cuda
+
+
 def local_correlation(first_bchw: Tensor, warped_bchw: Tensor) -> Tensor:
     """Products of features with the warped ones at the (2·RADIUS + 1)² shifts around.
 
@@ -33,8 +38,11 @@ def local_correlation(first_bchw: Tensor, warped_bchw: Tensor) -> Tensor:
     first = _rows_of_blocks(F.pad(first_bchw, (0, pad_w, 0, pad_h)), BLOCK)
     warped_bchw = warped_bchw.contiguous(memory_format=torch.channels_last)
     second = _rows_of_blocks(F.pad(warped_bchw, margins), BLOCK + 2 * RADIUS)
-    # One row after another, so that what lies between input and result stays in the cache.
-    rows = [_windows(*parts) for parts in zip(first, second, strict=True)]
+    if all_at_once(first_bchw):
+        rows = torch.split(_windows(torch.cat(first), torch.cat(second)), len(first_bchw))
+    else:
+        # One row after another: what lies between input and result stays in the cache.
+        rows = tuple(_windows(*parts) for parts in zip(first, second, strict=True))
     image = torch.cat(rows, 1).flatten(2, 3)
     return image[:, :height, :width].permute(0, 3, 1, 2)
 
@@ -95,8 +103,9 @@ def best_shift(correlation_bkhw: Tensor, sharpness: Tensor) -> tuple[Tensor, Ten
         correlation_bkhw: with each shift of the window.
         sharpness: of the matching.
     """
-    # A few rows at a time, so that what lies between stays in the cache.
-    rows = torch.split(correlation_bkhw, BLOCK, 2)
+    # On a CPU a few rows at a time, so that what lies between stays in the cache.
+    at_once = correlation_bkhw.shape[2] if all_at_once(correlation_bkhw) else BLOCK
+    rows = torch.split(correlation_bkhw, at_once, 2)
     parts = [_best_shift(window_logits(part, sharpness)) for part in rows]
     shift, peak = (torch.cat(part, 2) for part in zip(*parts, strict=True))
     return shift, peak.detach()
@@ -165,6 +174,10 @@ def _nearest_both_ways(first_bnc: Tensor, second_bmc: Tensor) -> tuple[Nearest, 
     with all of the first at a time, so that the products stay in the cache.
     """
     first_bcn = first_bnc.transpose(1, 2)
+    if all_at_once(first_bnc):
+        products = torch.bmm(second_bmc, first_bcn)
+        forward, backward = products.max(1), products.max(2)
+        return (forward.values, forward.indices), (backward.values, backward.indices)
     rows = max(PRODUCTS_AT_ONCE // first_bnc.shape[1], 1)
     rows += -rows % 16  # matrix units work on so many
     there: Nearest | None = None

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mvrecon.learning.precision import full_precision
-from stages.flow.models.mvflow.correlation import RADIUS
+from stages.flow.models.mvflow.correlation import RADIUS, all_at_once
 
 CUES = 18
 # Brings similarities, mostly far below 1, to the size of the other inputs.
@@ -19,8 +19,8 @@ CANDIDATES = 9 * len(REACHES) + OFFERED
 # Candidate that is the flow itself; an untrained network keeps to it.
 OWN = 4
 OWN_LOGIT = 5.0
-# Cells whose upsampling weights fit the cache together.
-CELLS_AT_ONCE = 2400
+# Cells whose upsampling weights fit a CPU's cache together; on a GPU, half a grid's 65,535.
+CELLS_AT_ONCE, CELLS_AT_ONCE_CUDA = 2400, 32768
 CHANGES = CANDIDATES + 5
 
 
@@ -113,7 +113,8 @@ class Upsampler(nn.Module):
         # Flow in 16 bits would be off by up to 0.2 % of its length.
         with full_precision(near.device):
             # A few cells after another, so that their weights stay in the cache.
-            parts = zip(*(torch.split(x, CELLS_AT_ONCE) for x in (near, logits)), strict=True)
+            at_once = CELLS_AT_ONCE_CUDA if all_at_once(near) else CELLS_AT_ONCE
+            parts = zip(*(torch.split(x, at_once) for x in (near, logits)), strict=True)
             upsampled = torch.cat([torch.bmm(a, b.float().softmax(1)) for a, b in parts])
         upsampled = upsampled.view(count, height, width, 4, 4, 4).permute(0, 3, 1, 4, 2, 5)
         flow, smooth_start = upsampled.reshape(count, 4, 4 * height, 4 * width).chunk(2, 1)

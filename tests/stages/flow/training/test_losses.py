@@ -3,12 +3,13 @@ import math
 import pytest
 import torch
 
-from stages.flow.models.mvflow.network import Matched
+from stages.flow.models.mvflow.network import Matched, MvflowOutput
 from stages.flow.training.losses import (
     endpoint_error,
     matching_loss,
     mixture_loss,
     robust_error,
+    supervised_loss,
     weighted_mean,
 )
 
@@ -49,3 +50,27 @@ def test_matching_costs_nothing_where_the_true_cells_are_alike_and_no_others():
     wrong = matching_loss(matched, -flow, visible)
     assert wrong > 10 * math.log(cells)
     assert matching_loss(matched, -flow, ~visible) == 0
+
+
+def loss_of(error_px: float, flow_px: float, visible: bool) -> float:
+    """Loss of a flow that is right but for one column that moves and is seen as told."""
+    truth_b2hw = torch.zeros(1, 2, 32, 64)
+    truth_b2hw[:, 0, :, 8] = flow_px
+    found_b2hw = truth_b2hw.clone()
+    found_b2hw[:, 0, :, 8] += error_px
+    visible_bhw = torch.ones(1, 32, 64, dtype=torch.bool)
+    visible_bhw[:, :, 8] = visible
+    features = tuple(torch.ones(1, 4, 32 // stride, 64 // stride) for stride in (4, 8))
+    matched = Matched(features, features, torch.ones(()))
+    output = MvflowOutput(found_b2hw, torch.zeros(1, 3, 32, 64), matched, [])
+    return float(supervised_loss(output, truth_b2hw, visible_bhw))
+
+
+@pytest.mark.parametrize("visible", [True, False])
+def test_points_that_move_by_half_the_width_count(visible: bool):
+    assert loss_of(9.0, 30.0, visible) > loss_of(0.0, 30.0, visible) + 0.05
+
+
+def test_of_points_that_move_farther_only_those_that_are_seen_count():
+    assert loss_of(9.0, 50.0, True) > loss_of(0.0, 50.0, True) + 0.05
+    assert loss_of(9.0, 50.0, False) == pytest.approx(loss_of(0.0, 50.0, False))

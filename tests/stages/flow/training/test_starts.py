@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import torch
 
@@ -29,3 +31,13 @@ def test_some_starts_of_training_are_dropped_and_some_are_spoilt():
     far_b = (miss_b > 3.0).flatten(1).float().mean(1)
     assert 0 < (far_b > 0.2).float().mean() < 0.5
     assert far_b.median() < 0.1
+
+
+def test_many_threads_find_the_same_starts():
+    pairs = [shifted_pair(shift, -shift) for shift in range(1, 9)]
+    first, second = (
+        torch.cat([as_batch(image) for image in side]) for side in zip(*pairs, strict=True)
+    )
+    with ThreadPoolExecutor(4) as executor:
+        found_b2hw = dis_starts(first, second, executor=executor)
+    assert torch.equal(found_b2hw, dis_starts(first, second))
