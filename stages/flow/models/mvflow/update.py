@@ -20,7 +20,8 @@ CANDIDATES = 9 * len(REACHES) + OFFERED
 OWN = 4
 OWN_LOGIT = 5.0
 # Cells whose upsampling weights fit a CPU's cache together; on a GPU, half a grid's 65,535.
-CELLS_AT_ONCE, CELLS_AT_ONCE_CUDA = 2400, 32768
+CELLS_AT_ONCE = 2400
+CELLS_AT_ONCE_CUDA = 32768
 CHANGES = CANDIDATES + 5
 
 
