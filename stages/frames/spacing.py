@@ -15,6 +15,10 @@ WINDOW = (0.8, 1.3)
 MAX_JUMP = 2.5
 # Whatever else speaks for it, a key frame has at least this part of the wanted parallax.
 MIN_BRIDGE = 0.25
+# Before the view runs out, that part of the wanted parallax is worth a key frame; with less, it is
+# not distance that hides the corners, and poses would have little to hold on to. Where the picture
+# is faint, flow needs the closer ones.
+MIN_STEP = 0.5
 # Bounds memory where motion is slow.
 MAX_HELD = 30
 
@@ -88,6 +92,7 @@ class _Held:
 
     parallax: float
     min_overlap: float
+    is_faint: bool
     looks: list[Look] = field(default_factory=list)
     motions: list[Motion] = field(default_factory=list)
 
@@ -118,8 +123,9 @@ class _Held:
             return max(in_window, key=lambda i: (not self.looks[i].blur, self.looks[i].sharpness))
         if not due and not self.complete:
             return None
-        sharp = [i for i in shared if self._is_useful(i) and not self.looks[i].blur]
-        return sharp[-1] if sharp else (due or range(len(self.looks)))[-1]
+        least = (MIN_BRIDGE if self.is_faint else MIN_STEP) * self.parallax
+        far = [i for i in shared if self.motions[i].parallax >= least and not self.looks[i].blur]
+        return far[-1] if far else (due or range(len(self.looks)))[-1]
 
     def bridge(self) -> int | None:
         """Index of the frame farthest from the key frame, sharp and with motion if there is one."""
@@ -147,7 +153,7 @@ def _next_spaced(
     """The key frame after `key`; what was read behind it is put back."""
     since_key = MotionSince(key.grey_hw)
     least = (1 + min_overlap) / 2 if since_key.is_faint else min_overlap
-    held = _Held(parallax, least)
+    held = _Held(parallax, least, since_key.is_faint)
     unseen: list[Look] = []  # blurred, after the last that is held
     beyond: Look | None = None
     jump = Motion(0.0, 0.0)
