@@ -131,7 +131,7 @@ def _pictures(poses: Sequence[NDArray[np.float64]]) -> Iterator[NDArray[np.uint8
 def _run(video: Path, run_dir: Path, count: int, flow_model: str) -> None:
     command = [sys.executable, "-m", "mvrecon", "run", str(video), "-o", str(run_dir)]
     command += ["--until", "pose", "--rerun-all", "--frames.every_frame=true"]
-    command += ["--frames.max=10000", f"--frames.end_s={(count - 0.5) / FPS}"]
+    command += [f"--frames.end_s={(count - 0.5) / FPS}"]
     command += [f"--flow.model={flow_model}"]
     subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
 

@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float64]
 # Each frame's reason begins with one of these words and ends with its remedy.
 BLURRED = "blurred: sharpness {:.2f}, that of posed frames {:.2f}; move slower, in more light"
 DARK = "dark: hardly anything above level {:.0f} of 255; film in more light"
-NO_MATCHES = "no overlap: no matches with any other frame; keep more frames (--frames.max)"
+NO_MATCHES = "no overlap: no matches with any other frame; keep more frames (--frames.min_parallax)"
 OTHER_MODEL = (
     "no overlap with the largest model: posed in colmap_others/{}; film what joins the two"
 )
