@@ -15,7 +15,15 @@ import pytest
 from mvrecon.engine.isolate import run_isolated
 from mvrecon.engine.measure import Usage, versions, wait_for
 from mvrecon.errors import StageCrashError
-from tests.engine.workload import burn, burn_in_thread, burn_with_child, touch
+from tests.engine.workload import (
+    burn,
+    burn_in_thread,
+    burn_with_child,
+    freed_before_and_inside,
+    nested_usages,
+    peak_bytes,
+    touch,
+)
 
 MIB = 1 << 20
 # What starting a child costs its parent, and what a child uses after its last look at the clock.
@@ -25,12 +33,6 @@ SLACK_BYTES = 16 * MIB
 
 def isolated(tmp_path: Path, function: Callable[..., Any], *arguments: object) -> Any:
     return run_isolated(function, arguments, tmp_path / "log", "toy")
-
-
-def peak_bytes() -> int:
-    with Usage() as usage:
-        pass
-    return usage.peak_bytes
 
 
 def test_threads_count_together() -> None:
@@ -76,26 +78,18 @@ def test_work_before_and_after_does_not_count() -> None:
     assert usage.cpu_s < 0.02
 
 
-def test_memory_that_was_freed_counts_and_what_was_freed_before_does_not() -> None:
-    touch(128 * MIB)
-    before = peak_bytes()
-    with Usage() as usage:
-        touch(64 * MIB)
-    assert usage.peak_bytes - before == pytest.approx(64 * MIB, abs=SLACK_BYTES)
-    assert peak_bytes() == pytest.approx(before, abs=SLACK_BYTES)
+def test_memory_that_was_freed_counts_and_what_was_freed_before_does_not(tmp_path: Path) -> None:
+    # In a process of its own: an old one hands out again what it never gave back.
+    used, left = isolated(tmp_path, freed_before_and_inside, 128 * MIB, 64 * MIB)
+    assert used == pytest.approx(64 * MIB, abs=SLACK_BYTES)
+    assert left == pytest.approx(0, abs=SLACK_BYTES)
 
 
-def test_nested_usages_each_see_their_own() -> None:
-    before = peak_bytes()
-    with Usage() as outer:
-        touch(96 * MIB)
-        burn_in_thread(0.05)
-        with Usage() as inner:
-            touch(32 * MIB)
-            burn_in_thread(0.05)
-    assert outer.peak_bytes - before == pytest.approx(96 * MIB, abs=SLACK_BYTES)
-    assert inner.peak_bytes - before == pytest.approx(32 * MIB, abs=SLACK_BYTES)
-    assert outer.cpu_s - inner.cpu_s == pytest.approx(0.05 + 0.03, abs=SLACK_S)
+def test_nested_usages_each_see_their_own(tmp_path: Path) -> None:
+    outer, inner, cpu_s = isolated(tmp_path, nested_usages, 96 * MIB, 32 * MIB, 0.05)
+    assert outer == pytest.approx(96 * MIB, abs=SLACK_BYTES)
+    assert inner == pytest.approx(32 * MIB, abs=SLACK_BYTES)
+    assert cpu_s == pytest.approx(0.05 + 0.03, abs=SLACK_S)
 
 
 def test_the_peak_of_a_child_counts_for_its_own_stage_only(tmp_path: Path) -> None:
