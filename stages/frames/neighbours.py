@@ -13,7 +13,7 @@ from mvrecon.errors import InputError
 from mvrecon.geometry.resize import fit_size
 from stages.frames.source import SourceFrame
 
-# Frames next to each other differ little: small images show it to a tenth of a pixel.
+# Frames next to each other differ little: small images show by how much.
 WORKING_PX = 640
 # The motion is smooth but at outlines: it is kept at so many pixels of the working image.
 GRID_PX = 4

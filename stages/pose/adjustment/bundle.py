@@ -123,7 +123,7 @@ class _Adjustment:
         for _ in range(ITERATIONS):
             normal = self._normal(cameras)
             while True:
-                moved = cameras.moved(self._solve(normal, damping))
+                moved = self._stepped(cameras, normal, damping)
                 new_cost = self._cost(moved)
                 if new_cost < cost or damping > MAX_DAMPING:
                     break
@@ -135,6 +135,13 @@ class _Adjustment:
             if gain < least_gain * cost:
                 break
         return Adjusted(cameras, cost)
+
+    def _stepped(self, cameras: Cameras, normal: _Normal, damping: float) -> Cameras:
+        """The cameras after a step; where they are if it cannot be solved for so little damping."""
+        try:
+            return cameras.moved(self._solve(normal, damping))
+        except (np.linalg.LinAlgError, RuntimeError):  # SuperLU raises the latter
+            return cameras
 
     def _cost(self, cameras: Cameras) -> float:
         squared_m = np.sum(residuals(cameras, self._seen) ** 2, axis=1)

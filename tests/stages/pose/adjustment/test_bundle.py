@@ -114,3 +114,10 @@ def test_what_is_not_free_stays(problem) -> None:
     assert found.readout_s == start.readout_s
     np.testing.assert_array_equal(found.log_focal_n, start.log_focal_n)
     np.testing.assert_array_equal(found.radial_2, start.radial_2)
+
+
+def test_a_step_that_cannot_be_solved_leaves_the_cameras_where_they_are(problem) -> None:
+    cameras, seen = problem
+    nowhere = replace(seen, xy_m2=np.full_like(seen.xy_m2, np.inf))
+    found = adjust(cameras, nowhere, np.arange(6.0), Freedom(readout=True), 1.0).cameras
+    np.testing.assert_array_equal(found.rotation_n33, cameras.rotation_n33)
