@@ -1,0 +1,40 @@
+"""What the program imports is what its package asks for: a test environment has more."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def imported(folder: Path) -> set[str]:
+    """Top-level names of the modules that a package's files import, wherever they do."""
+    names: set[str] = set()
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module)
+    return {name.partition(".")[0] for name in names}
+
+
+def test_every_import_is_asked_for() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["onnx"]]
+    distributions = {re.split(r"[>=; \[]", line)[0].lower() for line in asked}
+    used = imported(REPOSITORY / "mvrecon") | imported(REPOSITORY / "stages")
+    foreign = used - {*sys.stdlib_module_names, "mvrecon", "stages"}
+    offered = packages_distributions()
+    missing = {
+        name
+        for name in foreign
+        if not distributions & {found.lower() for found in offered.get(name, [])}
+    }
+    assert "torch" in foreign
+    assert not missing
