@@ -51,9 +51,10 @@ class RunRecord:
         """
         path = run_dir / RECORD
         try:
-            data = json.loads(path.read_text())
-            return cls(Path(data["input"]), data["options"])
-        except (OSError, ValueError, KeyError) as error:
+            data = json.loads(path.read_bytes())
+            options = {name: dict(values) for name, values in data["options"].items()}
+            return cls(Path(data["input"]), options)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"{run_dir} is not a run directory ({RECORD} is missing or damaged)",
                 f"Make one with: mvrecon run INPUT -o {run_dir}",

@@ -17,8 +17,8 @@ import pytest
 
 from mvrecon import cli
 from mvrecon.config import build_configs, load_preset
+from mvrecon.engine.partial import MANIFEST
 from mvrecon.engine.runner import Runner
-from mvrecon.engine.store import MANIFEST
 from mvrecon.run_dir import RunRecord
 from stages.pipeline import PIPELINE
 from tests.conftest import REPOSITORY

@@ -11,9 +11,10 @@ from typing import Any, Generic, TypeVar
 
 from mvrecon.engine.config import StageConfig
 from mvrecon.engine.isolate import run_isolated
+from mvrecon.engine.partial import PartialArtifact
 from mvrecon.engine.progress import Progress
 from mvrecon.engine.stage import StoredItems
-from mvrecon.engine.store import Artifact, PartialArtifact
+from mvrecon.engine.store import Artifact
 from mvrecon.engine.threads import set_single_torch_thread, single_opencv_thread
 
 C = TypeVar("C", bound=StageConfig)

@@ -14,6 +14,8 @@ from mvrecon import atomic
 CHUNK_BYTES = 1 << 20
 # A file touched this recently may change again without its time stamp telling.
 RACY_S = 2.0
+# Size, modification time, hash.
+STAMP_PARTS = 3
 
 
 def canonical_json(value: Any) -> str:
@@ -46,12 +48,7 @@ class FileHashes:
 
     def __init__(self, memory: Path) -> None:
         self._memory = memory
-        self._known: dict[str, list[Any]] = {}
-        if memory.is_file():
-            try:
-                self._known = json.loads(memory.read_text())
-            except ValueError:
-                self._known = {}
+        self._known = _remembered(memory)
 
     def of(self, path: Path) -> str:
         """Hash of a file, or of the visible files of a folder and their names."""
@@ -78,3 +75,12 @@ class FileHashes:
         if time.time() - status.st_mtime > RACY_S:
             self._known[name] = [*stamp, sha256]
         return sha256
+
+
+def _remembered(memory: Path) -> dict[str, list[Any]]:
+    """What an earlier process noted; nothing if that is missing or damaged."""
+    try:
+        noted = json.loads(memory.read_bytes())
+        return {str(name): [*stamp] for name, stamp in noted.items() if len(stamp) == STAMP_PARTS}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mvrecon.atomic import replacing
+from mvrecon.atomic import remove_leftovers, replacing
 from mvrecon.engine import lock, measure
 from mvrecon.engine.config import StageConfig
 from mvrecon.engine.context import RunContext
@@ -85,6 +85,8 @@ class Runner:
             The results by stage name.
         """
         pending = set(forced)
+        for folder in (self.run_dir, self.store.root, *self.store.root.glob("*/")):
+            remove_leftovers(folder)
         for _ in range(MAX_REPAIRS):
             results: dict[str, Artifact] = {}
             try:
@@ -140,6 +142,7 @@ class Runner:
                 artifact = None
             if artifact and not forced:
                 log.info("%s: cached", stage.name)
+                self.store.drop_partial(stage.name, key)
             else:
                 latest = self.store.latest(stage.name)
                 for line in _reasons(key, artifact, latest):

@@ -7,26 +7,33 @@ a folder named by its key alone is complete.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mvrecon import atomic
-from mvrecon.atomic import TEMPORARY_PREFIX, replacing
-from mvrecon.engine.hashing import hash_file, hash_items
+from mvrecon.engine.hashing import hash_file
 from mvrecon.engine.keys import Key
 from mvrecon.engine.lock import is_held
+from mvrecon.engine.partial import (
+    EXPECTED,
+    MANIFEST,
+    REPLACED_SUFFIX,
+    PartialArtifact,
+    write_journal,
+)
 from mvrecon.errors import MvreconError
 
-MANIFEST = "manifest.json"
-EXPECTED = "expected.json"
 SUMMARY_ITEM = "summary.json"
 PARTIAL_SUFFIX = ".partial"
-REPLACED_SUFFIX = ".replaced"
-SCRATCH = "scratch"
-BOOKKEEPING = frozenset({MANIFEST, EXPECTED})
+
+log = logging.getLogger(__name__)
+
+
+class UnreadableManifestError(Exception):
+    """A manifest is damaged, or of a version that this one cannot read."""
 
 
 class CorruptItemError(MvreconError):
@@ -51,15 +58,25 @@ class ItemRecord:
 
 
 class Artifact:
-    """A finished result of a stage, read-only. Items are verified when first asked for."""
+    """A finished result of a stage, read-only. Items are verified when first asked for.
+
+    Raises:
+        UnreadableManifestError: what is there is no manifest.
+    """
 
     def __init__(self, stage: str, folder: Path) -> None:
         self.stage = stage
         self.folder = folder
-        self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text())
-        self._records = {
-            name: ItemRecord(**record) for name, record in self.manifest["items"].items()
-        }
+        try:
+            self.manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_bytes())
+            self._records = {
+                name: ItemRecord(**record) for name, record in self.manifest["items"].items()
+            }
+            missing = {"digest", "key_parts", "recorded"} - set(self.manifest)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UnreadableManifestError(str(folder / MANIFEST)) from error
+        if missing:
+            raise UnreadableManifestError(f"{folder / MANIFEST} has no {sorted(missing)[0]}")
         self._verified: set[str] = set()
 
     @property
@@ -91,8 +108,12 @@ class Artifact:
 
     def read_summary(self) -> dict[str, Any]:
         """The numbers and warnings that the stage gave."""
-        summary: dict[str, Any] = json.loads((self.folder / SUMMARY_ITEM).read_text())
+        summary: dict[str, Any] = json.loads(self.path(SUMMARY_ITEM).read_text())
         return summary
+
+    def keep_journal(self) -> None:
+        """Note the items as those of a result in work, which this one is to become."""
+        write_journal(self.folder, {name: one.sha256 for name, one in self._records.items()})
 
     def _is_intact(self, name: str, check_hash: bool) -> bool:
         record = self._records.get(name)
@@ -105,83 +126,6 @@ class Artifact:
         if status.st_mtime_ns == record.mtime_ns and not check_hash:
             return True
         return hash_file(path) == record.sha256
-
-
-class PartialArtifact:
-    """The folder in which a stage works; finished items in it survive an interruption."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._sha256: dict[str, str] = {}
-        folder.mkdir(parents=True, exist_ok=True)
-
-    def has(self, name: str) -> bool:
-        """Whether an item is there already."""
-        return (self.folder / name).is_file()
-
-    def path(self, name: str) -> Path:
-        """Path of an item that is there already."""
-        return self.folder / name
-
-    def write(self, name: str, save: Callable[[Path], None]) -> None:
-        """Store an item atomically: `save` writes a temporary path, which is then renamed."""
-        final = self.folder / name
-        final.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(final, sync=True) as temporary:
-            save(temporary)
-            self._sha256[name] = hash_file(temporary)
-
-    def write_text(self, name: str, text: str) -> None:
-        """Store a text item."""
-
-        def save(path: Path) -> None:
-            path.write_text(text)
-
-        self.write(name, save)
-
-    def scratch(self) -> Path:
-        """A folder for intermediate files, deleted when the stage is done."""
-        folder = self.folder / SCRATCH
-        folder.mkdir(exist_ok=True)
-        return folder
-
-    def scratch_item(self, name: str) -> str:
-        """Name of an item that is deleted when the stage is done."""
-        return f"{SCRATCH}/{name}"
-
-    def expect(self, names: list[str]) -> None:
-        """Note which items the stage is going to make, for `status`."""
-        (self.folder / EXPECTED).write_text(json.dumps(names))
-
-    def finish(self, key: Key, recorded: Mapping[str, Any], final: Path) -> None:
-        """Write the manifest and move the folder to its final name."""
-        shutil.rmtree(self.folder / SCRATCH, ignore_errors=True)
-        (self.folder / EXPECTED).unlink(missing_ok=True)
-        items: dict[str, dict[str, Any]] = {}
-        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
-            name = path.relative_to(self.folder).as_posix()
-            if path.name.startswith(TEMPORARY_PREFIX):
-                path.unlink()
-            elif name not in BOOKKEEPING:
-                status = path.stat()
-                items[name] = {
-                    "sha256": self._sha256.get(name) or hash_file(path),
-                    "size": status.st_size,
-                    "mtime_ns": status.st_mtime_ns,
-                }
-        manifest = {
-            "key": key.name,
-            "key_parts": key.parts,
-            "digest": hash_items({name: item["sha256"] for name, item in items.items()}),
-            "items": items,
-            "recorded": recorded,
-        }
-        atomic.write_text(self.folder / MANIFEST, json.dumps(manifest, indent=1), sync=True)
-        replaced = final.with_name(final.name + REPLACED_SUFFIX)
-        if final.exists():
-            final.rename(replaced)
-        self.folder.rename(final)
-        shutil.rmtree(replaced, ignore_errors=True)
 
 
 class Store:
@@ -199,18 +143,19 @@ class Store:
         return self.root / stage / f"{key.name}.lock"
 
     def find(self, stage: str, key: Key) -> Artifact | None:
-        """The finished result, if there is one."""
-        folder = self.folder(stage, key)
-        return Artifact(stage, folder) if (folder / MANIFEST).is_file() else None
+        """The finished result, if there is one that can be read."""
+        return _read(stage, self.folder(stage, key))
 
     def recover(self, stage: str, key: Key) -> None:
-        """Bring back the result that an interrupted `finish` set aside.
+        """Bring back, or delete, the result that an interrupted `finish` set aside.
 
         Only for who holds the result's lock: another process may be in `finish` now.
         """
         folder = self.folder(stage, key)
         replaced = folder.with_name(folder.name + REPLACED_SUFFIX)
-        if replaced.exists() and not folder.exists():
+        if folder.exists():
+            shutil.rmtree(replaced, ignore_errors=True)
+        elif replaced.exists():
             replaced.rename(folder)
 
     def open_partial(self, stage: str, key: Key) -> PartialArtifact:
@@ -218,14 +163,21 @@ class Store:
         folder = self.folder(stage, key)
         return PartialArtifact(folder.with_name(folder.name + PARTIAL_SUFFIX))
 
+    def drop_partial(self, stage: str, key: Key) -> None:
+        """Delete an interrupted replacement of a result that is to stay as it is."""
+        folder = self.folder(stage, key)
+        shutil.rmtree(folder.with_name(folder.name + PARTIAL_SUFFIX), ignore_errors=True)
+
     def partial_progress(self, stage: str, key: Key) -> tuple[int, int] | None:
         """(items there, items expected) of an interrupted run."""
         folder = self.folder(stage, key)
         partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
         if not partial.is_dir():
             return None
-        expected = partial / EXPECTED
-        names = json.loads(expected.read_text()) if expected.is_file() else []
+        try:
+            names = [str(name) for name in json.loads(_text(partial / EXPECTED))]
+        except (ValueError, TypeError):
+            names = []
         return sum((partial / name).is_file() for name in names), len(names)
 
     def reopen(self, artifact: Artifact, corrupt: list[str]) -> None:
@@ -234,21 +186,19 @@ class Store:
         shutil.rmtree(partial, ignore_errors=True)
         for name in corrupt:
             (artifact.folder / name).unlink(missing_ok=True)
+        artifact.keep_journal()
         artifact.folder.rename(partial)
         (partial / MANIFEST).unlink()
 
     def latest(self, stage: str) -> Artifact | None:
         """The result that was last in use, whatever its key."""
-        pointer = self.root / stage / "latest"
-        if not pointer.is_file():
-            return None
-        folder = self.root / stage / pointer.read_text()
-        return Artifact(stage, folder) if (folder / MANIFEST).is_file() else None
+        folder = self.root / stage / (_text(self.root / stage / "latest") or "none")
+        return _read(stage, folder) if folder.parent == self.root / stage else None
 
     def set_latest(self, artifact: Artifact) -> None:
         """Remember which result is in use."""
         pointer = self.root / artifact.stage / "latest"
-        if pointer.is_file() and pointer.read_text() == artifact.folder.name:
+        if _text(pointer) == artifact.folder.name:
             return
         atomic.write_text(pointer, artifact.folder.name)
 
@@ -266,3 +216,22 @@ class Store:
                 freed += sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
                 shutil.rmtree(path)
         return freed
+
+
+def _read(stage: str, folder: Path) -> Artifact | None:
+    """The result in a folder; none if its manifest is missing or damaged."""
+    if not (folder / MANIFEST).is_file():
+        return None
+    try:
+        return Artifact(stage, folder)
+    except UnreadableManifestError as error:
+        log.warning("%s: %s cannot be read; the result is not used", stage, error)
+        return None
+
+
+def _text(path: Path) -> str:
+    """Content of a small file, "" if it is missing or no text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mvrecon import __version__
+from mvrecon import __version__, atomic
 from mvrecon.config import merge_options
 from mvrecon.engine.measure import versions
 from mvrecon.engine.runner import Runner
@@ -29,15 +29,22 @@ def update_report(runner: Runner, force: bool = False) -> Path:
     made_from["mvrecon"] = __version__
     path = runner.run_dir / REPORT
     record = runner.store.root / MADE_FROM
-    shown = json.loads(record.read_text()) if path.is_file() and record.is_file() else None
-    if shown == made_from and not force:
+    if path.is_file() and _is_of(record, made_from) and not force:
         return path
     from mvrecon.report.page import write_report
 
     stages = [_stage_report(stage, current, runner) for stage in runner.stages]
     write_report(ReportInput(runner.raw_input.name, stages, versions()), path)
-    record.write_text(json.dumps(made_from))
+    atomic.write_text(record, json.dumps(made_from))
     return path
+
+
+def _is_of(record: Path, made_from: dict[str, str]) -> bool:
+    """Whether the report's note of what it was made from says this."""
+    try:
+        return bool(json.loads(record.read_bytes()) == made_from)
+    except (OSError, ValueError):
+        return False
 
 
 def _stage_report(stage: Stage[Any], current: dict[str, Artifact], runner: Runner) -> StageReport:

@@ -11,7 +11,7 @@ import pytest
 
 from mvrecon.engine import progress
 from mvrecon.engine.context import RunContext
-from mvrecon.engine.store import EXPECTED, PartialArtifact
+from mvrecon.engine.partial import EXPECTED, PartialArtifact
 from tests.engine.toy import LinesConfig
 
 NAMES = [f"items/{number}" for number in range(6)]

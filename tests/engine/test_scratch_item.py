@@ -1,5 +1,6 @@
 from mvrecon.engine.keys import Key
-from mvrecon.engine.store import Artifact, PartialArtifact
+from mvrecon.engine.partial import PartialArtifact
+from mvrecon.engine.store import Artifact
 
 
 def test_scratch_items_are_there_until_the_stage_is_done(tmp_path):

@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from mvrecon.engine.context import RunContext
+from mvrecon.engine.partial import PartialArtifact
 from mvrecon.engine.stage import StageContext, StageOutput, StoredItems, Summary
-from mvrecon.engine.store import Artifact, PartialArtifact
+from mvrecon.engine.store import Artifact
 from tests.engine.toy import LINES, LinesConfig
 
 

@@ -27,6 +27,7 @@ class ShoutConfig(StageConfig):
         default=0.0, description="time for each item [s]", json_schema_extra=NOT_IN_KEY
     )
     kill_at: str = Field(default="", description="die at this item", json_schema_extra=NOT_IN_KEY)
+    fail_at: str = Field(default="", description="fail at this item", json_schema_extra=NOT_IN_KEY)
 
 
 class JoinConfig(StageConfig):
@@ -51,6 +52,8 @@ def run_shout(context: StageContext[ShoutConfig]) -> Summary:
     def make(name: str) -> None:
         if context.config.kill_at == name:
             os.kill(os.getpid(), signal.SIGKILL)
+        if context.config.fail_at == name:
+            raise ValueError("told to fail")
         time.sleep(context.config.pause_s)
         calls.append(name)
         text = context.inputs["lines"].path(name.replace("shouts", "lines")).read_text()

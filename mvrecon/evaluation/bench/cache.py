@@ -9,7 +9,8 @@ from typing import Any
 from mvrecon.engine import lock
 from mvrecon.engine.hashing import FileHashes
 from mvrecon.engine.keys import Key
-from mvrecon.engine.store import Artifact, PartialArtifact, Store
+from mvrecon.engine.partial import PartialArtifact
+from mvrecon.engine.store import Artifact, Store
 
 
 class ResultCache:

@@ -6,8 +6,8 @@ import pytest
 from mvrecon.artifacts.flow import FlowPair, load_pairs
 from mvrecon.artifacts.frames import CameraPrior, FrameRecord, FrameTable, image_item
 from mvrecon.engine.context import RunContext
+from mvrecon.engine.partial import PartialArtifact
 from mvrecon.engine.stage import Summary
-from mvrecon.engine.store import PartialArtifact
 from mvrecon.errors import NotEnoughDataError, UsageError
 from mvrecon.formats.images import write_jpeg
 from mvrecon.geometry.camera import Camera

@@ -16,9 +16,10 @@ from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
 from mvrecon.artifacts.poses import POINTS_ITEM, POSES_ITEM, moving_mask_item, poses_to_json
 from mvrecon.engine.config import StageConfig
+from mvrecon.engine.partial import PartialArtifact
 from mvrecon.engine.runner import Runner
 from mvrecon.engine.stage import Stage, StageContext, Summary
-from mvrecon.engine.store import Artifact, PartialArtifact
+from mvrecon.engine.store import Artifact
 from mvrecon.synthetic.training.clips.files import ClipDepths, PosedClip
 from stages.fusion.config import FusionConfig
 from stages.fusion.stage import STAGE

@@ -20,7 +20,7 @@ from mvrecon.artifacts.frames import (
     image_item,
 )
 from mvrecon.engine.context import RunContext
-from mvrecon.engine.store import PartialArtifact
+from mvrecon.engine.partial import PartialArtifact
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, rigid, transform_points
 from mvrecon.geometry.sampling import inside

@@ -10,7 +10,7 @@ from mvrecon.artifacts.frames import image_item
 from mvrecon.artifacts.poses import POSES_ITEM, poses_to_json
 from mvrecon.config import build_configs
 from mvrecon.engine.config import option_fields
-from mvrecon.engine.store import PartialArtifact
+from mvrecon.engine.partial import PartialArtifact
 from mvrecon.errors import InputError, UsageError
 from mvrecon.formats.mesh import read_cloud_ply, read_mesh_ply
 from stages.surface.config import SurfaceConfig

@@ -18,7 +18,8 @@ from mvrecon.datasets.flow_pairs import FlowSample
 from mvrecon.engine import channel
 from mvrecon.engine.isolate import run_isolated
 from mvrecon.engine.measure import Usage
-from mvrecon.engine.store import Artifact, PartialArtifact
+from mvrecon.engine.partial import PartialArtifact
+from mvrecon.engine.store import Artifact
 from mvrecon.engine.threads import set_single_torch_thread
 from mvrecon.errors import InputError
 from mvrecon.evaluation.bench.cache import ResultCache

@@ -10,7 +10,7 @@ import numpy as np
 
 from mvrecon.atomic import replacing
 from mvrecon.datasets.kitti import KittiYear, kitti_testing_pairs
-from mvrecon.engine.store import PartialArtifact
+from mvrecon.engine.partial import PartialArtifact
 from mvrecon.evaluation.bench.cache import ResultCache
 from mvrecon.evaluation.bench.flow.measure import VERSION, Estimate, FlowVariant, make_missing
 from mvrecon.formats.flow import KITTI_OFFSET, KITTI_SCALE, write_kitti_flow

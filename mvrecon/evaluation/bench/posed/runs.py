@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mvrecon.engine.store import PartialArtifact, Store
+from mvrecon.engine.partial import PartialArtifact
+from mvrecon.engine.store import Store
 from mvrecon.errors import MvreconError
 from mvrecon.evaluation.bench.cache import ResultCache
 from mvrecon.evaluation.bench.posed.sets import CAMERAS, BenchSet
