@@ -1,7 +1,5 @@
 """`python -m mvrecon` is `mvrecon`."""
 
-import sys
+from mvrecon.cli import program
 
-from mvrecon.cli import main
-
-sys.exit(main())
+program()

@@ -10,26 +10,30 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
 from mvrecon import __version__
 from mvrecon.commands import bench, doctor, evaluate, models, run, train
-from mvrecon.errors import INTERRUPTED_EXIT_CODE, MvreconError, UsageError
+from mvrecon.errors import MvreconError, UsageError
+from mvrecon.interrupts import ended_by_signals
 from mvrecon.options import Commands, Parser, refuse
 
 FULL_OR_FORBIDDEN = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def program() -> NoReturn:
+    """The program `mvrecon`, in a process of its own."""
+    with ended_by_signals(f"mvrecon: interrupted; go on with: {_command_line(sys.argv[1:])}"):
+        sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         return _run_command(arguments)
     except MvreconError as error:
         print(f"mvrecon: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print(f"mvrecon: interrupted; go on with: {_command_line(arguments)}", file=sys.stderr)
-        return INTERRUPTED_EXIT_CODE
     except Exception:
         traceback.print_exc()
         print(

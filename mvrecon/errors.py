@@ -44,4 +44,17 @@ class StageCrashError(MvreconError):
     exit_code = 1
 
 
+class OutOfMemoryError(MvreconError):
+    """Work needed more memory than there is, or than the user allows."""
+
+    exit_code = 1
+
+    def __init__(self, label: str) -> None:
+        super().__init__(
+            f"stage {label} ran out of memory",
+            "Lower --workers, --depth.max_size or --frames.max_size, or allow more with --max-ram;"
+            " what was finished is kept",
+        )
+
+
 INTERRUPTED_EXIT_CODE = 130

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
@@ -90,6 +91,13 @@ def add_stage_options(parser: Parser, classes: Mapping[str, type[StageConfig]]) 
     Advanced ones are told by `--help-all` only.
     """
     parser.add_argument("--workers", type=_positive, help="threads (default: all cores)")
+    parser.add_argument(
+        "--max-ram",
+        type=_positive_number,
+        metavar="GIB",
+        help="memory that this process, and each that it starts, may take; beyond it the run ends "
+        "with an error and nothing is lost (default: 90 %% of the machine's)",
+    )
     advanced: dict[argparse.Action, str] = {}
     renamed: dict[str, str] = {}
     for stage, config in classes.items():
@@ -220,3 +228,13 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def _positive_number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value

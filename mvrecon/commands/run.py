@@ -22,6 +22,7 @@ from mvrecon.run_dir import RunRecord
 from stages.pipeline import CONFIG_CLASSES, PIPELINE, STAGE_NAMES
 
 MIB = 1024**2
+GIB = 1024**3
 
 
 def add_commands(commands: Commands) -> None:
@@ -82,7 +83,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.dry_run:
         _print_statuses(runner.status(), forced)
         return 0
-    _prepare(runner, run_dir, options.input)
+    _prepare(runner, run_dir, options.input, options.max_ram)
     try:
         runner.run(options.until, forced, options.verify)
     except MvreconError:
@@ -106,7 +107,7 @@ def _stage(options: argparse.Namespace) -> int:
                 f"Make it with: mvrecon run {shlex.quote(str(record.raw_input))} "
                 f"-o {shlex.quote(str(options.run_dir))} --until {name}",
             )
-    _prepare(runner, options.run_dir, record.raw_input)
+    _prepare(runner, options.run_dir, record.raw_input, options.max_ram)
     runner.run(options.name, {options.name} if options.force else ())
     _print_outputs(options.run_dir, _update_report(runner))
     return 0
@@ -162,9 +163,12 @@ def _load_record(run_dir: Path) -> RunRecord:
     return RunRecord(record.raw_input, upgraded_options(CONFIG_CLASSES, record.options))
 
 
-def _prepare(runner: Runner, run_dir: Path, raw_input: Path) -> None:
+def _prepare(runner: Runner, run_dir: Path, raw_input: Path, max_ram_gib: float | None) -> None:
     """Check and set what concerns the whole process, before anything heavy is imported."""
     from mvrecon.doctor import require_system_libraries
+    from mvrecon.engine.memory import limit_memory
+
+    limit_memory(None if max_ram_gib is None else round(max_ram_gib * GIB))
 
     require_system_libraries()
     # Busy waiting multiplies the processor time of small networks on a loaded machine.

@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 
 from mvrecon.engine import channel
 from mvrecon.engine.measure import wait_for
+from mvrecon.engine.memory import is_told
 from mvrecon.engine.progress import Progress
-from mvrecon.errors import StageCrashError
+from mvrecon.errors import MvreconError, OutOfMemoryError, StageCrashError
 
 T = TypeVar("T")
 
@@ -42,6 +43,7 @@ def run_isolated(
 
     Raises:
         StageCrashError: the child died, or used no processor time for two minutes.
+        OutOfMemoryError: it needed more memory than there is.
         Exception: what the function raised.
     """
     reference = f"{function.__module__}:{function.__qualname__}"
@@ -152,9 +154,13 @@ def _processor_seconds(pid: int) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _crash(label: str, status: int, log: Path) -> StageCrashError:
+def _crash(label: str, status: int, log: Path) -> MvreconError:
+    output = log.read_text(errors="replace")
+    # Where memory is short, the system kills without a word.
+    if status == -signal.SIGKILL or is_told(output):
+        return OutOfMemoryError(label)
     cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-    last_words = _last_words(log.read_text(errors="replace"))[:LAST_WORDS_CHARACTERS]
+    last_words = _last_words(output)[:LAST_WORDS_CHARACTERS]
     return StageCrashError(
         f"stage {label} was ended by its native code ({cause}: {last_words})",
         f"Its output is in {log}; what was finished is kept",

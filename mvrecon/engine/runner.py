@@ -16,9 +16,10 @@ from mvrecon.engine.config import StageConfig
 from mvrecon.engine.context import RunContext
 from mvrecon.engine.hashing import FileHashes, canonical_json
 from mvrecon.engine.keys import Key, changed_parts, make_key
+from mvrecon.engine.memory import is_lack_of_memory
 from mvrecon.engine.stage import Stage, Summary
 from mvrecon.engine.store import SUMMARY_ITEM, Artifact, CorruptItemError, Store
-from mvrecon.errors import MvreconError
+from mvrecon.errors import MvreconError, OutOfMemoryError
 
 State = Literal["cached", "stale", "partial", "missing", "unknown"]
 MAX_REPAIRS = 8
@@ -172,8 +173,13 @@ class Runner:
             out=out,
             earlier=earlier,
         )
-        with measure.Usage() as usage:
-            summary: Summary = stage.run(context)
+        try:
+            with measure.Usage() as usage:
+                summary: Summary = stage.run(context)
+        except Exception as error:
+            if not is_lack_of_memory(error):
+                raise
+            raise OutOfMemoryError(stage.name) from error
         out.write_text(
             SUMMARY_ITEM,
             canonical_json({"numbers": dict(summary.numbers), "warnings": list(summary.warnings)}),
