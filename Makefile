@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_RUN := runs/demo
 
-.PHONY: demo test test-slow lint clean
+.PHONY: demo test test-slow torture lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mvrecon run sample_data/clip.mp4 -o $(DEMO_RUN)
@@ -19,6 +19,11 @@ test: $(VENV)/.installed-test
 
 test-slow: $(VENV)/.installed-test
 	$(PYTEST) -m slow
+
+# Kills at every touch of a file and by the clock, interruptions, a disk that is full: about 20 min.
+torture: $(VENV)/.installed-test
+	$(BIN)/python -m tests.engine.torture runs/torture --random 600
+	$(BIN)/python -m tests.torture runs/torture
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
