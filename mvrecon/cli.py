@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from mvrecon import __version__
-from mvrecon.commands import bench, doctor, evaluate, models, run, train
+from mvrecon.commands import batch, bench, doctor, evaluate, models, run, train
 from mvrecon.errors import MvreconError, UsageError
 from mvrecon.interrupts import ended_by_signals
 from mvrecon.options import Commands, Parser, refuse
@@ -82,6 +82,6 @@ def _make_parser() -> Parser:
     parser = Parser(prog="mvrecon", description=__doc__.split(":")[0] if __doc__ else None)
     parser.add_argument("--version", action="version", version=__version__)
     commands = Commands(parser)
-    for module in (run, evaluate, bench, train, models, doctor):
+    for module in (run, batch, evaluate, bench, train, models, doctor):
         module.add_commands(commands)
     return parser

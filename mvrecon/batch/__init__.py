@@ -1,0 +1,1 @@
+"""Many inputs, one run each: which, where they run, and what became of them."""
