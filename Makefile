@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_RUN := runs/demo
 
-.PHONY: demo test test-slow torture lint clean
+.PHONY: demo test test-slow torture docs lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mvrecon run sample_data/clip.mp4 -o $(DEMO_RUN)
@@ -24,6 +24,10 @@ test-slow: $(VENV)/.installed-test
 torture: $(VENV)/.installed-test
 	$(BIN)/python -m tests.engine.torture runs/torture --random 600
 	$(BIN)/python -m tests.torture runs/torture
+
+# The documents as a site, in build/docs/index.html.
+docs: $(VENV)/.installed-dev
+	$(BIN)/mkdocs build -q -f .ci/mkdocs.yml
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _run_command(arguments: Sequence[str]) -> int:
     try:
-        parsed, unknown = _make_parser().parse_known_args(arguments)
+        parsed, unknown = make_parser().parse_known_args(arguments)
         if unknown:
             refuse(unknown[0], parsed.known_options, parsed.renamed, parsed.prog)
         command: Callable[[argparse.Namespace], int] = parsed.command
@@ -78,7 +78,8 @@ def _command_line(arguments: Sequence[str]) -> str:
     return shlex.join(["mvrecon", *arguments])
 
 
-def _make_parser() -> Parser:
+def make_parser() -> Parser:
+    """The whole command line."""
     parser = Parser(prog="mvrecon", description=__doc__.split(":")[0] if __doc__ else None)
     parser.add_argument("--version", action="version", version=__version__)
     commands = Commands(parser)

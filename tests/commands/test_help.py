@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from mvrecon import __version__
-from mvrecon.cli import _make_parser, main
+from mvrecon.cli import main, make_parser
 
 HEAVY = ("torch", "cv2", "open3d", "pycolmap", "scipy")
 HELP_OF_ALL = """
@@ -38,7 +38,7 @@ def commands(parser: argparse.ArgumentParser, words: tuple[str, ...] = ()) -> It
 
 
 def test_help_of_every_command_is_instant() -> None:
-    everything = list(commands(_make_parser()))
+    everything = list(commands(make_parser()))
     assert {("run",), ("models", "get"), ("bench", "all"), ("train", "flow")} <= set(everything)
     child = subprocess.run(
         [sys.executable, "-c", HELP_OF_ALL],

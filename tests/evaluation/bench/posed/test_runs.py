@@ -206,7 +206,7 @@ def test_variants_are_all_combinations():
 
 def test_a_varied_flow_model_gets_its_weights():
     words = ["--vary", "flow.model=dis,raft-small", "--weights", "raft-small=a.pth"]
-    parsed = cli._make_parser().parse_args(["bench", "depth", "--root", "x", "--poses=own", *words])
+    parsed = cli.make_parser().parse_args(["bench", "depth", "--root", "x", "--poses=own", *words])
     dis, raft = bench._run_variants(parsed)
     assert "--flow.raft.weights=a.pth" in raft.options
     assert not any("weights" in option for option in dis.options)
