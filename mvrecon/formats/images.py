@@ -6,11 +6,10 @@ OpenCV alone, as there is nothing else where networks are trained.
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -19,10 +18,15 @@ from numpy.typing import NDArray
 from mvrecon.errors import InputError
 from mvrecon.geometry.resize import fit_size, resize_by_area
 
-if TYPE_CHECKING:
-    from PIL import Image
-
+HEIF_EXTENSIONS = frozenset({".heic", ".heif", ".hif"})
 EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp"})
+EXTENSIONS |= HEIF_EXTENSIONS
+# Pictures that are not read, and videos: named where a folder holds nothing else.
+OTHER_PICTURES = frozenset(
+    {".avif", ".jxl", ".gif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2"}
+    | {".exr", ".hdr", ".psd", ".svg", ".jp2"}
+)
+VIDEOS = frozenset({".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mts", ".3gp"})
 EXPECTED = "Give a folder with images: " + " ".join(sorted(EXTENSIONS))
 UNREADABLE_REMEDY = "Restore or remove the file"
 
@@ -64,8 +68,24 @@ def list_images(folder: Path) -> list[Path]:
         if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".") and path.is_file()
     ]
     if not images:
-        raise InputError(f"{folder} holds no images", EXPECTED)
+        raise _no_images(folder)
     return sorted(images, key=lambda path: natural_key(path.name))
+
+
+def _no_images(folder: Path) -> InputError:
+    """What the folder holds instead, and what to do with that."""
+    endings = [path.suffix.lower() for path in folder.iterdir() if path.is_file()]
+    for others, what, remedy in (
+        (VIDEOS, "videos", "Give one of them"),
+        (OTHER_PICTURES, "pictures of another kind", "Convert them to JPEG, PNG or TIFF"),
+    ):
+        if found := sorted(set(endings) & others):
+            return InputError(f"{folder} holds no images, but {what} ({' '.join(found)})", remedy)
+    if any(path.is_dir() and not path.name.startswith(".") for path in folder.iterdir()):
+        return InputError(
+            f"{folder} holds no images, only folders", "Give the folder that the images are in"
+        )
+    return InputError(f"{folder} holds no images", EXPECTED)
 
 
 def natural_key(name: str) -> tuple[Any, ...]:
@@ -75,28 +95,18 @@ def natural_key(name: str) -> tuple[Any, ...]:
 
 
 def read_header(path: Path) -> ImageHeader:
-    """Size and focal length, without decoding the pixels.
+    """Size, focal length and place, without decoding the pixels.
 
     Raises:
         InputError: the file is not a readable image.
     """
-    from PIL import ExifTags, Image, UnidentifiedImageError
-
-    from mvrecon.formats.exif import exif_focal_px, exif_geodetic
+    from mvrecon.formats import pictures
 
     try:
-        with Image.open(path) as image:
-            exif = image.getexif()
-            width, height = image.size
-            if exif.get(ExifTags.Base.Orientation, 1) >= 5:
-                width, height = height, width
-            focal_px = exif_focal_px(exif, (width, height))
-            return ImageHeader((width, height), focal_px, exif_geodetic(exif))
-    except UnidentifiedImageError:
-        height, width = _read_with_opencv(path).shape[:2]
+        return ImageHeader(*pictures.header(path))
+    except pictures.UnknownPictureError:
+        height, width = _read_tiff(path).shape[:2]
         return ImageHeader((width, height), None)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
 
 
 def read_rgb(path: Path, longest_px: int | None = None) -> NDArray[np.uint8]:
@@ -196,50 +206,40 @@ def _encode(suffix: str, pixels: NDArray[Any], parameters: list[int]) -> bytes:
 
 
 def _read(path: Path, mode: str, longest_px: int | None) -> NDArray[np.uint8]:
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from mvrecon.formats import pictures
 
     try:
-        with Image.open(io.BytesIO(path.read_bytes())) as image:
-            if longest_px:
-                # JPEG can be decoded at 1/2, 1/4, 1/8: far cheaper.
-                image.draft(mode, (longest_px, longest_px))
-            upright: Image.Image = ImageOps.exif_transpose(image)
-            return np.array(_to_8_bit(upright).convert(mode), dtype=np.uint8)
-    except UnidentifiedImageError:
-        rgb_hw3 = _read_with_opencv(path)
+        return pictures.pixels(path, mode, longest_px)
+    except pictures.UnknownPictureError:
+        rgb_hw3 = _read_tiff(path)
         if mode == "L":
             return np.asarray(cv2.cvtColor(rgb_hw3, cv2.COLOR_RGB2GRAY), np.uint8)
         return rgb_hw3
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
 
 
-def _to_8_bit(image: Image.Image) -> Image.Image:
-    from PIL import Image
+def _read_tiff(path: Path) -> NDArray[np.uint8]:
+    """RGB image (h, w, 3) from a TIFF of a kind that Pillow does not know, such as 16-bit RGB.
 
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype("u1"))
-    if image.mode == "F":
-        raise ValueError("floating-point pixels are not supported")
-    return image
+    Raises:
+        InputError: it is none.
+    """
+    from mvrecon.formats import pictures
 
-
-def _read_with_opencv(path: Path) -> NDArray[np.uint8]:
-    """RGB image (h, w, 3) of a kind that Pillow does not know, such as 16-bit RGB TIFF."""
     data = path.read_bytes()
+    if not data:
+        raise pictures.unreadable(path, "empty file")
+    size = pictures.tiff_size(data)
+    if size is None:
+        raise pictures.unreadable(path, "unknown format or damaged")
+    pictures.require_size(size, path)
     try:
         bgr_hw3 = _decode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
-        raise _unreadable(path, error) from error
+        raise pictures.unreadable(path, error) from error
     if bgr_hw3 is None:
-        raise _unreadable(path, "unknown format" if data else "empty file")
+        raise pictures.unreadable(path, "damaged")
     return np.ascontiguousarray(bgr_hw3[..., ::-1], np.uint8)
 
 
 def _shrink(image: NDArray[np.uint8], longest_px: int | None) -> NDArray[np.uint8]:
     return resize_by_area(image, fit_size((image.shape[1], image.shape[0]), longest_px))
-
-
-def _unreadable(path: Path, why: object) -> InputError:
-    reason = str(why).splitlines()[0] if str(why) else type(why).__name__
-    return InputError(f"cannot read image {path.name}: {reason}", UNREADABLE_REMEDY)

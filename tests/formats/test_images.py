@@ -1,3 +1,6 @@
+import zlib
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -5,6 +8,7 @@ from PIL import ExifTags, Image
 
 from mvrecon.errors import InputError
 from mvrecon.formats.images import (
+    ImageHeader,
     decode_rgb,
     encode_jpeg,
     list_images,
@@ -202,3 +206,74 @@ def test_places_that_are_none(tmp_path, latitude, longitude):
 
 def test_without_gps_there_is_no_place(tmp_path):
     assert read_header(save_with_exif(tmp_path / "a.jpg")).geodetic is None
+
+
+PHONE = Path(__file__).parent / "data" / "phone.heic"  # 96×64 px, turned by EXIF, 26 mm
+
+
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "IMG_1.heif", "exported.jpg"])
+def test_reads_heic_upright_whatever_it_is_called(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(PHONE.read_bytes())
+    assert list_images(tmp_path) == [path]
+    image = read_rgb(path)
+    assert image.shape == (96, 64, 3)
+    assert image[:8, -8:].mean() > 2 * image[:8, :8].mean()
+    header = read_header(path)
+    assert header.size == (64, 96)
+    assert header.focal_px == pytest.approx(26 / 43.2666 * np.hypot(96, 64), rel=1e-4)
+
+
+def test_a_folder_of_other_things_is_told_what_it_holds(tmp_path):
+    for name, word in {
+        "a.NEF": "pictures of another kind (.nef)",
+        "a.mov": "videos (.mov)",
+        "a.txt": "holds no images. Give",
+    }.items():
+        folder = tmp_path / name.replace(".", "_")
+        folder.mkdir()
+        (folder / name).touch()
+        with pytest.raises(InputError) as caught:
+            list_images(folder)
+        assert word in str(caught.value)
+    with pytest.raises(InputError, match="only folders"):
+        list_images(tmp_path)
+
+
+def test_a_size_that_would_fill_the_memory_is_refused_by_the_header(tmp_path):
+    bomb = tmp_path / "bomb.png"
+    Image.new("L", (16, 16)).save(bomb)
+    data = bytearray(bomb.read_bytes())
+    data[16:24] = (60000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    bomb.write_bytes(data)
+    for read in (read_rgb, read_header):
+        with pytest.raises(InputError, match="60000×60000 px by its header"):
+            read(bomb)
+
+
+def test_exif_that_cannot_be_read_does_not_cost_the_picture(tmp_path):
+    path = save_with_exif(tmp_path / "a.jpg", orientation=6, FocalLengthIn35mmFilm=26)
+    data = path.read_bytes()
+    place = data.index(b"Exif\0\0") + 6
+    path.write_bytes(data[:place] + b"\xff" * 24 + data[place + 24 :])
+    assert read_rgb(path).shape == (300, 400, 3)
+    assert read_header(path) == ImageHeader((400, 300), None)
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "LA", "RGBA", "P", "1", "L"])
+def test_other_kinds_of_pixels_become_rgb(tmp_path, mode):
+    rgb = Image.fromarray(make_texture(40, 60))
+    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
+    rgb.convert(mode).save(path)
+    expected = np.asarray(rgb.convert(mode).convert("RGB"), int)
+    assert np.abs(read_rgb(path) - expected).mean() < 5
+    assert read_grey(path).shape == (40, 60)
+
+
+def test_a_turned_tiff_has_the_size_that_it_is_read_with(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(make_texture(40, 60)).save(tmp_path / "a.tif", exif=exif)
+    assert read_rgb(tmp_path / "a.tif").shape == (60, 40, 3)
+    assert read_header(tmp_path / "a.tif").size == (40, 60)
