@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.artifacts.frames import image_item
+from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
 from mvrecon.artifacts.poses import (
     POINTS_ITEM,
     POSES_ITEM,
@@ -14,6 +16,7 @@ from mvrecon.artifacts.poses import (
     load_poses,
 )
 from mvrecon.formats.mesh import Mesh, read_mesh_ply
+from mvrecon.multiview.focal_certainty import focal_deviation
 from mvrecon.render import MeshRenderer
 from mvrecon.report.contents import ReportInput, Section
 from mvrecon.report.pictures import captioned, read_rgb, spread
@@ -28,6 +31,13 @@ from mvrecon.report.scene import (
 
 COMPARED_VIEWS = 3
 RENDER_SIDE_PX = 560
+# Deviation of the focal length from which a person should know better.
+UNSURE = 0.03
+UNCHANGED = {
+    "given": "as given",
+    "exif": "by EXIF",
+    "default": "assumed, as the images do not tell it: give it with --camera",
+}
 FRUSTUM_SHARE = 0.06  # of the distance between the viewer and what it looks at
 
 
@@ -62,7 +72,38 @@ def cameras_section(report: ReportInput) -> Section | None:
     layers = [cameras_layer("Cameras", frames, _frustum_size(view), shown=True)]
     if len(points.xyz_n3):
         layers.append(points_layer("Points", points))
-    return {"cameras": len(frames), "points": len(points.xyz_n3), "scene": scene(layers, view)}
+    return {
+        "cameras": len(frames),
+        "points": len(points.xyz_n3),
+        "focal": _focal_text(report, frames, points),
+        "scene": scene(layers, view),
+    }
+
+
+def _focal_text(report: ReportInput, frames: list[PosedFrame], points: SparsePoints) -> str:
+    """The focal length, where it is from, and how sure it is."""
+    camera = frames[0].source_camera
+    text = f"Focal length of the key frames: {camera.fx:.1f} px"
+    table_path = report.item("frames", FRAMES_ITEM)
+    table = FrameTable.load(table_path) if table_path else None
+    names = {frame.name: frame for frame in table.key_frames} if table else {}
+    if table is None or frames[0].name not in names:
+        return f"{text}."
+    prior = table.cameras[names[frames[0].name].camera]
+    assumed_px = 0.5 * (prior.camera.fx + prior.camera.fy)
+    if math.isclose(camera.fx, assumed_px, rel_tol=1e-6):
+        return f"{text}, {UNCHANGED[prior.source]}."
+    start = {"exif": "from EXIF's", "given": "from the given", "default": "from a usual lens's"}
+    text += f", found from the images, starting {start[prior.source]} {assumed_px:.1f} px"
+    deviation = focal_deviation(frames, points)
+    if deviation is None:
+        return f"{text}; how sure it is cannot be told."
+    if deviation < UNSURE:
+        return f"{text}; sure to about ±{100 * deviation:.2g} %."
+    return (
+        f"{text}; unsure (±{100 * deviation:.2g} %), and proportions along the view with it: "
+        "give it with --camera if you know it."
+    )
 
 
 def _frustum_size(view: Viewpoint) -> float:
