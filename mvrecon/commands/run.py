@@ -15,8 +15,10 @@ from mvrecon.config import (
     preset_names,
     upgraded_options,
 )
-from mvrecon.engine.runner import Runner, StageStatus
-from mvrecon.errors import InputError, MvreconError, UsageError
+from mvrecon.engine.runner import STORE, Runner, StageStatus
+from mvrecon.engine.store import Store
+from mvrecon.errors import MvreconError, UsageError
+from mvrecon.formats.files import require_input
 from mvrecon.options import Commands, add_stage_options, overrides
 from mvrecon.run_dir import RunRecord
 from stages.pipeline import CONFIG_CLASSES, PIPELINE, STAGE_NAMES
@@ -74,8 +76,7 @@ def _add_run(commands: Commands) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    if not options.input.exists():
-        raise InputError(f"no such file or folder: {options.input}", "Check the path")
+    require_input(options.input)
     run_dir = options.output or Path(f"{options.input.resolve().stem}.mvrecon")
     layers = [load_preset(options.preset), overrides(options)]
     runner = _make_runner(run_dir, RunRecord(options.input, merge_options(layers)), options.workers)
@@ -139,16 +140,18 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _clean(options: argparse.Namespace) -> int:
-    runner = _load_runner(options.run_dir)
+    RunRecord.load(options.run_dir)  # refuses what is no run directory
+    store = Store(options.run_dir / STORE)
     freed = 0
     for stage in PIPELINE:
-        latest = runner.store.latest(stage.name)
-        freed += runner.store.prune(stage.name, {latest.folder.name} if latest else set())
+        latest = store.latest(stage.name)
+        freed += store.prune(stage.name, {latest.folder.name} if latest else set())
     print(f"freed {freed / MIB:.1f} MiB; the newest result of each stage is kept")
     return 0
 
 
 def _make_runner(run_dir: Path, record: RunRecord, workers: int | None) -> Runner:
+    require_input(record.raw_input)
     configs = build_configs(CONFIG_CLASSES, [record.options])
     return Runner(PIPELINE, run_dir, record.raw_input, configs, workers or _cores())
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
+from mvrecon.formats.files import require_input, why_no_video
 from mvrecon.geometry.resize import fit_size
 
 if TYPE_CHECKING:
@@ -152,8 +153,9 @@ class Video:
         """The opened container."""
         import av
 
-        if not self.path.is_file():
-            raise InputError(f"there is no video at {self.path}", WANTED)
+        require_input(self.path)
+        if self.path.is_dir():
+            raise InputError(f"{self.path} is a folder, not a video", WANTED)
         if self.path.stat().st_size == 0:
             raise InputError(f"{self.path} is empty", DAMAGED_REMEDY)
         logging.getLogger("libav").setLevel(logging.CRITICAL)
@@ -163,6 +165,8 @@ class Video:
                 options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
             )
         except (av.error.FFmpegError, ValueError) as error:
+            if told := why_no_video(self.path):
+                raise InputError(f"{self.path} {told[0]}", told[1]) from error
             cause = getattr(error, "strerror", None) or str(error)
             raise InputError(f"{self.path} is not a readable video ({cause})", WANTED) from error
 

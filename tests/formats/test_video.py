@@ -96,11 +96,11 @@ def test_bad_files_are_input_errors_with_a_remedy(tmp_path):
     late_header.write_bytes(late_header.read_bytes()[:2000])
     audio = write_audio(tmp_path / "audio.mp4")
     cases = {
-        tmp_path / "missing.mp4": "no video at",
+        tmp_path / "missing.mp4": "no such file",
         text: "not a readable video",
         empty: "empty",
         header_only: "no decodable frame",
-        late_header: "not a readable video",
+        late_header: "is incomplete: its index .moov. is missing",
         audio: "only sound",
     }
     for path, message in cases.items():
@@ -113,5 +113,5 @@ def test_playlists_that_open_other_files_are_refused(tmp_path):
     write_video(tmp_path / "clip.mp4", pan(range(3)))
     playlist = tmp_path / "playlist.mp4"
     playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nclip.mp4\n#EXT-X-ENDLIST\n")
-    with pytest.raises(InputError, match="not a readable video"):
+    with pytest.raises(InputError, match="is a playlist, not a video"):
         list(Video(playlist))
