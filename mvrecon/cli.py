@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import logging
 import shlex
 import sys
@@ -14,10 +15,24 @@ from typing import NoReturn
 
 from mvrecon import __version__
 from mvrecon.commands import batch, bench, doctor, evaluate, models, run, train
-from mvrecon.errors import MvreconError, UsageError
+from mvrecon.errors import MvreconError, UsageError, one_line
 from mvrecon.interrupts import ended_by_signals
 from mvrecon.options import Commands, Parser, refuse
 
+DESCRIPTION = """\
+Makes a 3D model of what a video or a folder of photos shows: cameras, depth, a coloured mesh, a
+point cloud, and a report that says how far to trust them. Runs on a CPU, and goes on where it was
+interrupted."""
+EPILOG = """\
+start with:  mvrecon run video.mp4       (then open video.mvrecon/report.html)
+exit codes:  0 done, 1 our fault, 2 wrong usage, 3 unusable input, 4 not enough in the data,
+             130 interrupted
+more:        mvrecon COMMAND --help"""
+COMMAND_GROUPS = (
+    ("measure against ground truth", (evaluate, bench)),
+    ("learned parts", (train, models)),
+    ("this machine", (doctor,)),
+)
 FULL_OR_FORBIDDEN = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -29,10 +44,13 @@ def program() -> NoReturn:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Paths that are no text in UTF-8 are printed as the bytes that they are.
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         return _run_command(arguments)
     except MvreconError as error:
-        print(f"mvrecon: {error}", file=sys.stderr)
+        print(f"mvrecon: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code
     except Exception:
         traceback.print_exc()
@@ -65,6 +83,7 @@ def _run_command(arguments: Sequence[str]) -> int:
 def _log_shown(level: int) -> Iterator[None]:
     """Tell the person who watches what the library logs at this level and above."""
     log, handler = logging.getLogger("mvrecon"), logging.StreamHandler()
+    handler.setFormatter(_OneLine())
     log.addHandler(handler)
     log.setLevel(level)
     try:
@@ -74,15 +93,31 @@ def _log_shown(level: int) -> Iterator[None]:
         log.setLevel(logging.NOTSET)
 
 
+class _OneLine(logging.Formatter):
+    """A message a line, whatever names of files it holds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return one_line(super().format(record))
+
+
 def _command_line(arguments: Sequence[str]) -> str:
     return shlex.join(["mvrecon", *arguments])
 
 
 def make_parser() -> Parser:
     """The whole command line."""
-    parser = Parser(prog="mvrecon", description=__doc__.split(":")[0] if __doc__ else None)
+    parser = Parser(
+        prog="mvrecon",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = Commands(parser)
-    for module in (run, batch, evaluate, bench, train, models, doctor):
-        module.add_commands(commands)
+    commands = Commands(parser, "reconstruct")
+    run.add_commands(commands)
+    batch.add_commands(commands)
+    for heading, modules in COMMAND_GROUPS:
+        group = commands.under(heading)
+        for module in modules:
+            module.add_commands(group)
     return parser

@@ -58,3 +58,11 @@ class OutOfMemoryError(MvreconError):
 
 
 INTERRUPTED_EXIT_CODE = 130
+
+
+def one_line(text: str) -> str:
+    """The text with line breaks and other control characters (of file names) made visible."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )

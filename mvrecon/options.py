@@ -6,6 +6,7 @@ import argparse
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin
@@ -57,16 +58,28 @@ class Parser(argparse.ArgumentParser):
 class Commands:
     """What a command module adds its commands to."""
 
-    def __init__(self, parser: Parser) -> None:
+    def __init__(self, parser: Parser, heading: str = "commands") -> None:
+        self._parser = parser
+        # Not listed by itself: each command is, under a heading.
         self._subparsers = parser.add_subparsers(
-            required=True, metavar="COMMAND", parser_class=Parser
+            required=True,
+            metavar="COMMAND",
+            parser_class=Parser,
+            prog=parser.prog,
+            help=argparse.SUPPRESS,
         )
+        parser.usage = f"{parser.prog} [-h] COMMAND …"
+        self._heading = parser.add_argument_group(heading)
+
+    def under(self, heading: str) -> Commands:
+        """The same, for commands that the help lists under a heading of their own."""
+        other = copy(self)
+        other._heading = self._parser.add_argument_group(heading)
+        return other
 
     def add(self, name: str, command: Callable[[argparse.Namespace], int], text: str) -> Parser:
         """A command: its parser, to which its arguments are added."""
-        parser: Parser = self._subparsers.add_parser(
-            name, help=text, description=text, allow_abbrev=False
-        )
+        parser = self._listed(name, text)
         parser.set_defaults(command=command, log_level=logging.INFO)
         told = parser.add_mutually_exclusive_group()
         for flags, level, told_text in (
@@ -80,9 +93,13 @@ class Commands:
 
     def group(self, name: str, text: str) -> Commands:
         """A command that has commands of its own, as `train flow`."""
-        return Commands(
-            self._subparsers.add_parser(name, help=text, description=text, allow_abbrev=False)
-        )
+        return Commands(self._listed(name, text))
+
+    def _listed(self, name: str, text: str) -> Parser:
+        line = argparse.Action([], name, metavar=name, help=text.replace("%", "%%"))
+        self._heading._group_actions.append(line)  # shown only: nothing is parsed by it
+        parser: Parser = self._subparsers.add_parser(name, description=text, allow_abbrev=False)
+        return parser
 
 
 def add_stage_options(parser: Parser, classes: Mapping[str, type[StageConfig]]) -> None:

@@ -71,3 +71,18 @@ def test_version_and_no_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip() == __version__
     assert main([]) == 2
     assert "COMMAND" in capsys.readouterr().err
+
+
+def test_the_program_says_what_it_does_and_groups_its_commands(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert "3D model" in text
+    sections = text.split("\n\n")
+    of_run = next(section for section in sections if section.startswith("reconstruct:"))
+    assert {"run", "stage", "status"} <= {line.split()[0] for line in of_run.splitlines()[1:]}
+    named = [name for words in commands(make_parser()) if len(words) == 1 for name in words]
+    for name in named:
+        assert text.count(f"\n  {name} ") == 1, name
