@@ -18,6 +18,8 @@ from mvrecon.errors import UsageError
 Options = Mapping[str, Mapping[str, Any]]
 G = TypeVar("G", bound=OptionGroup)
 
+MAX_PRESET_BYTES = 1 << 20  # a file of options has a hundred lines
+
 
 def presets_dir() -> Path:
     """Folder of the presets, in the installed package or in the source tree."""
@@ -43,9 +45,17 @@ def load_preset(name: str) -> Options:
             f"Use one of {', '.join(preset_names())}, or a .toml file",
         )
     try:
-        return tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
+        if path.stat().st_size > MAX_PRESET_BYTES:
+            raise ValueError(f"more than {MAX_PRESET_BYTES} bytes")
+        options = tomllib.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}", "Correct the file") from error
+    for stage, values in options.items():
+        if not isinstance(values, Mapping):
+            raise UsageError(
+                f"{path}: {stage} stands outside of a stage's section", "Write [stage] above it"
+            )
+    return options
 
 
 def build_configs(

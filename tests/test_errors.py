@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from mvrecon.cli import main
 from tests import media
+from tests.conftest import REPOSITORY
 
 USAGE, INPUT, NOT_ENOUGH = 2, 3, 4
 
@@ -63,6 +65,16 @@ def one_frame(folder: Path) -> Path:
     return media.write_video(folder / "one.mp4", media.pan([0]))
 
 
+def tiny_images(folder: Path) -> Path:
+    return media.write_images(folder / "tiny", [np.full((1, 1, 3), 90, np.uint8)] * 2)
+
+
+def named_pipe(folder: Path) -> Path:
+    path = folder / "pipe.mp4"
+    os.mkfifo(path)
+    return path
+
+
 def all_black(folder: Path) -> Path:
     return media.write_video(folder / "black.mp4", [np.zeros((96, 128, 3), np.uint8)] * 12)
 
@@ -82,7 +94,9 @@ def static_camera(folder: Path) -> Path:
         (missing, INPUT, "no such file"),
         (not_a_video, INPUT, "not a readable video"),
         (empty_file, INPUT, "empty"),
-        (truncated, INPUT, "half.mp4"),
+        (truncated, INPUT, "half.mp4 is incomplete"),
+        (tiny_images, INPUT, "only 1×1 px"),
+        (named_pipe, INPUT, "named pipe"),
         (audio_only, INPUT, "sound.mp4"),
         (empty_folder, INPUT, "no images"),
         (one_frame, NOT_ENOUGH, "one frame"),
@@ -178,6 +192,64 @@ def test_a_stage_whose_input_is_missing_names_the_command(
     assert code == USAGE
     assert "mvrecon run" in line
     assert "--until flow" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--flow.mvflow.weights", "{file}"], "as weights of flow"),
+        (["--flow.mvflow.weights", "{other}"], "as weights of flow"),
+        (["--flow.model=raft-small", "--flow.raft.weights", "{other}"], "flow weights"),
+        (["--flow.model=raft-small"], "has no weights"),
+        (["--depth.model=learned", "--depth.learned.weights", "{file}"], "as weights of depth"),
+        (["--fusion.model=both", "--fusion.recurrent.weights", "{file}"], "as weights of fusion"),
+        (
+            ["--fusion.completion.method=prior", "--fusion.completion.weights", "{file}"],
+            "as weights of completion",
+        ),
+        (["--poses", "{file}"], "is not a pose"),
+        (["--poses", "{folder}"], "no COLMAP model"),
+        (["--preset", "{toml}"], "is not valid TOML"),
+    ],
+)
+def test_what_the_options_name_is_checked_before_the_first_stage(
+    options: list[str], word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        "file": tmp_path / "letter.txt",
+        "other": REPOSITORY / "stages/depth/weights/depthnet.pt",
+        "folder": tmp_path,
+        "toml": tmp_path / "letter.toml",
+    }
+    files["file"].write_text("Dear Sir or Madam")
+    files["toml"].write_bytes(b"\xff\xfe")
+    clip = media.write_video(tmp_path / "clip.mp4", media.pan(range(0, 60, 3)))
+    told = [option.format(**files) for option in options]
+    assert main(["run", str(clip), "-o", str(tmp_path / "run"), *told]) in (USAGE, INPUT)
+    error = capsys.readouterr().err
+    assert word in error
+    assert ": running" not in error
+
+
+def test_names_of_files_do_not_break_the_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "two\nlines \x1b[31m😀\udcff.mp4"
+    code, line = fail(capsys, "run", path)
+    assert code == INPUT
+    assert "two\\nlines \\x1b[31m😀\\udcff.mp4" in line
+
+
+def test_an_input_that_is_gone_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = media.write_video(tmp_path / "clip.mp4", media.pan(range(0, 60, 3)))
+    run_dir = tmp_path / "run"
+    assert main(["run", str(clip), "-o", str(run_dir), "--until", "frames"]) == 0
+    clip.unlink()
+    for command in (["stage", "flow", run_dir], ["status", run_dir], ["report", run_dir]):
+        capsys.readouterr()
+        code, line = fail(capsys, *command)
+        assert code == INPUT
+        assert "clip.mp4" in line
 
 
 def test_learned_flow_without_weights(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

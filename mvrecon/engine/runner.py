@@ -23,6 +23,7 @@ from mvrecon.errors import MvreconError, OutOfMemoryError
 
 State = Literal["cached", "stale", "partial", "missing", "unknown"]
 MAX_REPAIRS = 8
+STORE = "store"  # in the run directory
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +70,9 @@ class Runner:
         self.raw_input = raw_input
         self.configs = configs
         self.workers = workers
-        self.store = Store(run_dir / "store")
+        self.store = Store(run_dir / STORE)
         self._hashes = FileHashes(self.store.root / "hashes.json")
+        self._unchecked: list[Stage[Any]] = []
 
     def run(
         self, until: str, forced: Collection[str] = (), verify: bool = False
@@ -88,6 +90,7 @@ class Runner:
         pending = set(forced)
         for folder in (self.run_dir, self.store.root, *self.store.root.glob("*/")):
             remove_leftovers(folder)
+        self._unchecked = list(self._up_to(until))
         for _ in range(MAX_REPAIRS):
             results: dict[str, Artifact] = {}
             try:
@@ -162,6 +165,7 @@ class Runner:
         results: Mapping[str, Artifact],
         earlier: Artifact | None,
     ) -> Artifact:
+        self._check_options()
         log.info("%s: running", stage.name)
         out = self.store.open_partial(stage.name, key)
         context = RunContext(
@@ -192,6 +196,19 @@ class Runner:
             log.warning("%s: warning: %s", stage.name, warning)
         log.info("%s: done in %.1f s (%s)", stage.name, usage.wall_s, _numbers(summary))
         return artifact
+
+    def _check_options(self) -> None:
+        """Before anything runs: what is wrong with the options of any stage.
+
+        Not sooner, as it loads networks, which a run that finds all results has no need of.
+        """
+        while self._unchecked:
+            stage = self._unchecked.pop(0)
+            config = self.configs[stage.name]
+            for path in stage.files(config).values():
+                if not path.exists():
+                    raise MvreconError(f"{path} of mvrecon is missing", "Install mvrecon again")
+            stage.check(config)
 
     def _publish(self, stage: Stage[Any], artifact: Artifact) -> None:
         """Point the names in the run directory at the result, each in one step."""

@@ -138,6 +138,10 @@ def no_files(config: Any) -> Mapping[str, Path]:
     return {}
 
 
+def nothing_to_check(config: Any) -> None:
+    """The `check` of a stage whose options hold no files."""
+
+
 @dataclass(frozen=True)
 class Stage(Generic[C]):
     """Declaration of a stage.
@@ -150,6 +154,8 @@ class Stage(Generic[C]):
         run: does the work; imports what is heavy inside.
         reads_raw_input: whether the user's input is part of its key.
         files: further files whose content is part of the key (shipped weights).
+        check: raises what is wrong with the files that the options name (weights that do not
+            fit, poses that cannot be read); called before the first stage runs.
         publishes: name in the run directory → item, or folder of items, that it shows.
     """
 
@@ -160,4 +166,5 @@ class Stage(Generic[C]):
     run: Callable[[StageContext[C]], Summary]
     reads_raw_input: bool = False
     files: Callable[[C], Mapping[str, Path]] = no_files
+    check: Callable[[C], None] = nothing_to_check
     publishes: Mapping[str, str] = field(default_factory=dict)

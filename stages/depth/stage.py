@@ -22,6 +22,14 @@ def weight_files(config: DepthConfig) -> Mapping[str, Path]:
     return {"depthnet": DEPTHNET_WEIGHTS} if shipped else {}
 
 
+def check(config: DepthConfig) -> None:
+    """Raise if the weights given are no network's for depth."""
+    if config.model == "learned" and config.learned.weights is not None:
+        from stages.depth.learned.model import load_network
+
+        load_network(config.learned.weights)
+
+
 STAGE = Stage(
     name="depth",
     version=2,
@@ -29,4 +37,5 @@ STAGE = Stage(
     needs=("frames", "flow", "pose"),
     run=run,
     files=weight_files,
+    check=check,
 )

@@ -24,6 +24,23 @@ def weight_files(config: FlowConfig) -> Mapping[str, Path]:
     return {} if config.given_weights is not None or path is None else {config.model: path}
 
 
+def check(config: FlowConfig) -> None:
+    """Raise if the chosen model lacks its weights, or those given are not its own."""
+    from stages.flow.models.registry import find_card
+
+    card = find_card(config.model)
+    if config.given_weights is not None:
+        card.load(card, config)
+    elif card.shipped is not None or card.checkpoint is not None:
+        card.require_weights(config)
+
+
 STAGE = Stage(
-    name="flow", version=4, config=FlowConfig, needs=("frames",), run=run, files=weight_files
+    name="flow",
+    version=4,
+    config=FlowConfig,
+    needs=("frames",),
+    run=run,
+    files=weight_files,
+    check=check,
 )

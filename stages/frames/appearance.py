@@ -19,6 +19,9 @@ from stages.frames.source import SourceFrame
 SHARPNESS_SIZE_PX = 640
 MOTION_SIZE_PX = 320
 
+# Of the shorter side of the images in which motion is followed: below, no stage has anything to
+# hold on to.
+MIN_SIDE_PX = 32
 BLUR_PX = 9  # width of the blur whose effect is measured, as in the paper
 # Gradients that noise and rounding make in the smoothed image: they are no sharp edges.
 NOISE_LEVELS = np.uint8(1)
@@ -67,6 +70,7 @@ def look_at_frames(frames: Iterable[SourceFrame]) -> Iterator[Look]:
     for frame in frames:
         try:
             grey_hw = frame.grey_hw(SHARPNESS_SIZE_PX)
+            _require_size(grey_hw, frame.source)
         except InputError as error:
             flaw = f"{UNREADABLE}: {error.what}"
             yield Look(frame.index, frame.source, frame.timestamp_s, NO_PICTURE, 0.0, flaw)
@@ -82,6 +86,20 @@ def look_at_frames(frames: Iterable[SourceFrame]) -> Iterator[Look]:
             last_hw, last_index = small_hw, frame.index
         sharpness = measure_sharpness(grey_hw)
         yield Look(frame.index, frame.source, frame.timestamp_s, small_hw, sharpness, flaw)
+
+
+def _require_size(grey_hw: GreyImage, source: str) -> None:
+    height, width = grey_hw.shape
+    if min(height, width) < MIN_SIDE_PX and max(height, width) < SHARPNESS_SIZE_PX:
+        raise InputError(
+            f"{source} has only {width}×{height} px, too few for any stage",
+            f"Give images of {MIN_SIDE_PX} px or more on each side",
+        )
+    if min(fit_size((width, height), MOTION_SIZE_PX)) < MIN_SIDE_PX:
+        raise InputError(
+            f"{source} is more than {MOTION_SIZE_PX // MIN_SIDE_PX} times as long as wide",
+            "Cut it into parts that overlap",
+        )
 
 
 def mark_blurred(looks: Iterable[Look], below: float) -> Iterator[Look]:

@@ -262,8 +262,10 @@ def _require_frames(looks: Sequence[Look], path: Path) -> None:
     usable = sum(not look.flaw for look in looks)
     if usable >= 2:
         return
-    if any(look.flaw.startswith(UNREADABLE) for look in looks):
-        raise InputError(f"{path} has fewer than two readable images", "Restore the files")
+    if bad := [look.flaw for look in looks if look.flaw.startswith(UNREADABLE)]:
+        raise InputError(
+            f"{path} has fewer than two usable images ({bad[0]})", "Give two or more that are"
+        )
     if len(looks) == 1:
         raise NotEnoughDataError(f"{path} holds only one frame", FILM_MORE)
     if all(look.flaw == DARK for look in looks):

@@ -26,6 +26,18 @@ def shipped_files(config: FusionConfig) -> Mapping[str, Path]:
     return files
 
 
+def check(config: FusionConfig) -> None:
+    """Raise if the weights given are none of the networks that fuse or complete."""
+    if config.learned and config.recurrent.weights is not None:
+        from stages.fusion.recurrent.model import load_network
+
+        load_network(config.recurrent.weights)
+    if config.completion.method == "prior" and config.completion.weights is not None:
+        from stages.fusion.completion.model import load_fill
+
+        load_fill(config.completion)
+
+
 STAGE = Stage(
     name="fusion",
     version=3,
@@ -33,5 +45,6 @@ STAGE = Stage(
     needs=("frames", "pose", "depth"),
     run=run,
     files=shipped_files,
+    check=check,
     publishes={"depth": "depth"},
 )

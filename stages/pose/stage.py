@@ -13,6 +13,14 @@ def run(context: StageContext[PoseConfig]) -> Summary:
     return run_stage(context)
 
 
+def check(config: PoseConfig) -> None:
+    """Raise if the known poses cannot be read."""
+    if config.known is not None:
+        from mvrecon.datasets.given_poses import read_given_poses
+
+        read_given_poses(config.known)
+
+
 STAGE = Stage(
     name="pose",
     version=8,
@@ -20,6 +28,7 @@ STAGE = Stage(
     needs=("frames", "flow"),
     run=run,
     reads_raw_input=True,
+    check=check,
     publishes={
         "trajectory.txt": "trajectory.txt",
         "frames.csv": "frames.csv",

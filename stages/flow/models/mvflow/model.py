@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mvrecon.errors import UsageError
 from mvrecon.learning.memo import ImageMemo
 from mvrecon.learning.precision import UsedPrecision, autocast
 from mvrecon.learning.weights import export_weights, load_weights
@@ -91,7 +92,14 @@ def load_mvflow(path: Path) -> tuple[Mvflow, Calibration]:
         return Mvflow(MvflowSettings(**sizes))
 
     network, stored = load_weights(path, build, "flow")
-    return network, Calibration(*stored.get("calibration", ()))
+    numbers = stored.get("calibration", ())
+    try:
+        return network, Calibration(*(float(number) for number in numbers))
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"flow weights {path} hold no calibration that can be understood",
+            "Give a file that `mvrecon train flow` wrote, or none for the shipped weights",
+        ) from error
 
 
 def export_mvflow(network: Mvflow, calibration: Calibration, path: Path) -> None:

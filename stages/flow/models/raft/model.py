@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 from mvrecon.errors import UsageError
 from mvrecon.learning.memo import ImageMemo
 from mvrecon.learning.precision import UsedPrecision, autocast
+from mvrecon.learning.weights import load_tensors
 from stages.flow.models.base import FlowEstimate
 from stages.flow.models.graph import FlowGraph
 from stages.flow.models.raft.correlation import PYRAMID_LEVELS
@@ -141,8 +141,8 @@ def load_raft(path: Path, settings: RaftSettings) -> Raft:
         UsageError: the file is no state dict, or its names or shapes differ.
     """
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        state = load_tensors(path)
+    except Exception as error:  # whatever a file of another kind makes of it
         raise UsageError(f"cannot read flow weights {path}", WEIGHTS_REMEDY) from error
     network = Raft(settings)
     network.load_state_dict(matching_state(network, state, path))
