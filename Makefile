@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_RUN := runs/demo
 
-.PHONY: demo test test-slow torture docs lint clean
+.PHONY: demo test test-slow torture fuzz docs lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mvrecon run sample_data/clip.mp4 -o $(DEMO_RUN)
@@ -19,6 +19,10 @@ test: $(VENV)/.installed-test
 
 test-slow: $(VENV)/.installed-test
 	$(PYTEST) -m slow
+
+# Kinds of bad input and thousands of mutated files; a short form is among the tests.
+fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m tests.fuzz --count 2500
 
 # Kills at every touch of a file and by the clock, interruptions, a disk that is full: about 20 min.
 torture: $(VENV)/.installed-test

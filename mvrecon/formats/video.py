@@ -27,6 +27,14 @@ DAMAGED_REMEDY = "Copy or export the file again"
 # Fixed, since what is saved of a damaged file depends on it.
 DECODER_THREADS = 2
 
+# Of a frame: 16K has 132 million; what claims more is refused before memory is taken for it.
+MAX_PIXELS = 1 << 27
+# Pixels that are longer or higher by more are an error in the file: anamorphic lenses have 2.
+MAX_PIXEL_ASPECT = 4.0
+# Frames per second, of files that say something absurd.
+FRAME_RATES = (0.01, 1000.0)
+USUAL_FRAME_RATE = 25.0
+
 # The decoded frames may end this much before the container says without being cut short.
 END_TOLERANCE_S = 0.5
 END_TOLERANCE = 0.05
@@ -128,26 +136,39 @@ class Video:
             InputError: not one frame can be decoded.
         """
         self.damage = ""
-        number, end_s = 0, 0.0
+        number, last_s, mended = 0, 0.0, 0
         turn = Turn()
         with self._open() as container:
             stream = _video_stream(container, self.path)
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = DECODER_THREADS
-            rate = float(stream.average_rate or stream.guessed_rate or 25)
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            step_s = 1.0 / _frame_rate(stream)
+            # AVI knows no presentation times; where the order of decoding is another, it tells
+            # nothing of a frame's.
+            is_timed = not (container.format.name == "avi" and stream.codec_context.has_b_frames)
             for decoded in self._decode(container, stream):
                 if number == 0:
                     turn = Turn.from_display_matrix(_display_matrix(decoded))
                     self.size = _upright_size(decoded, stream, turn)
-                seconds = number / rate if decoded.pts is None else float(decoded.time)
+                has_time = is_timed and decoded.time is not None
+                seconds = float(decoded.time) if has_time else number * step_s
+                if number and seconds <= last_s:
+                    seconds, mended = last_s + step_s, mended + 1
                 yield VideoFrame(number, seconds, self.size, decoded, turn)
-                number, end_s = number + 1, seconds + 1 / rate
+                number, last_s = number + 1, seconds
             if number == 0:
                 reason = f" ({self.damage})" if self.damage else ""
                 raise InputError(f"{self.path} holds no decodable frame{reason}", DAMAGED_REMEDY)
+            end_s = last_s + step_s
             missing_s = _duration_s(container, stream) - end_s
             if missing_s > max(END_TOLERANCE_S, END_TOLERANCE * end_s):
                 self.damage = f"it ends {missing_s:.1f} s before the time that its header gives"
+            if mended:
+                self.damage = (
+                    f"the time stamps of {mended} of its {number} frames repeat or go back; "
+                    f"each was put {step_s:.3g} s after the one before"
+                )
 
     def _open(self) -> Any:
         """The opened container."""
@@ -162,7 +183,11 @@ class Video:
         try:
             return av.open(
                 str(self.path),
-                options={"format_whitelist": CONTAINERS, "protocol_whitelist": "file"},
+                options={
+                    "format_whitelist": CONTAINERS,
+                    "protocol_whitelist": "file",
+                    "max_pixels": str(MAX_PIXELS),  # of the decoders that look for its kind
+                },
             )
         except (av.error.FFmpegError, ValueError) as error:
             if told := why_no_video(self.path):
@@ -200,9 +225,21 @@ def _video_stream(container: Any, path: Path) -> Any:
         if not stream.disposition & Disposition.attached_pic:
             if stream.codec_context is None:
                 raise InputError(f"{path} uses a video codec that cannot be decoded", WANTED)
+            width, height = stream.codec_context.width, stream.codec_context.height
+            if width * height > MAX_PIXELS:
+                raise InputError(
+                    f"{path} has frames of {width}×{height} px by its header, more than the "
+                    f"{MAX_PIXELS / 1e6:.0f} million that are read",
+                    "Export it at a smaller size",
+                )
             return stream
     held = "only sound" if container.streams.audio else "no pictures"
     raise InputError(f"{path} holds {held}", WANTED)
+
+
+def _frame_rate(stream: Any) -> float:
+    rate = float(stream.average_rate or stream.guessed_rate or USUAL_FRAME_RATE)
+    return min(max(rate, FRAME_RATES[0]), FRAME_RATES[1])
 
 
 def _expected_frames(container: Any, stream: Any) -> int:
@@ -234,5 +271,7 @@ def _display_matrix(decoded: Any) -> bytes | None:
 def _upright_size(decoded: Any, stream: Any, turn: Turn) -> tuple[int, int]:
     """(width, height) with square pixels."""
     aspect = float(stream.sample_aspect_ratio or 1)
+    if not 1 / MAX_PIXEL_ASPECT <= aspect <= MAX_PIXEL_ASPECT:
+        aspect = 1.0
     width, height = round(decoded.width * aspect), decoded.height
     return (height, width) if turn.transposed else (width, height)

@@ -94,7 +94,8 @@ SECTIONS: Mapping[str, Callable[[ReportInput], Section | None]] = {
 
 def write_report(report: ReportInput, path: Path) -> None:
     """Write the report of a run, complete or not, replacing the file in one step."""
-    atomic.write_text(path, report_html(report))
+    # Names of files need be no text: their odd bytes are written out.
+    atomic.write_text(path, report_html(report).encode(errors="backslashreplace").decode())
 
 
 def report_html(report: ReportInput) -> str:

@@ -81,4 +81,6 @@ def _image_frame(index: int, path: Path) -> SourceFrame:
     def rgb_hw3(longest_px: int | None) -> Pixels:
         return read_rgb(path, longest_px)
 
-    return SourceFrame(index, path.name, float(index), grey_hw, rgb_hw3)
+    # Tables and reports take text: of a name that is none, the odd bytes are written out.
+    source = path.name.encode(errors="backslashreplace").decode()
+    return SourceFrame(index, source, float(index), grey_hw, rgb_hw3)

@@ -115,3 +115,9 @@ def test_playlists_that_open_other_files_are_refused(tmp_path):
     playlist.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nclip.mp4\n#EXT-X-ENDLIST\n")
     with pytest.raises(InputError, match="is a playlist, not a video"):
         list(Video(playlist))
+
+
+def test_time_stamps_of_avi_are_those_of_presentation(tmp_path):
+    """An encoder that reorders frames leaves those of decoding."""
+    video = Video(write_video(tmp_path / "clip.avi", pan(range(0, 60, 6))))
+    assert [frame.timestamp_s for frame in video] == pytest.approx(np.arange(10) / 10)
