@@ -54,7 +54,7 @@ class RunRecord:
             data = json.loads(path.read_bytes())
             options = {name: dict(values) for name, values in data["options"].items()}
             return cls(Path(data["input"]), options)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
                 f"{run_dir} is not a run directory ({RECORD} is missing or damaged)",
                 f"Make one with: mvrecon run INPUT -o {run_dir}",

@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ import pytest
 
 from mvrecon import cli
 from mvrecon.config import build_configs, load_preset
+from mvrecon.engine.isolate import run_isolated
 from mvrecon.engine.partial import MANIFEST
 from mvrecon.engine.runner import Runner
 from mvrecon.run_dir import RunRecord
 from stages.pipeline import PIPELINE
 from tests.conftest import REPOSITORY
+from tests.network import no_network
 
 CLIP = REPOSITORY / "sample_data" / "clip.mp4"
 SMALL = [
@@ -32,6 +35,7 @@ SMALL = [
     "--surface.mesh.max_faces=5000",
 ]
 STAGES = [stage.name for stage in PIPELINE]
+NETWORK_LOG = "network.log"
 
 
 def run(clip: Path, run_dir: Path, *options: str) -> int:
@@ -57,10 +61,11 @@ def make_runner(run_dir: Path, options: dict[str, dict], workers: int = 2) -> Ru
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run directory; tests that change it take a copy."""
-    run_dir = tmp_path_factory.mktemp("finished") / "run"
-    assert run(CLIP, run_dir) == 0
-    return run_dir
+    """A finished run directory, made without a network; tests that change it take a copy."""
+    folder = tmp_path_factory.mktemp("finished")
+    with no_network(folder / NETWORK_LOG):
+        assert run(CLIP, folder / "run") == 0
+    return folder / "run"
 
 
 @pytest.fixture
@@ -88,6 +93,27 @@ def test_a_run_leaves_the_files_that_others_rely_on(finished: Path) -> None:
         "images",
         "points3D",
     }
+
+
+def test_nothing_asks_for_the_network(finished: Path) -> None:
+    assert not (finished.parent / NETWORK_LOG).exists()
+
+
+def ask_for_the_network() -> None:
+    socket.create_connection(("127.0.0.1", 9), timeout=1)
+
+
+def test_who_asks_for_the_network_is_found_out(tmp_path: Path) -> None:
+    log = tmp_path / NETWORK_LOG
+    with no_network(log):
+        for count, ask in enumerate((ask_for_the_network, ask_in_a_child(tmp_path)), start=1):
+            with pytest.raises(OSError, match="forbids the network"):
+                ask()
+            assert len(log.read_text().splitlines()) == count
+
+
+def ask_in_a_child(folder: Path) -> Callable[[], None]:
+    return lambda: run_isolated(ask_for_the_network, (), folder / "log", "toy")
 
 
 def test_a_second_run_does_nothing(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:

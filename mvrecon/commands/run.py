@@ -17,7 +17,7 @@ from mvrecon.config import (
 )
 from mvrecon.engine.runner import STORE, Runner, StageStatus
 from mvrecon.engine.store import Store
-from mvrecon.errors import MvreconError, UsageError
+from mvrecon.errors import MvreconError, UsageError, one_line
 from mvrecon.formats.files import require_input
 from mvrecon.options import Commands, add_stage_options, overrides
 from mvrecon.run_dir import RunRecord
@@ -130,7 +130,7 @@ def _explain(options: argparse.Namespace) -> int:
     elif not status.why:
         print(f"{status.name}: {status.state}, there is no earlier result to compare with")
     for line in status.why:
-        print(f"{status.name}: {line}")
+        print(one_line(f"{status.name}: {line}"))
     return 0
 
 

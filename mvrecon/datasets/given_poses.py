@@ -23,6 +23,7 @@ REMEDY = (
     "Give a COLMAP model's folder, a nerfstudio transforms.json, a cameras.json, or a TUM "
     "trajectory (timestamp tx ty tz qx qy qz qw)"
 )
+MAX_BYTES = 1 << 28  # a million poses
 # Of R Rᵀ from the identity: more than rounding to three digits leaves.
 MAX_SKEW = 1e-2
 
@@ -53,10 +54,15 @@ def read_given_poses(path: Path) -> list[GivenPose]:
     Raises:
         InputError: it is none of the known forms, holds no pose, or one that is not rigid.
     """
-    poses = _from_colmap(path) if path.is_dir() else _from_file(path)
-    if not poses:
-        raise InputError(f"{path} holds no camera poses", REMEDY)
-    return [replace(pose, world_from_cam=_rigid(pose, path)) for pose in poses]
+    try:
+        poses = _from_colmap(path) if path.is_dir() else _from_file(path)
+        if not poses:
+            raise InputError(f"{path} holds no camera poses", REMEDY)
+        return [_checked(pose, path) for pose in poses]
+    except InputError:
+        raise
+    except Exception as error:  # whatever a damaged or hostile file makes of it
+        raise InputError(f"{path} cannot be understood ({error!r})", REMEDY) from error
 
 
 def _from_colmap(folder: Path) -> list[GivenPose]:
@@ -72,6 +78,8 @@ def _from_colmap(folder: Path) -> list[GivenPose]:
 
 def _from_file(path: Path) -> list[GivenPose]:
     try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError(f"{path} has more than {MAX_BYTES >> 20} MiB", REMEDY)
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path} as poses ({error})", REMEDY) from error
@@ -108,6 +116,21 @@ def _first_frame(path: Path, text: str) -> dict[str, Any]:
         return dict(frames[0]) if frames else {"c2w": None}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} cannot be understood ({error!r})", REMEDY) from error
+
+
+def _checked(pose: GivenPose, path: Path) -> GivenPose:
+    """The pose, if it can be one.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if not isinstance(pose.file, str):
+        raise InputError(f"{path}: {pose.file!r} is no name of an image", REMEDY)
+    if pose.timestamp_s is not None and not np.isfinite(pose.timestamp_s):
+        raise InputError(f"{path}: {pose.timestamp_s} is no time", REMEDY)
+    if pose.camera is not None and not pose.camera.is_possible:
+        raise InputError(f"{path}: {pose.file} has impossible intrinsics: {pose.camera}", REMEDY)
+    return replace(pose, world_from_cam=_rigid(pose, path))
 
 
 def _rigid(pose: GivenPose, path: Path) -> NDArray[np.float64]:

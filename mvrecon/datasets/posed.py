@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
+from mvrecon.formats.files import inside
 from mvrecon.formats.images import read_pixels
 from mvrecon.geometry.camera import Camera
 
@@ -65,7 +66,7 @@ class PosedSet:
         Raises:
             InputError: missing or not readable.
         """
-        return np.asarray(read_pixels(self.root / image.file), np.uint8)
+        return np.asarray(read_pixels(inside(self.root, image.file)), np.uint8)
 
     def read_depth(self, image: PosedImage) -> NDArray[np.float32]:
         """Ground-truth depth (h, w) in world units, 0 = none.
@@ -73,7 +74,7 @@ class PosedSet:
         Raises:
             InputError: missing or not readable.
         """
-        raw_hw = read_pixels(self.root / image.depth_file, "stored")
+        raw_hw = read_pixels(inside(self.root, image.depth_file), "stored")
         return raw_hw.astype(np.float32) / np.float32(self.depth_scale)
 
 
@@ -107,7 +108,7 @@ def read_posed_file(path: Path) -> PosedSet:
         if accuracy is not None and not accuracy > 0:
             raise ValueError(f"reference_accuracy {accuracy} is not a distance")
         return PosedSet(path.parent, images, depth_scale, data.get("mesh") or "", accuracy)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path} cannot be understood ({error!r})", LAYOUT) from error
 
 

@@ -82,5 +82,5 @@ def _remembered(memory: Path) -> dict[str, list[Any]]:
     try:
         noted = json.loads(memory.read_bytes())
         return {str(name): [*stamp] for name, stamp in noted.items() if len(stamp) == STAMP_PARTS}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return {}

@@ -51,7 +51,8 @@ def run_isolated(
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as log_file:
         child = subprocess.Popen(
-            [sys.executable, "-m", "mvrecon.engine.child", reference, str(write_fd)],
+            # -P: nothing is imported from the folder that the program is called in.
+            [sys.executable, "-P", "-m", "mvrecon.engine.child", reference, str(write_fd)],
             stdin=subprocess.PIPE,
             stdout=log_file,
             stderr=subprocess.STDOUT,

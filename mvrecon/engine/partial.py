@@ -29,6 +29,9 @@ class PartialArtifact:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.rglob("*"):
+            if path.is_symlink():  # this program makes none; writing would follow it
+                path.unlink()
         self._sha256 = _read_journal(folder / JOURNAL)
         self._written: set[str] = set()
         self._journal_lock = Lock()

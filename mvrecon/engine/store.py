@@ -25,6 +25,7 @@ from mvrecon.engine.partial import (
     write_journal,
 )
 from mvrecon.errors import MvreconError
+from mvrecon.formats.files import stays_inside
 
 SUMMARY_ITEM = "summary.json"
 PARTIAL_SUFFIX = ".partial"
@@ -73,11 +74,13 @@ class Artifact:
                 name: ItemRecord(**record) for name, record in self.manifest["items"].items()
             }
             missing = {"digest", "key_parts", "recorded"} - set(self.manifest)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise UnreadableManifestError(str(folder / MANIFEST)) from error
         if missing:
             raise UnreadableManifestError(f"{folder / MANIFEST} has no {sorted(missing)[0]}")
         self._verified: set[str] = set()
+        if foreign := [name for name in self._records if not stays_inside(name)]:
+            raise UnreadableManifestError(f"{folder / MANIFEST} names {foreign[0]!r} elsewhere")
 
     @property
     def digest(self) -> str:
@@ -118,7 +121,8 @@ class Artifact:
     def _is_intact(self, name: str, check_hash: bool) -> bool:
         record = self._records.get(name)
         path = self.folder / name
-        if record is None or not path.is_file():
+        # What is a link was not written by this program, and may lead anywhere.
+        if record is None or path.is_symlink() or not path.is_file():
             return False
         status = path.stat()
         if status.st_size != record.size:
@@ -184,16 +188,21 @@ class Store:
         """Turn a finished result back into one in work, without its corrupt items."""
         partial = artifact.folder.with_name(artifact.folder.name + PARTIAL_SUFFIX)
         shutil.rmtree(partial, ignore_errors=True)
+        root = artifact.folder.resolve()
         for name in corrupt:
-            (artifact.folder / name).unlink(missing_ok=True)
+            item = artifact.folder / name
+            if item.parent.resolve().is_relative_to(root):
+                item.unlink(missing_ok=True)
         artifact.keep_journal()
         artifact.folder.rename(partial)
         (partial / MANIFEST).unlink()
 
     def latest(self, stage: str) -> Artifact | None:
         """The result that was last in use, whatever its key."""
-        folder = self.root / stage / (_text(self.root / stage / "latest") or "none")
-        return _read(stage, folder) if folder.parent == self.root / stage else None
+        name = _text(self.root / stage / "latest") or "none"
+        folder = self.root / stage / name
+        is_of_stage = stays_inside(name) and folder.parent == self.root / stage
+        return _read(stage, folder) if is_of_stage else None
 
     def set_latest(self, artifact: Artifact) -> None:
         """Remember which result is in use."""

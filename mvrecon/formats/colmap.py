@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def read_model(folder: Path) -> ColmapModel:
         ):
             try:
                 return read(folder)
-            except (struct.error, ValueError, IndexError, KeyError) as error:
+            except (struct.error, ValueError, IndexError, KeyError, OverflowError) as error:
                 raise InputError(f"COLMAP model {folder} is damaged ({error!r})", REMEDY) from error
     raise InputError(
         f"no COLMAP model at {folder}", "It needs cameras, images and points3D, .bin or .txt"
@@ -84,30 +84,35 @@ def _write_cameras(model: ColmapModel, path: Path) -> None:
             file.write(struct.pack(f"<{len(values)}d", *values))
 
 
-def _unpack(file: BinaryIO, form: str) -> tuple[float, ...]:
+def _opened(path: Path) -> BytesIO:
+    """The whole content: of it no more can be read than is there, whatever a count claims."""
+    return BytesIO(path.read_bytes())
+
+
+def _unpack(file: BytesIO, form: str) -> tuple[float, ...]:
     return struct.unpack("<" + form, file.read(struct.calcsize("<" + form)))
 
 
 def _read_binary(folder: Path) -> ColmapModel:
     cameras = dict(_read_binary_cameras(folder / "cameras.bin"))
     points = list(_read_binary_points(folder / "points3D.bin"))
-    with (folder / "images.bin").open("rb") as file:
-        images = [_read_binary_image(file) for _ in range(int(_unpack(file, "Q")[0]))]
+    file = _opened(folder / "images.bin")
+    images = [_read_binary_image(file) for _ in range(int(_unpack(file, "Q")[0]))]
     return assemble(cameras, images, points)
 
 
 def _read_binary_cameras(path: Path) -> Iterator[tuple[int, Camera]]:
-    with path.open("rb") as file:
-        for _ in range(int(_unpack(file, "Q")[0])):
-            camera_id, model, width, height = (int(value) for value in _unpack(file, "iiQQ"))
-            if model >= len(CAMERA_MODELS):
-                camera_from_parameters(f"number {model}", width, height, np.zeros(0))
-            name, count = CAMERA_MODELS[model]
-            values = np.array(_unpack(file, f"{count}d"))
-            yield camera_id, camera_from_parameters(name, width, height, values)
+    file = _opened(path)
+    for _ in range(int(_unpack(file, "Q")[0])):
+        camera_id, model, width, height = (int(value) for value in _unpack(file, "iiQQ"))
+        if not 0 <= model < len(CAMERA_MODELS):
+            camera_from_parameters(f"number {model}", width, height, np.zeros(0))
+        name, count = CAMERA_MODELS[model]
+        values = np.array(_unpack(file, f"{count}d"))
+        yield camera_id, camera_from_parameters(name, width, height, values)
 
 
-def _read_binary_image(file: BinaryIO) -> ColmapImage:
+def _read_binary_image(file: BytesIO) -> ColmapImage:
     image_id, *pose, camera_id = _unpack(file, "i7di")
     name = b""
     while (character := file.read(1)) not in (b"\0", b""):
@@ -125,11 +130,12 @@ def _read_binary_image(file: BinaryIO) -> ColmapImage:
 
 
 def _read_binary_points(path: Path) -> Iterator[Point]:
-    with path.open("rb") as file:
-        for _ in range(int(_unpack(file, "Q")[0])):
-            point_id, x, y, z, r, g, b, error, length = _unpack(file, "Q3d3BdQ")
-            _unpack(file, f"{2 * int(length)}i")
-            yield int(point_id), [x, y, z], [int(r), int(g), int(b)], error
+    file = _opened(path)
+    for _ in range(int(_unpack(file, "Q")[0])):
+        point_id, x, y, z, r, g, b, error, length = _unpack(file, "Q3d3BdQ")
+        if len(file.read(8 * int(length))) < 8 * length:
+            raise ValueError("a track is cut short")
+        yield int(point_id), [x, y, z], [int(r), int(g), int(b)], error
 
 
 def read_text(folder: Path) -> ColmapModel:

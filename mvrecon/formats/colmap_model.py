@@ -89,6 +89,8 @@ def camera_from_parameters(
         )
     two_focals = model in ("PINHOLE", "OPENCV")
     fx, fy = (values[0], values[1]) if two_focals else (values[0], values[0])
+    if len(values) != dict(CAMERA_MODELS)[model]:
+        raise ValueError(f"{len(values)} parameters of a camera {model}")
     cx, cy, *extra = (float(value) for value in values[1 + two_focals :])
     distortion = tuple((*extra, 0.0, 0.0, 0.0)[:4]) if extra else ()
     return Camera(width, height, float(fx), float(fy), cx - 0.5, cy - 0.5, distortion)
@@ -118,13 +120,19 @@ def point_tracks(model: ColmapModel) -> list[NDArray[np.int64]]:
 def assemble(
     cameras: dict[int, Camera], images: list[ColmapImage], points: list[Point]
 ) -> ColmapModel:
-    """Sort by id and turn the point ids of the observations into rows."""
+    """Sort by id and turn the point ids of the observations into rows, but for unknown ones.
+
+    Raises:
+        ValueError: an image of a camera that there is not.
+    """
+    if unknown := {image.camera_id for image in images} - set(cameras):
+        raise ValueError(f"there is no camera {min(unknown)}")
     points = sorted(points)
     ids_n = np.array([point[0] for point in points], np.int64)
     with_rows = []
     for image in sorted(images, key=lambda image: image.image_id):
         point_k = np.full(len(image.point_k), NO_POINT)
-        seen = image.point_k != -1
+        seen = np.isin(image.point_k, ids_n)
         point_k[seen] = np.searchsorted(ids_n, image.point_k[seen])
         with_rows.append(
             ColmapImage(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from mvrecon.errors import InputError
 
@@ -58,6 +58,25 @@ def require_input(path: Path) -> None:
             )
     if not os.access(path, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
         raise InputError(f"{path} may not be read", "Change its permissions or copy it")
+
+
+def inside(folder: Path, name: str) -> Path:
+    """A file that another file names, which must be in the folder or below it.
+
+    Raises:
+        InputError: the name leads elsewhere.
+    """
+    if not stays_inside(name):
+        raise InputError(
+            f"{name!r} is named by a file in {folder}, but is not inside it", "Name it by its place"
+        )
+    return folder / name
+
+
+def stays_inside(name: str) -> bool:
+    """Whether a name is relative and does not climb out of the folder that it is in."""
+    path = PurePath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts
 
 
 def why_no_video(path: Path) -> tuple[str, str] | None:

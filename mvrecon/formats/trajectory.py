@@ -51,8 +51,8 @@ def read_trajectory(path: Path) -> Trajectory:
     remedy = "Each line needs: timestamp tx ty tz qx qy qz qw"
     try:
         lines = path.read_text().splitlines()
-    except OSError as error:
-        raise InputError(f"cannot read {path} ({error.strerror})", remedy) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path} ({error})", remedy) from error
     rows = []
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
@@ -61,7 +61,7 @@ def read_trajectory(path: Path) -> Trajectory:
             row = [float(value) for value in line.split()]
         except ValueError:
             row = []
-        if len(row) != 8 or not np.any(row[4:]):
+        if len(row) != 8 or not np.any(row[4:]) or not np.isfinite(row).all():
             raise InputError(f"{path} line {number} is not a pose", remedy)
         rows.append(row)
     poses = [

@@ -66,7 +66,7 @@ def read_transforms(path: Path) -> list[TransformsFrame]:
         return [_parse_frame({**data, **entry}) for entry in data["frames"]]
     except OSError as error:
         raise InputError(f"cannot read {path} ({error.strerror})", REMEDY) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path} cannot be understood ({error!r})", REMEDY) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ MAX_PIXEL_ASPECT = 4.0
 # Frames per second, of files that say something absurd.
 FRAME_RATES = (0.01, 1000.0)
 USUAL_FRAME_RATE = 25.0
+# Between frames: less is an error in the file, and tables of times have six digits.
+LEAST_STEP_S = 1e-5
 
 # The decoded frames may end this much before the container says without being cut short.
 END_TOLERANCE_S = 0.5
@@ -136,7 +139,7 @@ class Video:
             InputError: not one frame can be decoded.
         """
         self.damage = ""
-        number, last_s, mended = 0, 0.0, 0
+        number, last_s, mended = 0, -math.inf, 0
         turn = Turn()
         with self._open() as container:
             stream = _video_stream(container, self.path)
@@ -153,8 +156,9 @@ class Video:
                     self.size = _upright_size(decoded, stream, turn)
                 has_time = is_timed and decoded.time is not None
                 seconds = float(decoded.time) if has_time else number * step_s
-                if number and seconds <= last_s:
-                    seconds, mended = last_s + step_s, mended + 1
+                # Written so that what is no number is mended too.
+                if not seconds - last_s >= LEAST_STEP_S:
+                    seconds, mended = (last_s + step_s if number else 0.0), mended + 1
                 yield VideoFrame(number, seconds, self.size, decoded, turn)
                 number, last_s = number + 1, seconds
             if number == 0:

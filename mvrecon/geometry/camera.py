@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 UNDISTORT_ITERATIONS = 20
+LONGEST_SIDE_PX = 1_000_000  # of an image that anybody has
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,19 @@ class Camera:
     cx: float
     cy: float
     distortion: tuple[float, ...] = ()
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether a camera can be like that: sizes and focal lengths above 0, all finite."""
+        numbers = (self.width, self.height, self.fx, self.fy, self.cx, self.cy, *self.distortion)
+        return (
+            all(np.isfinite(numbers))
+            and 1 <= self.width <= LONGEST_SIDE_PX
+            and 1 <= self.height <= LONGEST_SIDE_PX
+            and self.fx > 0
+            and self.fy > 0
+            and len(self.distortion) in (0, 4)
+        )
 
     @property
     def k_33(self) -> FloatArray:

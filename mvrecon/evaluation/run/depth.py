@@ -26,6 +26,7 @@ from mvrecon.evaluation.metrics.trajectory import align_poses
 from mvrecon.evaluation.run.evaluation import DepthEvaluation
 from mvrecon.evaluation.run.files import MatchedFrame, match_frames, read_key_frames
 from mvrecon.evaluation.run.reference import nearest
+from mvrecon.formats.files import inside
 from mvrecon.formats.mesh import read_mesh_ply
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.raycasting import TriangleScene, pixel_rays
@@ -113,7 +114,7 @@ class TrueDepth:
         self._set = posed_set
         self._scene: TriangleScene | None = None
         if posed_set.mesh_file:
-            mesh = read_mesh_ply(posed_set.root / posed_set.mesh_file)
+            mesh = read_mesh_ply(inside(posed_set.root, posed_set.mesh_file))
             self._scene = TriangleScene(mesh.points.xyz_n3, mesh.faces_m3)
 
     def knows(self, frame: MatchedFrame) -> bool:

@@ -19,6 +19,7 @@ from mvrecon.evaluation.metrics.surface import (
     sample_surface,
 )
 from mvrecon.evaluation.spread import spread
+from mvrecon.formats.files import inside
 from mvrecon.formats.mesh import read_mesh_ply
 from mvrecon.geometry.raycasting import TriangleScene, pixel_rays
 from mvrecon.geometry.rigid import inverse_rigid, transform_points
@@ -96,7 +97,7 @@ def build_reference(posed_set: PosedSet) -> ReferenceSurface | None:
     """
     accuracy = posed_set.reference_accuracy
     if posed_set.mesh_file:
-        mesh = read_mesh_ply(posed_set.root / posed_set.mesh_file)
+        mesh = read_mesh_ply(inside(posed_set.root, posed_set.mesh_file))
         vertices_n3, triangles_m3 = mesh.points.xyz_n3.astype(np.float64), mesh.faces_m3
         judges: tuple[PosedImage, ...] = ()
     else:
