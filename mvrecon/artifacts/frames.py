@@ -17,6 +17,14 @@ def image_item(name: str) -> str:
     return f"images/{name}.jpg"
 
 
+def mask_item(name: str) -> str:
+    """Item that says what is kept (white) of the key frame `name`, if not all of it is.
+
+    The name that COLMAP expects of the mask of an image.
+    """
+    return f"masks/{name}.jpg.png"
+
+
 @dataclass(frozen=True)
 class CameraPrior:
     """Intrinsics known before mapping, shared by the frames that name its index."""

@@ -23,10 +23,24 @@ def moving_mask_item(name: str) -> str:
     return f"moving/{name}.png"
 
 
+def excluded_mask_item(name: str) -> str:
+    """Item that marks what a person excluded of the posed key frame `name`."""
+    return f"excluded/{name}.png"
+
+
+def left_out_items(pose: StoredItems, name: str) -> list[str]:
+    """Items that mark what is left out of a posed key frame, those that are there."""
+    return [
+        item
+        for item in (moving_mask_item(name), excluded_mask_item(name))
+        if item in pose.names(item)
+    ]
+
+
 def load_moving_mask(
     pose: StoredItems, name: str, shape: tuple[int, ...]
 ) -> NDArray[np.bool_] | None:
-    """Where something moves by itself, in a posed key frame's undistorted image.
+    """Where something moves by itself or was masked, in a posed key frame's undistorted image.
 
     Args:
         pose: items of the pose stage.
@@ -34,17 +48,17 @@ def load_moving_mask(
         shape: height and width of the mask wanted; what is stored is coarser than the image.
 
     Returns:
-        (h, w), true on moving things; None if they were not looked for.
+        (h, w), true on what is left out; None if nothing was looked for.
 
     Raises:
         InputError: the mask is not readable.
     """
-    item = moving_mask_item(name)
-    if item not in pose.names(item):
-        return None
-    mask_hw = read_pixels(pose.path(item), "grey")
-    resized_hw = cv2.resize(mask_hw, shape[1::-1], interpolation=cv2.INTER_LINEAR)
-    return np.asarray(resized_hw > 127)
+    masks = []
+    for item in left_out_items(pose, name):
+        mask_hw = read_pixels(pose.path(item), "grey")
+        resized_hw = cv2.resize(mask_hw, shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        masks.append(np.asarray(resized_hw > 127))
+    return np.logical_or.reduce(masks) if masks else None
 
 
 @dataclass(frozen=True)

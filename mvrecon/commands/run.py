@@ -72,6 +72,13 @@ def _add_run(commands: Commands) -> None:
         metavar="FILE",
         help="known camera poses, the same as --pose.known",
     )
+    run.add_argument(
+        "--masks",
+        dest="frames.masks",
+        default=argparse.SUPPRESS,
+        metavar="DIR",
+        help="what is to be left out of the images, the same as --frames.masks",
+    )
     add_stage_options(run, CONFIG_CLASSES)
 
 

@@ -125,6 +125,20 @@ def read_grey(path: Path, longest_px: int | None = None) -> NDArray[np.uint8]:
     return _shrink(_read(path, "L", longest_px), longest_px)
 
 
+def read_alpha(path: Path) -> NDArray[np.uint8] | None:
+    """How opaque each pixel of the upright image is (h, w); None if it has no such channel.
+
+    Raises:
+        InputError: the file cannot be decoded completely.
+    """
+    from mvrecon.formats import pictures
+
+    try:
+        return pictures.alpha(path)
+    except pictures.UnknownPictureError:
+        return None
+
+
 def read_pixels(path: Path, kind: PixelKind = "rgb") -> NDArray[Any]:
     """Pixels by OpenCV: of images that this program or a data set wrote.
 

@@ -85,6 +85,26 @@ def pixels(path: Path, mode: str, longest_px: int | None) -> NDArray[np.uint8]:
         raise unreadable(path, error) from error
 
 
+def alpha(path: Path) -> NDArray[np.uint8] | None:
+    """The upright alpha channel (h, w); None of a picture without one.
+
+    Raises:
+        InputError: the file cannot be decoded completely.
+    """
+    try:
+        with path.open("rb") as file, _opened(file, path) as image:
+            if not image.has_transparency_data:
+                return None
+            image.load()
+            turn = _TURNS.get(_orientation(_exif(image)))
+            upright = image if turn is None else image.transpose(turn)
+            return np.array(upright.convert("RGBA").getchannel("A"), dtype=np.uint8)
+    except InputError:
+        raise
+    except Exception as error:  # decoders raise anything of a damaged file
+        raise unreadable(path, error) from error
+
+
 def tiff_size(data: bytes) -> tuple[int, int] | None:
     """(width, height) that the header of a TIFF file gives; None of another kind."""
     if data[:4] not in (b"II*\0", b"MM\0*"):

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
 from mvrecon.formats.files import require_input, why_no_video
+from mvrecon.formats.tone import TRANSFERS, Transfer, to_srgb
 from mvrecon.geometry.resize import fit_size
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ class VideoFrame:
     size: tuple[int, int]
     _decoded: av.VideoFrame
     _turn: Turn
+    _transfer: Transfer | None = None
 
     def rgb_hw3(self, longest_px: int | None = None) -> NDArray[np.uint8]:
         """Upright RGB image, shrunk until its longer side is at most `longest_px`."""
@@ -71,10 +74,15 @@ class VideoFrame:
         width, height = fit_size(self.size, longest_px)
         if self._turn.transposed:
             width, height = height, width
-        converted = self._decoded.reformat(
-            width=width, height=height, format=pixel_format, interpolation="AREA"
-        )
-        return self._turn.apply(np.asarray(converted.to_ndarray(), np.uint8))
+        wanted = "rgb48le" if self._transfer else pixel_format
+        converted: Any = self._decoded.reformat(
+            width=width, height=height, format=wanted, interpolation="AREA"
+        ).to_ndarray()
+        if self._transfer:
+            converted = to_srgb(converted, self._transfer)
+            if pixel_format == "gray":
+                converted = cv2.cvtColor(converted, cv2.COLOR_RGB2GRAY)
+        return self._turn.apply(np.asarray(converted, np.uint8))
 
 
 @dataclass(frozen=True)
@@ -147,6 +155,7 @@ class Video:
             stream.codec_context.thread_count = DECODER_THREADS
             stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             step_s = 1.0 / _frame_rate(stream)
+            transfer = TRANSFERS.get(stream.codec_context.color_trc)
             # AVI knows no presentation times; where the order of decoding is another, it tells
             # nothing of a frame's.
             is_timed = not (container.format.name == "avi" and stream.codec_context.has_b_frames)
@@ -159,7 +168,7 @@ class Video:
                 # Written so that what is no number is mended too.
                 if not seconds - last_s >= LEAST_STEP_S:
                     seconds, mended = (last_s + step_s if number else 0.0), mended + 1
-                yield VideoFrame(number, seconds, self.size, decoded, turn)
+                yield VideoFrame(number, seconds, self.size, decoded, turn, transfer)
                 number, last_s = number + 1, seconds
             if number == 0:
                 reason = f" ({self.damage})" if self.damage else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.flow import PAIRS_ITEM, FlowPair, load_pairs, pair_item
-from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
+from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item, mask_item
 from mvrecon.engine.stage import StageContext, StoredItems, Summary
 from mvrecon.errors import NotEnoughDataError
-from mvrecon.formats.images import read_rgb
+from mvrecon.formats.images import read_pixels, read_rgb
+from mvrecon.geometry.resize import resize_by_area
 from mvrecon.learning.memo import DEFAULT_CAPACITY
 from stages.flow.confidence import flow_confidence, forward_backward_residual, stays_inside
 from stages.flow.config import FlowConfig
@@ -37,6 +39,7 @@ STATISTICS_STRIDE = 4
 WARNED_PAIRS = 8
 
 Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 
 
 def estimate_pairs(context: StageContext[FlowConfig]) -> Summary:
@@ -52,11 +55,14 @@ def estimate_pairs(context: StageContext[FlowConfig]) -> Summary:
         context.out.write_text(PAIRS_ITEM, json.dumps(choose_pairs(context, frames)))
     pairs = load_pairs(context.out.path(PAIRS_ITEM))
     read_image = working_images(context.inputs["frames"], context.config.max_size)
+    read_mask = working_masks(context.inputs["frames"])
     pair_of = {pair_item(*pair): pair for pair in pairs}
 
     def make(item: str) -> None:
         first, second = (read_image(name) for name in pair_of[item])
-        context.out.write(item, estimate_pair(model, first, second).save)
+        estimate = estimate_pair(model, first, second)
+        kept_by = [read_mask(name, estimate.forward_hw2.shape[:2]) for name in pair_of[item]]
+        context.out.write(item, trusted_inside(estimate, *kept_by).save)
 
     context.make_items(list(pair_of), make, unit="pair")
     summary = summarize(pairs, lambda pair: FlowPair.load(context.out.path(pair_item(*pair))))
@@ -83,6 +89,22 @@ def estimate_pair(model: FlowModel, first_rgb_hw3: Image, second_rgb_hw3: Image)
     ):
         confidences.append(flow_confidence(*images, *flows) if own is None else own)
     return FlowPair(forward, backward, *confidences)
+
+
+def trusted_inside(flow: FlowPair, first_hw: Mask | None, second_hw: Mask | None) -> FlowPair:
+    """The flow without confidence where something is masked in the image that it starts from.
+
+    Args:
+        flow: between two images.
+        first_hw: what is kept of the first; None: all.
+        second_hw: of the second.
+    """
+    forward_hw, backward_hw = flow.forward_confidence_hw, flow.backward_confidence_hw
+    if first_hw is not None:
+        forward_hw = forward_hw * first_hw
+    if second_hw is not None:
+        backward_hw = backward_hw * second_hw
+    return replace(flow, forward_confidence_hw=forward_hw, backward_confidence_hw=backward_hw)
 
 
 def choose_pairs(context: StageContext[FlowConfig], frames: FrameTable) -> list[tuple[str, str]]:
@@ -132,6 +154,20 @@ def working_images(frames: StoredItems, max_size_px: int) -> Callable[[str], Ima
     @lru_cache(maxsize=DEFAULT_CAPACITY)
     def read(name: str) -> Image:
         return read_rgb(frames.path(image_item(name)), max_size_px)
+
+    return read
+
+
+def working_masks(frames: StoredItems) -> Callable[[str, tuple[int, ...]], Mask | None]:
+    """Reads what is kept of a key frame at a size (h, w); None if all is."""
+    masked = set(frames.names("masks/"))
+
+    def read(name: str, shape: tuple[int, ...]) -> Mask | None:
+        item = mask_item(name)
+        if item not in masked:
+            return None
+        levels_hw = read_pixels(frames.path(item), "grey")
+        return np.asarray(resize_by_area(levels_hw, (shape[1], shape[0])) > 127)
 
     return read
 

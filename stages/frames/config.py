@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mvrecon.engine.config import ADVANCED, OptionGroup, StageConfig
+from mvrecon.engine.config import ADVANCED, ContentPath, OptionGroup, StageConfig
 
 
 class SelectionOptions(OptionGroup):
@@ -63,6 +63,12 @@ class FramesConfig(StageConfig):
         None,
         description="FOCAL or FX,FY,CX,CY or FX,FY,CX,CY,K1,K2,P1,P2 of the original upright "
         "frames, pixel centres at integers [px]",
+    )
+    masks: ContentPath = Field(
+        None,
+        description="folder of masks named after the images, or by the number of the video's "
+        "frame: what is black is left out of features, depth and surface; none: the images' own "
+        "alpha channel",
     )
     start_s: float = Field(0.0, ge=0, description="leave out the video before this time [s]")
     end_s: float | None = Field(

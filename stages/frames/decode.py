@@ -8,12 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from mvrecon.artifacts.frames import FrameRecord, FrameTable
 from mvrecon.artifacts.image_motion import ImageMotion
 from mvrecon.atomic import replacing
 from mvrecon.engine.channel import report_progress
-from mvrecon.formats.images import ImageHeader, list_images, read_header, write_jpeg
+from mvrecon.formats.images import (
+    ImageHeader,
+    list_images,
+    read_header,
+    write_jpeg,
+    write_png,
+)
+from mvrecon.formats.masks import Masks
 from mvrecon.formats.video import Video
 from stages.frames.appearance import UNREADABLE, look_at_frames
 from stages.frames.camera_prior import make_priors
@@ -38,11 +46,13 @@ class KeyFrameSettings:
         longest_px: bound of the longer side.
         jpeg_quality: in percent.
         start_s: start of the trimmed video, from which indices count.
+        masks: folder of the masks, if they are given.
     """
 
     longest_px: int
     jpeg_quality: int
     start_s: float
+    masks: Path | None = None
 
 
 def choose_key_frames(path: Path, config: FramesConfig) -> tuple[FrameTable, list[str]]:
@@ -58,13 +68,15 @@ def choose_key_frames(path: Path, config: FramesConfig) -> tuple[FrameTable, lis
     Raises:
         InputError: nothing readable.
         NotEnoughDataError: nothing to reconstruct.
-        UsageError: the given intrinsics do not suit the frames.
+        UsageError: the given intrinsics or masks do not suit the frames.
     """
     # Some of OpenCV's flow depends on the number of threads; results must not.
     cv2.setNumThreads(1)
-    if path.is_dir():
-        return _choose_from_folder(path, config)
-    return _choose_from_video(path, config)
+    choose = _choose_from_folder if path.is_dir() else _choose_from_video
+    table, warnings = choose(path, config)
+    masks = Masks(config.masks, path if path.is_dir() else None)
+    masks.require_any([frame.source for frame in table.key_frames])
+    return table, warnings
 
 
 def write_key_frames(
@@ -79,7 +91,8 @@ def write_key_frames(
     Args:
         path: video file or image folder.
         names: of the key frames, by index of the frame.
-        folder: where `NAME.jpg` and, for a sequence, the image's motion `NAME.npz` go.
+        folder: where `NAME.jpg` and, for a sequence, the image's motion `NAME.npz` go, and
+            `NAME.png`, where not all of the frame is kept.
         settings: how to store them.
         in_order: whether the input is a sequence.
     """
@@ -88,6 +101,7 @@ def write_key_frames(
         frames = folder_frames(list_images(path))
     else:
         frames = video_frames(Video(path), Trim(settings.start_s))
+    masks = Masks(settings.masks, path if path.is_dir() else None)
     last = max(names)
     meter = MotionMeter(names if in_order else ())
     written = 0
@@ -96,8 +110,14 @@ def write_key_frames(
         if frame.index > last:
             return
         if name := names.get(frame.index):
+            rgb_hw3 = frame.rgb_hw3(settings.longest_px)
+            # Before the image, which tells that both are there.
+            kept_hw = masks.kept(frame.source, (rgb_hw3.shape[1], rgb_hw3.shape[0]))
+            if kept_hw is not None:
+                with replacing(folder / f"{name}.png") as temporary:
+                    write_png(temporary, kept_hw.astype(np.uint8) * 255)
             with replacing(folder / f"{name}.jpg") as temporary:
-                write_jpeg(temporary, frame.rgb_hw3(settings.longest_px), settings.jpeg_quality)
+                write_jpeg(temporary, rgb_hw3, settings.jpeg_quality)
             written += 1
             report_progress(written, len(names), "key frame")
     _save_motions(meter.last(), names, folder)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
+from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item, mask_item
 from mvrecon.artifacts.image_motion import motion_item
 from mvrecon.engine.stage import StageContext, Summary
 from stages.frames.decode import KeyFrameSettings, choose_key_frames, write_key_frames
@@ -48,8 +48,13 @@ def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> Non
     missing = {frame.index: frame.name for frame in table.key_frames if frame.name in lacking}
     if missing:
         config = context.config
-        settings = KeyFrameSettings(config.max_size, config.jpeg_quality, config.start_s)
+        settings = KeyFrameSettings(
+            config.max_size, config.jpeg_quality, config.start_s, config.masks
+        )
         context.isolated(write_key_frames, context.raw_input, missing, decoded, settings, in_order)
+
+    masks = (mask_item(frame.name) for frame in table.key_frames)
+    files |= {item: file for item in masks if (decoded / (file := _mask_file(item))).is_file()}
 
     def move(item: str) -> None:
         def save(path: Path) -> None:
@@ -58,6 +63,11 @@ def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> Non
         context.out.write(item, save)
 
     context.make_items(list(files), move, "key frame")
+
+
+def _mask_file(item: str) -> str:
+    """Name of a mask in the scratch folder."""
+    return f"{Path(item).name.partition('.')[0]}.png"
 
 
 def _summarize(table: FrameTable, warnings: list[str]) -> Summary:

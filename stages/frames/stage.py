@@ -13,11 +13,20 @@ def run(context: StageContext[FramesConfig]) -> Summary:
     return make_frames(context)
 
 
+def check(config: FramesConfig) -> None:
+    """Raise if there are no masks where they should be."""
+    if config.masks is not None:
+        from mvrecon.formats.masks import Masks
+
+        Masks(config.masks, None)
+
+
 STAGE = Stage(
     name="frames",
-    version=5,
+    version=6,
     config=FramesConfig,
     needs=(),
     run=run,
     reads_raw_input=True,
+    check=check,
 )

@@ -16,9 +16,9 @@ from mvrecon.artifacts.poses import (
     POINTS_ITEM,
     POSES_ITEM,
     SparsePoints,
+    left_out_items,
     load_moving_mask,
     load_poses,
-    moving_mask_item,
 )
 from mvrecon.engine.stage import StageContext
 from mvrecon.multiview.neighbors import choose_neighbors
@@ -83,7 +83,7 @@ class FusionInputs:
         neighbors = self.neighbors(row)
         depths = [depth_item(self.name(one)) for one in (row, *neighbors)]
         images = [image_item(self.name(one)) for one in (row, *neighbors[:imaged])]
-        masks = self._pose.names(moving_mask_item(self.name(row)))
+        masks = left_out_items(self._pose, self.name(row))
         return [
             *(self._depths.path(item) for item in depths),
             *(self._pose.path(item) for item in (*images, *masks)),

@@ -12,7 +12,7 @@ from mvrecon.artifacts.poses import POSES_ITEM, load_poses
 from mvrecon.engine.stage import StageContext, Summary
 from stages.pose.adjustment.shutter import find_shutter
 from stages.pose.config import PoseConfig
-from stages.pose.images import load_grey, stored_image, write_undistorted
+from stages.pose.images import load_grey, stored_image, write_excluded, write_undistorted
 from stages.pose.known.solve import solve_known
 from stages.pose.mapping.all_frames import pose_other_frames
 from stages.pose.mapping.diagnosis import lost_reasons
@@ -39,6 +39,7 @@ def run(context: StageContext[PoseConfig]) -> Summary:
     def make_image(item: str) -> None:
         name = Path(item).stem
         source = stored_image(context, name)
+        write_excluded(context, poses[name], maps)
         context.out.write(item, lambda path: write_undistorted(source, poses[name], maps, path))
 
     context.make_items([image_item(name) for name in poses], make_image, "image")

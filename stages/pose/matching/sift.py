@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from mvrecon.artifacts.frames import mask_item
+from mvrecon.formats.images import write_png
 from stages.pose.colmap import quieten
 from stages.pose.matching.database import two_view_options, write_images
 from stages.pose.matching.features import FeatureMatches, MappingProblem, MatchRows, Pair
@@ -44,7 +47,7 @@ def match_sift(
     D. Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004.
 
     Args:
-        images: folder of the images.
+        images: folder of the images, beside that of their masks if there are some.
         problem: names and cameras of all images; only those in `pairs` are read.
         pairs: first below second.
         scratch: existing folder for the database.
@@ -65,9 +68,14 @@ def match_sift(
     extraction.sift.max_num_features = settings.options.features
     # Doubling the images first, as COLMAP does, takes most of the time and adds little.
     extraction.sift.first_octave = 0
+    reader = pycolmap.ImageReaderOptions()
+    masks = images.parent / Path(mask_item("any")).parent
+    if masks.is_dir():
+        reader.mask_path = _a_mask_for_each(masks, problem, used, scratch / "all_masks")
     pycolmap.extract_features(
         path,
         images,
+        reader_options=reader,
         image_names=[names[image] for image in used],
         extraction_options=extraction,
         device=pycolmap.Device.cpu,
@@ -76,6 +84,21 @@ def match_sift(
     pairs_path.write_text("".join(f"{names[first]} {names[second]}\n" for first, second in pairs))
     _match_and_verify(path, pairs_path, settings)
     return _read_matches(path, len(names), set(used), pairs, settings.options.min_inliers)
+
+
+def _a_mask_for_each(
+    masks: Path, problem: MappingProblem, used: Sequence[int], folder: Path
+) -> Path:
+    """A folder with a mask of each image: COLMAP finds nothing in one that has none."""
+    folder.mkdir(exist_ok=True)
+    for image in used:
+        name = f"{problem.names[image]}.png"
+        if (masks / name).is_file():
+            shutil.copyfile(masks / name, folder / name)
+        else:
+            camera = problem.cameras[problem.camera_of_image[image]].camera
+            write_png(folder / name, np.full((camera.height, camera.width), 255, np.uint8))
+    return folder
 
 
 def _match_and_verify(path: Path, pairs_path: Path, settings: SiftSettings) -> None:

@@ -1,5 +1,6 @@
 """SIFT matches of two small images, and what the options leave of them."""
 
+import shutil
 from dataclasses import replace
 
 import cv2
@@ -54,3 +55,30 @@ def test_true_matches_of_the_pairs_that_overlap(images, tmp_path):
     assert len(xy_1) > 30
     truth = Relief().project(poses[1], Relief().points(poses[0], xy_1))
     assert np.median(np.linalg.norm(truth - xy_2, axis=1)) < 0.5
+
+
+def test_nothing_is_matched_where_an_image_is_masked(images, tmp_path):
+    folder, _ = images
+    shutil.copytree(folder, tmp_path / "images")
+    (tmp_path / "masks").mkdir()
+    mask_hw = np.zeros((CAMERA.height, CAMERA.width), np.uint8)
+    mask_hw[:, : CAMERA.width // 2] = 255
+    cv2.imwrite(str(tmp_path / "masks" / "a.png.png"), mask_hw)
+    problem = MappingProblem(
+        ("a.png", "b.png"),
+        (CameraPrior(replace(CAMERA), "given"),),
+        (True,),
+        (0, 0),
+        FeatureMatches.nothing(2),
+    )
+    found, _ = run_isolated(
+        matched_twice,
+        (tmp_path / "images", problem, [(0, 1)], tmp_path),
+        tmp_path / "log",
+        "test",
+    )
+    masked_xy, whole_xy = found.keypoints
+    assert len(masked_xy) > 30
+    assert masked_xy[:, 0].max() < CAMERA.width / 2 + 1
+    assert whole_xy[:, 0].max() > CAMERA.width * 0.8
+    assert len(found.pixels((0, 1))[0]) > 10
