@@ -88,6 +88,11 @@ def _no_images(folder: Path) -> InputError:
     return InputError(f"{folder} holds no images", EXPECTED)
 
 
+def text_name(path: Path) -> str:
+    """A file's name as text, as tables take it; of one that is none, odd bytes are written out."""
+    return path.name.encode(errors="backslashreplace").decode()
+
+
 def natural_key(name: str) -> tuple[Any, ...]:
     """Sorting key that puts `img2` before `img10`; ties are broken by the exact name."""
     parts = re.split(r"(\d+)", name.casefold())

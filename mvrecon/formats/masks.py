@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import UsageError
-from mvrecon.formats.images import list_images, read_alpha, read_grey
+from mvrecon.formats.images import list_images, read_alpha, read_grey, text_name
 from mvrecon.geometry.resize import resize_by_area
 
 LEVEL = 128  # from which on a pixel of a mask, or of an alpha channel, is kept
@@ -32,6 +32,9 @@ class Masks:
         self._files: Mapping[str, Path] = {}
         if folder is not None:
             self._files = {path.stem.casefold(): path for path in list_images(folder)}
+        self._own: Mapping[str, Path] = {}
+        if folder is None and images is not None:
+            self._own = {text_name(path): path for path in list_images(images)}
         self._numbered = {int(name): path for name, path in self._files.items() if name.isdecimal()}
 
     def require_any(self, sources: Sequence[str]) -> None:
@@ -61,7 +64,7 @@ class Masks:
         if path := self._file(source):
             levels_hw = read_grey(path)
         elif self._folder is None and self._images is not None:
-            alpha_hw = read_alpha(self._images / source)
+            alpha_hw = read_alpha(self._own[source])
             if alpha_hw is None:
                 return None
             levels_hw = alpha_hw

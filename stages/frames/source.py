@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
-from mvrecon.formats.images import read_grey, read_rgb
+from mvrecon.formats.images import read_grey, read_rgb, text_name
 from mvrecon.formats.video import Video
 
 Pixels = NDArray[np.uint8]
@@ -81,6 +81,4 @@ def _image_frame(index: int, path: Path) -> SourceFrame:
     def rgb_hw3(longest_px: int | None) -> Pixels:
         return read_rgb(path, longest_px)
 
-    # Tables and reports take text: of a name that is none, the odd bytes are written out.
-    source = path.name.encode(errors="backslashreplace").decode()
-    return SourceFrame(index, source, float(index), grey_hw, rgb_hw3)
+    return SourceFrame(index, text_name(path), float(index), grey_hw, rgb_hw3)
