@@ -19,12 +19,14 @@ class RunRecord:
     """What `mvrecon run` was last asked for.
 
     Attributes:
-        raw_input: the user's video or folder.
+        raw_input: the user's video, folder or volume.
         options: stage → field → value, all layers merged.
+        command: the command that it was asked with, `run` or `volume`.
     """
 
     raw_input: Path
     options: Mapping[str, Mapping[str, Any]]
+    command: str = "run"
 
     def save(self, run_dir: Path) -> None:
         """Write into the run directory, creating it.
@@ -34,7 +36,11 @@ class RunRecord:
         """
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
-            record = {"input": str(self.raw_input.resolve()), "options": self.options}
+            record = {
+                "command": self.command,
+                "input": str(self.raw_input.resolve()),
+                "options": self.options,
+            }
             atomic.write_text(run_dir / RECORD, json.dumps(record, indent=1))
         except OSError as error:
             raise UsageError(
@@ -53,7 +59,7 @@ class RunRecord:
         try:
             data = json.loads(path.read_bytes())
             options = {name: dict(values) for name, values in data["options"].items()}
-            return cls(Path(data["input"]), options)
+            return cls(Path(data["input"]), options, str(data.get("command", "run")))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
                 f"{run_dir} is not a run directory ({RECORD} is missing or damaged)",

@@ -8,7 +8,9 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from mvrecon.commands.pipelines import PIPELINES, RUN, VOLUME, Pipeline, pipeline_of
 from mvrecon.config import (
+    Options,
     build_configs,
     load_preset,
     merge_options,
@@ -19,9 +21,8 @@ from mvrecon.engine.runner import STORE, Runner, StageStatus
 from mvrecon.engine.store import Store
 from mvrecon.errors import MvreconError, UsageError, one_line
 from mvrecon.formats.files import require_input
-from mvrecon.options import Commands, add_stage_options, overrides
+from mvrecon.options import Commands, Parser, add_stage_options, overrides
 from mvrecon.run_dir import RunRecord
-from stages.pipeline import CONFIG_CLASSES, PIPELINE, STAGE_NAMES
 
 MIB = 1024**2
 GIB = 1024**3
@@ -30,11 +31,13 @@ GIB = 1024**3
 def add_commands(commands: Commands) -> None:
     """Declare them."""
     _add_run(commands)
+    _add_volume(commands)
     stage = commands.add("stage", _stage, "run one stage whose inputs are there")
-    stage.add_argument("name", choices=STAGE_NAMES, metavar="NAME")
+    all_names = [name for pipeline in PIPELINES.values() for name in pipeline.names]
+    stage.add_argument("name", choices=all_names, metavar="NAME")
     stage.add_argument("run_dir", type=Path, metavar="RUN_DIR")
     stage.add_argument("--force", action="store_true", help="even if its result is there")
-    add_stage_options(stage, CONFIG_CLASSES)
+    add_stage_options(stage, PIPELINES[RUN].config_classes | PIPELINES[VOLUME].config_classes)
 
     for name, command, text in (
         ("status", _status, "where each stage stands: cached, stale and why, partial, missing"),
@@ -45,20 +48,13 @@ def add_commands(commands: Commands) -> None:
 
     explain = commands.add("explain", _explain, "which part of a stage's key changed")
     explain.add_argument("run_dir", type=Path, metavar="RUN_DIR")
-    explain.add_argument("name", choices=STAGE_NAMES, metavar="STAGE")
+    explain.add_argument("name", metavar="STAGE")
 
 
 def _add_run(commands: Commands) -> None:
     run = commands.add("run", _run, "video or photos in; cameras, depth, mesh and report out")
     run.add_argument("input", type=Path, metavar="INPUT", help="a video file or an image folder")
-    run.add_argument("-o", "--output", type=Path, metavar="DIR", help="run directory")
     run.add_argument("--preset", default="default", help=f"one of {', '.join(preset_names())}")
-    run.add_argument("--until", choices=STAGE_NAMES, default=STAGE_NAMES[-1])
-    run.add_argument("--rerun", choices=STAGE_NAMES, action="append", default=[])
-    run.add_argument("--rerun-from", choices=STAGE_NAMES)
-    run.add_argument("--rerun-all", action="store_true")
-    run.add_argument("-n", "--dry-run", action="store_true", help="say what would run, and why")
-    run.add_argument("--verify", action="store_true", help="check every stored item's hash")
     run.add_argument(
         "--camera",
         dest="frames.camera",
@@ -79,45 +75,98 @@ def _add_run(commands: Commands) -> None:
         metavar="DIR",
         help="what is to be left out of the images, the same as --frames.masks",
     )
-    add_stage_options(run, CONFIG_CLASSES)
+    _add_pipeline_options(run, PIPELINES[RUN])
+
+
+def _add_volume(commands: Commands) -> None:
+    volume = commands.add(
+        "volume",
+        _volume,
+        "a CT, MR or label map in; closed meshes and report out; not for diagnosis",
+    )
+    volume.add_argument(
+        "input",
+        type=Path,
+        metavar="INPUT",
+        help="a folder with a DICOM series, or a NIfTI, MetaImage or NRRD file",
+    )
+    volume.add_argument(
+        "--threshold",
+        dest="segment.threshold",
+        default=argparse.SUPPRESS,
+        help="what is inside, the same as --segment.threshold",
+    )
+    _add_pipeline_options(volume, PIPELINES[VOLUME])
+
+
+def _add_pipeline_options(parser: Parser, pipeline: Pipeline) -> None:
+    names = pipeline.names
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="run directory")
+    parser.add_argument("--until", choices=names, default=names[-1])
+    parser.add_argument("--rerun", choices=names, action="append", default=[])
+    parser.add_argument("--rerun-from", choices=names)
+    parser.add_argument("--rerun-all", action="store_true")
+    parser.add_argument("-n", "--dry-run", action="store_true", help="say what would run, and why")
+    parser.add_argument("--verify", action="store_true", help="check every stored item's hash")
+    add_stage_options(parser, pipeline.config_classes)
 
 
 def _run(options: argparse.Namespace) -> int:
+    return _run_pipeline(options, PIPELINES[RUN], [load_preset(options.preset)])
+
+
+def _volume(options: argparse.Namespace) -> int:
+    return _run_pipeline(options, PIPELINES[VOLUME], [])
+
+
+def _run_pipeline(
+    options: argparse.Namespace, pipeline: Pipeline, preset: Sequence[Options]
+) -> int:
     require_input(options.input)
     run_dir = options.output or Path(f"{options.input.resolve().stem}.mvrecon")
-    layers = [load_preset(options.preset), overrides(options)]
-    runner = _make_runner(run_dir, RunRecord(options.input, merge_options(layers)), options.workers)
-    forced = _forced_stages(options)
+    record = RunRecord(
+        options.input, merge_options([*preset, overrides(options)]), pipeline.command
+    )
+    runner = _make_runner(run_dir, record, options.workers)
+    forced = _forced_stages(options, pipeline.names)
     if options.dry_run:
         _print_statuses(runner.status(), forced)
         return 0
-    _prepare(runner, run_dir, options.input, options.max_ram)
+    _prepare(runner, run_dir, record, options.max_ram)
     try:
         runner.run(options.until, forced, options.verify)
     except MvreconError:
-        if runner.store.latest(STAGE_NAMES[0]):
-            _update_report(runner)  # what is there helps to see why it failed
+        if runner.store.latest(pipeline.names[0]):
+            _update_report(runner, record)  # what is there helps to see why it failed
         raise
-    _print_outputs(run_dir, _update_report(runner))
+    _print_outputs(run_dir, pipeline, _update_report(runner, record))
     return 0
 
 
 def _stage(options: argparse.Namespace) -> int:
     record = _load_record(options.run_dir)
-    record = RunRecord(record.raw_input, merge_options([record.options, overrides(options)]))
+    pipeline = pipeline_of(record.command)
+    if options.name not in pipeline.names:
+        raise UsageError(
+            f"{options.run_dir} is a run of mvrecon {record.command}, without a stage "
+            f"{options.name}",
+            f"Go on with: mvrecon {record.command} INPUT -o {options.run_dir}",
+        )
+    merged = merge_options([record.options, overrides(options)])
+    record = RunRecord(record.raw_input, merged, record.command)
     runner = _make_runner(options.run_dir, record, options.workers)
     states = {status.name: status.state for status in runner.status()}
-    needs = next(stage.needs for stage in PIPELINE if stage.name == options.name)
+    needs = next(stage.needs for stage in pipeline.stages if stage.name == options.name)
     for name in needs:
         if states[name] != "cached":
             raise UsageError(
                 f"stage {options.name} needs {name}, which is {states[name]}",
-                f"Make it with: mvrecon run {shlex.quote(str(record.raw_input))} "
+                f"Make it with: mvrecon {record.command} {shlex.quote(str(record.raw_input))} "
                 f"-o {shlex.quote(str(options.run_dir))} --until {name}",
             )
-    _prepare(runner, options.run_dir, record.raw_input, options.max_ram)
+    _prepare(runner, options.run_dir, record, options.max_ram)
     runner.run(options.name, {options.name} if options.force else ())
-    _print_outputs(options.run_dir, _update_report(runner))
+    _print_outputs(options.run_dir, pipeline, _update_report(runner, record))
     return 0
 
 
@@ -127,7 +176,11 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    statuses = _load_runner(options.run_dir).status()
+    runner = _load_runner(options.run_dir)
+    names = [stage.name for stage in runner.stages]
+    if options.name not in names:
+        raise UsageError(f"no stage {options.name!r}", f"The stages are {', '.join(names)}")
+    statuses = runner.status()
     status = next(status for status in statuses if status.name == options.name)
     if status.state == "cached":
         print(f"{status.name}: cached, nothing of its key changed")
@@ -142,25 +195,28 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    print(_update_report(_load_runner(options.run_dir), force=True))
+    record = _load_record(options.run_dir)
+    runner = _make_runner(options.run_dir, record, None)
+    print(_update_report(runner, record, force=True))
     return 0
 
 
 def _clean(options: argparse.Namespace) -> int:
-    RunRecord.load(options.run_dir)  # refuses what is no run directory
+    record = RunRecord.load(options.run_dir)
     store = Store(options.run_dir / STORE)
     freed = 0
-    for stage in PIPELINE:
-        latest = store.latest(stage.name)
-        freed += store.prune(stage.name, {latest.folder.name} if latest else set())
+    for name in pipeline_of(record.command).names:
+        latest = store.latest(name)
+        freed += store.prune(name, {latest.folder.name} if latest else set())
     print(f"freed {freed / MIB:.1f} MiB; the newest result of each stage is kept")
     return 0
 
 
 def _make_runner(run_dir: Path, record: RunRecord, workers: int | None) -> Runner:
     require_input(record.raw_input)
-    configs = build_configs(CONFIG_CLASSES, [record.options])
-    return Runner(PIPELINE, run_dir, record.raw_input, configs, workers or _cores())
+    pipeline = pipeline_of(record.command)
+    configs = build_configs(pipeline.config_classes, [record.options])
+    return Runner(pipeline.stages, run_dir, record.raw_input, configs, workers or _cores())
 
 
 def _load_runner(run_dir: Path) -> Runner:
@@ -170,10 +226,13 @@ def _load_runner(run_dir: Path) -> Runner:
 def _load_record(run_dir: Path) -> RunRecord:
     """What a run was asked for, also where an earlier version wrote it."""
     record = RunRecord.load(run_dir)
-    return RunRecord(record.raw_input, upgraded_options(CONFIG_CLASSES, record.options))
+    classes = pipeline_of(record.command).config_classes
+    return RunRecord(record.raw_input, upgraded_options(classes, record.options), record.command)
 
 
-def _prepare(runner: Runner, run_dir: Path, raw_input: Path, max_ram_gib: float | None) -> None:
+def _prepare(
+    runner: Runner, run_dir: Path, record: RunRecord, max_ram_gib: float | None
+) -> None:
     """Check and set what concerns the whole process, before anything heavy is imported."""
     from mvrecon.doctor import require_system_libraries
     from mvrecon.engine.memory import limit_memory
@@ -185,24 +244,24 @@ def _prepare(runner: Runner, run_dir: Path, raw_input: Path, max_ram_gib: float 
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("OMP_NUM_THREADS", str(runner.workers))
     options = {name: config.model_dump(mode="json") for name, config in runner.configs.items()}
-    RunRecord(raw_input, options).save(run_dir)
+    RunRecord(record.raw_input, options, record.command).save(run_dir)
 
 
-def _update_report(runner: Runner, force: bool = False) -> Path:
+def _update_report(runner: Runner, record: RunRecord, force: bool = False) -> Path:
     from mvrecon.report.build import update_report
 
-    return update_report(runner, force)
+    return update_report(runner, force, kind=record.command)
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _forced_stages(options: argparse.Namespace) -> set[str]:
+def _forced_stages(options: argparse.Namespace, names: Sequence[str]) -> set[str]:
     forced = set(options.rerun)
     if options.rerun_from:
-        forced |= set(STAGE_NAMES[STAGE_NAMES.index(options.rerun_from) :])
-    return set(STAGE_NAMES) if options.rerun_all else forced
+        forced |= set(names[names.index(options.rerun_from) :])
+    return set(names) if options.rerun_all else forced
 
 
 def _print_statuses(statuses: Sequence[StageStatus], forced: set[str] | tuple[()]) -> None:
@@ -222,8 +281,8 @@ def _print_statuses(statuses: Sequence[StageStatus], forced: set[str] | tuple[()
         print(line.rstrip())
 
 
-def _print_outputs(run_dir: Path, report: Path) -> None:
-    for name in ("mesh.ply", "mesh.glb", "cloud.ply", "trajectory.txt"):
+def _print_outputs(run_dir: Path, pipeline: Pipeline, report: Path) -> None:
+    for name in pipeline.outputs:
         if (run_dir / name).exists():
             print(run_dir / name)
     print(report)

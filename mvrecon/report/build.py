@@ -18,7 +18,7 @@ REPORT = "report.html"
 MADE_FROM = "report.json"
 
 
-def update_report(runner: Runner, force: bool = False) -> Path:
+def update_report(runner: Runner, force: bool = False, kind: str = "run") -> Path:
     """Write the report if the results that it shows have changed; returns its path."""
     current = {
         status.name: status.artifact
@@ -34,7 +34,9 @@ def update_report(runner: Runner, force: bool = False) -> Path:
     from mvrecon.report.page import write_report
 
     stages = [_stage_report(stage, current, runner) for stage in runner.stages]
-    write_report(ReportInput(runner.raw_input.name, stages, versions()), path)
+    # The name of a folder of medical images is often the patient's.
+    title = "Volume" if kind == "volume" else runner.raw_input.name
+    write_report(ReportInput(title, stages, versions(), kind), path)
     atomic.write_text(record, json.dumps(made_from))
     return path
 

@@ -49,11 +49,13 @@ class ReportInput:
         title: name of the input, without its path.
         stages: in the pipeline's order, those that have not run included.
         versions: library → version.
+        kind: of page: `run`, or `volume` for one of a volume.
     """
 
     title: str
     stages: Sequence[StageReport]
     versions: Mapping[str, str] = field(default_factory=dict)
+    kind: str = "run"
 
     def stage(self, name: str) -> StageReport:
         """A stage by name; one that has not run if the list lacks it."""

@@ -16,7 +16,8 @@ from mvrecon.report.image_sections import (
 )
 from mvrecon.report.scene_sections import cameras_section, model_section
 from mvrecon.report.templates import environment
-from mvrecon.report.verdict import judge
+from mvrecon.report.verdict import Verdict, judge
+from mvrecon.report.volume_sections import judge_volume, shape_section, slices_section
 
 GIB = 1 << 30
 
@@ -76,9 +77,10 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+SectionOf = Callable[[ReportInput], Section | None]
 # In the page's order. Each gives the data of templates/sections/NAME.html.j2, None where a run has
 # nothing to show for it.
-SECTIONS: Mapping[str, Callable[[ReportInput], Section | None]] = {
+SECTIONS: Mapping[str, SectionOf] = {
     "warnings": warnings_section,
     "model": model_section,
     "cameras": cameras_section,
@@ -90,6 +92,19 @@ SECTIONS: Mapping[str, Callable[[ReportInput], Section | None]] = {
     "configuration": configuration_section,
     "versions": versions_section,
 }
+VOLUME_SECTIONS: Mapping[str, SectionOf] = {
+    "warnings": warnings_section,
+    "shape": shape_section,
+    "slices": slices_section,
+    "stages": stages_section,
+    "configuration": configuration_section,
+    "versions": versions_section,
+}
+# By the kind of page.
+PAGES: Mapping[str, tuple[Callable[[ReportInput], Verdict], Mapping[str, SectionOf]]] = {
+    "run": (judge, SECTIONS),
+    "volume": (judge_volume, VOLUME_SECTIONS),
+}
 
 
 def write_report(report: ReportInput, path: Path) -> None:
@@ -100,10 +115,11 @@ def write_report(report: ReportInput, path: Path) -> None:
 
 def report_html(report: ReportInput) -> str:
     """The page as text; pictures, styles and scripts are inside."""
+    verdict_of, section_makers = PAGES[report.kind]
     sections = [
         (name, section)
-        for name, section_of in SECTIONS.items()
+        for name, section_of in section_makers.items()
         if (section := section_of(report)) is not None
     ]
     template = environment().get_template("report.html.j2")
-    return template.render(title=report.title, verdict=judge(report), sections=sections)
+    return template.render(title=report.title, verdict=verdict_of(report), sections=sections)

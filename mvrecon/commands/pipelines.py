@@ -1,0 +1,55 @@
+"""The pipelines that commands run: which stages, what they leave, which report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mvrecon.engine.config import StageConfig
+from mvrecon.engine.stage import Stage
+from mvrecon.errors import UsageError
+from stages.pipeline import PIPELINE
+from stages.volume_pipeline import VOLUME_PIPELINE
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What a command runs.
+
+    Attributes:
+        command: its name.
+        stages: in their order.
+        outputs: names in the run directory that are told at the end.
+    """
+
+    command: str
+    stages: tuple[Stage[Any], ...]
+    outputs: tuple[str, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the stages."""
+        return [stage.name for stage in self.stages]
+
+    @property
+    def config_classes(self) -> dict[str, type[StageConfig]]:
+        """Options by stage name."""
+        return {stage.name: stage.config for stage in self.stages}
+
+
+RUN, VOLUME = "run", "volume"
+PIPELINES = {
+    RUN: Pipeline(RUN, PIPELINE, ("mesh.ply", "mesh.glb", "cloud.ply", "trajectory.txt")),
+    VOLUME: Pipeline(VOLUME, VOLUME_PIPELINE, ("mesh.ply", "mesh.glb", "parts", "pieces.json")),
+}
+
+
+def pipeline_of(command: str) -> Pipeline:
+    """The pipeline that a run directory was made by.
+
+    Raises:
+        UsageError: a later version made it.
+    """
+    if command not in PIPELINES:
+        raise UsageError(f"the run was made by mvrecon {command}", "Use a newer mvrecon")
+    return PIPELINES[command]

@@ -1,0 +1,1 @@
+"""The stages from a volume, as CT or MR, to meshes."""

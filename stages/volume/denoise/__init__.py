@@ -1,0 +1,1 @@
+"""The denoise stage of a volume."""
