@@ -28,8 +28,9 @@ from mvrecon.formats.volumes.source import (
     stored_dtype,
 )
 
-# Hounsfield units of nothing at all: lower values pad a round field of view.
-LOWEST_HOUNSFIELD = -1024
+# Hounsfield units of nothing at all, as lower values pad a round field of view, and of more than any
+# metal, so that they fit 16 bits.
+HOUNSFIELD_LIMITS = (-1024, 32767)
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,14 @@ def open_dicom(path: Path, options: DicomOptions) -> VolumeSource:
         shape_kji: Shape = len(grid.mix), first.rows, first.columns
         ras_from_ijk_44 = RAS_FROM_LPS_44 @ grid.lps_from_ijk_44
         check_grid(shape_kji, ras_from_ijk_44, "the series")
-    dtype = _common_dtype(grid)
     is_ct = all(frame.modality == "CT" for frame in frames)
+    dtype = _common_dtype(grid, is_ct)
     values: Values = "hounsfield" if is_ct else "intensity"
-    floor = LOWEST_HOUNSFIELD if is_ct else None
+    limits = HOUNSFIELD_LIMITS if is_ct else None
 
     def slabs() -> Iterator[NDArray[Any]]:
         with quiet():
-            yield from _slices(grid, dtype, floor)
+            yield from _slices(grid, dtype, limits)
 
     return VolumeSource(
         format="DICOM",
@@ -121,13 +122,16 @@ def _folders_with_images(path: Path) -> list[Path]:
     return [folder for folder in inner if any(is_image(file) for file in _visible_files(folder))]
 
 
-def _common_dtype(grid: SliceGrid) -> np.dtype[Any]:
+def _common_dtype(grid: SliceGrid, is_ct: bool) -> np.dtype[Any]:
     kinds = {stored_dtype(f.stored, f.slope, f.offset) for f in grid.frames}
-    blended = any(share not in (0.0, 1.0) for _, _, share in grid.mix)
-    return np.dtype(np.int16) if kinds == {np.dtype(np.int16)} and not blended else np.dtype("f4")
+    whole = kinds == {np.dtype(np.int16)} or (is_ct and all(f.is_whole for f in grid.frames))
+    blended = any(share > 0 for _, _, share in grid.mix)
+    return np.dtype(np.int16 if whole and not blended else np.float32)
 
 
-def _slices(grid: SliceGrid, dtype: np.dtype[Any], floor: int | None) -> Iterator[NDArray[Any]]:
+def _slices(
+    grid: SliceGrid, dtype: np.dtype[Any], limits: tuple[int, int] | None
+) -> Iterator[NDArray[Any]]:
     """Each slice of the grid as a slab of one, blended from two where it lies between them."""
     recent: dict[int, NDArray[Any]] = {}
     for before, after, share in grid.mix:
@@ -139,8 +143,8 @@ def _slices(grid: SliceGrid, dtype: np.dtype[Any], floor: int | None) -> Iterato
         slice_hw = recent[before]
         if share > 0:
             slice_hw = (1.0 - share) * slice_hw + share * recent[after]
-        if floor is not None:
-            slice_hw = np.maximum(slice_hw, floor)
+        if limits:
+            slice_hw = np.clip(slice_hw.astype(np.float32), *limits)
         yield slice_hw.astype(dtype)[None]
 
 

@@ -50,6 +50,11 @@ class Frame:
     series_number: int
     series_uid: str
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether scaled values are whole numbers."""
+        return self.slope == round(self.slope) and self.offset == round(self.offset)
+
     def values(self) -> NDArray[Any]:
         """Scaled pixels (rows, columns).
 

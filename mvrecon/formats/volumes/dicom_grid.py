@@ -155,6 +155,8 @@ def _steps(
     for place in np.linspace(along[0], along[-1], slices):
         after = int(np.clip(np.searchsorted(along, place), 1, count - 1))
         share = float(np.clip((place - along[after - 1]) / steps[after - 1], 0.0, 1.0))
+        if min(share, 1.0 - share) < TOLD:
+            share = round(share)
         mix.append((after - 1, after, share) if share < 1.0 else (after, after, 0.0))
     invented = sum(0.0 < share < 1.0 for _, _, share in mix)
     told = [f"{invented} of {slices} slices are interpolated, as the series is uneven."]
