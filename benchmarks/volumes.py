@@ -1,6 +1,6 @@
 """Volumes: errors on phantoms whose volume and surface are known, and the memory of a large one.
 
-    python -m benchmarks.volumes --runs DIR [--large]
+python -m benchmarks.volumes --runs DIR [--large]
 """
 
 from __future__ import annotations
@@ -178,15 +178,20 @@ def run_all() -> None:
     parser.add_argument("--large", action="store_true", help="also 512 × 512 × 1,000 voxels")
     options = parser.parse_args()
     text = "`python -m benchmarks.volumes --runs DIR --large`\n\n"
-    text += "Errors against the exact volume, area and surface of what was sampled; a voxel is the\n"
+    text += (
+        "Errors against the exact volume, area and surface of what was sampled; a voxel is the\n"
+    )
     text += "shortest edge. Noise is a share of the contrast.\n\n"
     rows = [phantom_row(*one, options.runs / "phantom") for one in phantoms()]
     text += markdown(HEADINGS, rows)
-    text += "\nThe head of Shepp and Logan on 128³ voxels: the skull against its exact volume, labels\n"
+    text += (
+        "\nThe head of Shepp and Logan on 128³ voxels: the skull against its exact volume, labels\n"
+    )
     text += "against the volume of their voxels.\n\n"
     text += markdown(["part", "volume error"], head_rows(options.runs / "head"))
     if options.large:
-        text += "\n512 × 512 × 1,000 voxels, a noisy body with a skeleton of rods, `--threshold bone`:\n\n"
+        text += "\n512 × 512 × 1,000 voxels, a noisy body with a skeleton of rods,\n"
+        text += "`--threshold bone`:\n\n"
         text += markdown(
             ["stage", "CPU [s]", "peak memory [GiB]"], large_rows(options.runs / "large")
         )

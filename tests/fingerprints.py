@@ -9,11 +9,13 @@ import ast
 import json
 import re
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import grimp
 
+from mvrecon.engine.stage import Stage
 from stages.pipeline import PIPELINE
+from stages.volume_pipeline import VOLUME_PIPELINE
 from tests.conftest import REPOSITORY
 
 RECORD = Path(__file__).with_name("stage_fingerprints.json")
@@ -34,9 +36,9 @@ class Fingerprint(TypedDict):
     constants: dict[str, str]
 
 
-def constants_of(stage: str, graph: grimp.ImportGraph) -> dict[str, dict[str, str]]:
+def constants_of(stage: Stage[Any], graph: grimp.ImportGraph) -> dict[str, dict[str, str]]:
     """Name → module → expression, of a stage's modules and of those that they import."""
-    package = f"stages.{stage}"
+    package = stage.run.__module__.rpartition(".")[0]
     modules = {package} | graph.find_descendants(package)
     found: dict[str, dict[str, str]] = {}
     for module in sorted(modules | graph.find_upstream_modules(package, as_package=True)):
@@ -51,7 +53,8 @@ def current() -> tuple[dict[str, Fingerprint], dict[str, dict[str, dict[str, str
     for module in graph.modules:
         if WITHOUT_RESULTS.match(module):
             graph.remove_module(module)
-    places = {stage.name: constants_of(stage.name, graph) for stage in PIPELINE}
+    stages = (*PIPELINE, *VOLUME_PIPELINE)
+    places = {stage.name: constants_of(stage, graph) for stage in stages}
     prints: dict[str, Fingerprint] = {
         stage.name: {
             "version": stage.version,
@@ -60,7 +63,7 @@ def current() -> tuple[dict[str, Fingerprint], dict[str, dict[str, dict[str, str
                 for name, by_module in places[stage.name].items()
             },
         }
-        for stage in PIPELINE
+        for stage in stages
     }
     return prints, places
 

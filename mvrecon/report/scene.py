@@ -57,10 +57,11 @@ def viewpoint(
     return Viewpoint(eye_3, target_3, up_3)
 
 
-def scene(layers: Sequence[dict[str, Any]], view: Viewpoint) -> dict[str, Any]:
-    """What the page's viewer reads."""
+def scene(layers: Sequence[dict[str, Any]], view: Viewpoint, lit: bool = False) -> dict[str, Any]:
+    """What the page's viewer reads; `lit` shades colours that were not photographed."""
     return {
         "layers": layers,
+        "lit": lit,
         "eye": _short(view.eye_3),
         "target": _short(view.target_3),
         "up": _short(view.up_3),

@@ -21,14 +21,15 @@ from mvrecon.report.scene import Viewpoint, mesh_layer, scene
 from mvrecon.report.slices import PlacedMesh, grey_limits, middle_slices, picture, plane_name
 from mvrecon.report.verdict import Measure, Verdict
 
-MAX_PIECES = 100
+MAX_PIECES = 20
 SLICE_SHARES = (0.3, 0.5, 0.7)
 SLICE_PX = 560
+OUTLINE_RGB = (255, 96, 48)
 AXES_TOLD = {
     "RAS": "to the patient's right, front, head",
     "LPS": "to the patient's left, back, head",
 }
-VIEW_DISTANCE = 1.1  # diagonals of the model
+VIEW_DISTANCE = 0.95  # diagonals of the model
 
 
 def judge_volume(report: ReportInput) -> Verdict:
@@ -75,7 +76,7 @@ def shape_section(report: ReportInput) -> Section | None:
         "triangles": len(mesh.faces_m3),
         "axes": axes,
         "axes_told": AXES_TOLD[axes],
-        "scene": scene([mesh_layer("Model", mesh)], view),
+        "scene": scene([mesh_layer("Model", mesh)], view, lit=True),
         "pieces": [_row(piece) for piece in pieces[:MAX_PIECES]],
         "more": max(len(pieces) - MAX_PIECES, 0),
     }
@@ -104,7 +105,10 @@ def slices_section(report: ReportInput) -> Section | None:
     ijk_from_ras_44 = np.linalg.inv(grid.ras_from_ijk_44)
     ras_n3 = mesh.points.xyz_n3.astype(np.float64) * flips_3
     ijk_n3 = ras_n3 @ ijk_from_ras_44[:3, :3].T + ijk_from_ras_44[:3, 3]
-    placed = PlacedMesh(ijk_n3, mesh.faces_m3, mesh.points.rgb_n3)
+    rgb_n3 = mesh.points.rgb_n3
+    if len(np.unique(rgb_n3, axis=0)) == 1:  # one part: no colour tells it from others
+        rgb_n3 = np.tile(np.array(OUTLINE_RGB, np.uint8), (len(rgb_n3), 1))
+    placed = PlacedMesh(ijk_n3, mesh.faces_m3, rgb_n3)
     slices = middle_slices(SlabFile(values_path), SLICE_SHARES)
     limits = grey_limits(slices)
     rows: dict[int, list[dict[str, str]]] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mvrecon.cli import main
-from mvrecon.commands import run
+from mvrecon.commands.pipelines import PIPELINES, RUN, Pipeline
 from tests.engine.toy import TOY
 
 
@@ -43,9 +43,7 @@ class Toy:
 def toy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    monkeypatch.setattr(run, "PIPELINE", TOY)
-    monkeypatch.setattr(run, "STAGE_NAMES", [stage.name for stage in TOY])
-    monkeypatch.setattr(run, "CONFIG_CLASSES", {stage.name: stage.config for stage in TOY})
+    monkeypatch.setitem(PIPELINES, RUN, Pipeline(RUN, tuple(TOY), ()))
     toy = Toy(tmp_path, capsys)
     toy.text.write_text("a\nb")
     return toy

@@ -28,8 +28,8 @@ from mvrecon.formats.volumes.source import (
     stored_dtype,
 )
 
-# Hounsfield units of nothing at all, as lower values pad a round field of view, and of more than any
-# metal, so that they fit 16 bits.
+# Hounsfield units of nothing at all, as lower values pad a round field of view, and of more than
+# any metal, so that they fit 16 bits.
 HOUNSFIELD_LIMITS = (-1024, 32767)
 
 

@@ -12,12 +12,13 @@ void main() {
 const FRAGMENT_SHADER = `#version 300 es
 precision highp float;
 in vec3 vColor; in vec3 vWorld; out vec4 outColor;
-uniform bool clay; uniform bool triangles; uniform vec3 eye;
+uniform bool clay; uniform bool lit; uniform bool triangles; uniform vec3 eye;
 void main() {
   vec3 color = vColor;
-  if (triangles && clay) {
+  if (triangles && (clay || lit)) {
     vec3 normal = normalize(cross(dFdx(vWorld), dFdy(vWorld)));
-    color = vec3(0.25 + 0.7 * abs(dot(normal, normalize(eye - vWorld))));
+    float shade = 0.25 + 0.7 * abs(dot(normal, normalize(eye - vWorld)));
+    color = clay ? vec3(shade) : shade * vColor;
   }
   if (triangles && !gl_FrontFacing) color = mix(color, vec3(0.5), 0.35) * 0.6;
   outColor = vec4(color, 1.0);
@@ -131,6 +132,7 @@ function startViewer(figure) {
       uniform("clipFromWorld"), false, clipFromWorld(view, canvas.width / canvas.height));
     gl.uniform3fv(uniform("eye"), view.eye);
     gl.uniform1i(uniform("clay"), clay ? 1 : 0);
+    gl.uniform1i(uniform("lit"), scene.lit ? 1 : 0);
     gl.uniform1f(uniform("pointSize"), 2 * scale);
     (seeThrough ? gl.enable : gl.disable).call(gl, gl.CULL_FACE);
     for (const { array, count, mode, layer, shown } of layers) {

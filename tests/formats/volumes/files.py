@@ -35,9 +35,7 @@ def write_slice(
     data.Rows, data.Columns = pixels_hw.shape
     axes = lps_from_ijk_44[:3, :2] / np.linalg.norm(lps_from_ijk_44[:3, :2], axis=0)
     data.ImageOrientationPatient = [f"{value:.10g}" for value in axes.T.ravel()]
-    data.ImagePositionPatient = [
-        f"{value:.10g}" for value in (lps_from_ijk_44 @ [0, 0, k, 1])[:3]
-    ]
+    data.ImagePositionPatient = [f"{value:.10g}" for value in (lps_from_ijk_44 @ [0, 0, k, 1])[:3]]
     spacing = np.linalg.norm(lps_from_ijk_44[:3, :2], axis=0)
     data.PixelSpacing = [f"{spacing[1]:.10g}", f"{spacing[0]:.10g}"]
     data.SliceThickness = "2"

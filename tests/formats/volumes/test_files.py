@@ -32,7 +32,9 @@ def nifti(path: Path) -> None:
 
 
 def metres(path: Path) -> None:
-    image = nibabel.Nifti1Image(VALUES.transpose(2, 1, 0), np.diag([1e-3, 1e-3, 1e-3, 1]) @ RAS_FROM_IJK_44)
+    image = nibabel.Nifti1Image(
+        VALUES.transpose(2, 1, 0), np.diag([1e-3, 1e-3, 1e-3, 1]) @ RAS_FROM_IJK_44
+    )
     image.header.set_xyzt_units("meter")
     nibabel.save(image, path)
 
@@ -126,7 +128,8 @@ def test_a_map_of_labels_is_known_by_its_header(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "write"), [("a.nii", nifti), ("a.nii.gz", nifti), ("a.mha", meta_image), ("a.nrrd", nrrd)]
+    ("name", "write"),
+    [("a.nii", nifti), ("a.nii.gz", nifti), ("a.mha", meta_image), ("a.nrrd", nrrd)],
 )
 def test_a_file_that_is_cut_short_is_told_in_one_line(
     tmp_path: Path, name: str, write: Callable[[Path], None]
@@ -154,9 +157,7 @@ def test_voxels_without_a_volume_are_refused(tmp_path: Path) -> None:
         opened(tmp_path / "a.mha")
 
 
-def test_a_missing_package_names_the_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise ImportError(name)
 

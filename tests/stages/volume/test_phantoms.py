@@ -18,7 +18,9 @@ TURNED_44 = np.array([[0.0, -0.6, 0.8, 3], [1, 0, 0, -5], [0, 0.8, 0.6, 7], [0, 
 MIRRORED_44 = np.diag([-1.0, 1.0, 1.0, 1.0])
 
 
-@pytest.mark.parametrize("phantom", [sphere(19.3), shell(20.2, 13.1), torus(15.0, 8.5)], ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    "phantom", [sphere(19.3), shell(20.2, 13.1), torus(15.0, 8.5)], ids=lambda one: one.name
+)
 @pytest.mark.parametrize("placed", [TURNED_44, MIRRORED_44], ids=["turned", "mirrored"])
 def test_volume_area_and_surface(
     phantom: Phantom, placed: np.ndarray, volume_run: Callable[..., VolumeRun]
@@ -43,8 +45,8 @@ def test_labels_become_meshes_of_their_own(volume_run: Callable[..., VolumeRun])
     one, other = sphere(15.0), sphere(11.0)
     x = np.stack(np.meshgrid(*[np.arange(n) for n in (80, 40, 40)], indexing="ij"), -1)
     x = x @ grid[:3, :3].T + grid[:3, 3]
-    values = np.where(one.density(x + [20, 0, 0]) > 0, 3, 0)
-    values = np.where(other.density(x - [20, 0, 0]) > 0, 8, values).transpose(2, 1, 0)
+    values = np.where(one.density(x + np.array([20, 0, 0])) > 0, 3, 0)
+    values = np.where(other.density(x - np.array([20, 0, 0])) > 0, 8, values).transpose(2, 1, 0)
     run = volume_run(values.astype(np.uint8), grid, "label")
     assert run()[0] == 0
     for piece, truth, name in zip(run.pieces, (one, other), ("label_3", "label_8"), strict=True):
