@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -130,3 +131,22 @@ def test_dicom_that_is_no_volume_is_refused_in_one_line(
 ) -> None:
     code, _, told = run("volume", PYDICOM_DATA / name, "-o", tmp_path / "out", "-q")
     assert code == 3 and len(told.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "package"), [("pydicom", "pydicom"), ("skimage.measure", "scikit-image")]
+)
+def test_a_package_that_is_missing_is_told_before_any_work(
+    module: str,
+    package: str,
+    series: Path,
+    tmp_path: Path,
+    run: Callable[..., tuple[int, str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    code, _, told = run("volume", series, "-o", tmp_path / "out", "-q")
+    assert code == 2
+    assert told.splitlines() == [
+        f"mvrecon: {package} is not installed, which volumes need. pip install 'mvrecon[medical]'"
+    ]

@@ -37,7 +37,12 @@ def diffused(
             if current.shape[axis] < 2:
                 continue
             flow = np.diff(current, axis=axis)
-            flow *= np.exp(-((flow / np.float32(edge)) ** 2)) * np.float32(STEP * share)
+            kept = flow * np.float32(1.0 / edge)
+            np.square(kept, out=kept)
+            np.negative(kept, out=kept)
+            np.exp(kept, out=kept)
+            flow *= kept
+            flow *= np.float32(STEP * share)
             before = [slice(None)] * 3
             after = [slice(None)] * 3
             before[axis], after[axis] = slice(None, -1), slice(1, None)

@@ -14,7 +14,7 @@ from mvrecon.errors import InputError
 from mvrecon.formats.slabs import write_slabs
 from mvrecon.formats.volumes.dicom import DicomOptions
 from mvrecon.formats.volumes.opening import open_volume
-from mvrecon.formats.volumes.source import VolumeSource
+from mvrecon.formats.volumes.source import VolumeSource, optional_module
 
 if TYPE_CHECKING:
     from stages.volume.load.config import LoadConfig
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 def run_load(context: StageContext[LoadConfig]) -> Summary:
     """Read the user's volume."""
+    # What the last stage needs, and lacks, is told before the first has worked.
+    optional_module("skimage.measure", "scikit-image")
     config = context.config
     dicom = DicomOptions(config.series, config.uneven == "interpolate")
     source = open_volume(context.raw_input, context.out.scratch(), config.volume, dicom)

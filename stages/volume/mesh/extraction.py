@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.errors import UsageError
+from mvrecon.formats.volumes.source import optional_module
 from stages.volume.mesh.levels import LevelField
 
 Vertices = NDArray[np.float32]
@@ -85,11 +85,6 @@ class Joined:
 def _marching_cubes(slab_kji: NDArray[np.float32]) -> tuple[Vertices, Faces]:
     if not slab_kji.min() < 0 < slab_kji.max():
         return np.empty((0, 3), np.float32), np.empty((0, 3), np.int32)
-    try:
-        from skimage.measure import marching_cubes
-    except ImportError as error:
-        raise UsageError(
-            "scikit-image is not installed, which volumes need", "pip install 'mvrecon[medical]'"
-        ) from error
-    vertices_n3, faces_m3, *_ = marching_cubes(slab_kji, 0.0, method="lorensen")
+    measure = optional_module("skimage.measure", "scikit-image")
+    vertices_n3, faces_m3, *_ = measure.marching_cubes(slab_kji, 0.0, method="lorensen")
     return vertices_n3, faces_m3
