@@ -11,13 +11,14 @@ from typing import Any
 from mvrecon.cli import make_parser
 from mvrecon.engine.config import ADVANCED, is_marked, option_fields
 from stages.pipeline import PIPELINE
+from stages.volume_pipeline import VOLUME_PIPELINE
 
 ROOT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 SHOWN = frozenset({".md", ".svg", ".png", ".jpg"})
 OPTIONS_HEAD = """# Options
 
-Of `mvrecon run` and `mvrecon stage`, as `--STAGE.OPTION VALUE`, or in a preset. This page is made
+Of `mvrecon run`, `mvrecon volume` (load, denoise, segment, mesh) and `mvrecon stage`, as `--STAGE.OPTION VALUE`, or in a preset. This page is made
 from the program. *Advanced* ones are told by `--help-all` only.
 """
 
@@ -25,7 +26,7 @@ from the program. *Advanced* ones are told by `--help-all` only.
 def options_page() -> str:
     """Every option of every stage."""
     parts = [OPTIONS_HEAD]
-    for stage in PIPELINE:
+    for stage in (*PIPELINE, *VOLUME_PIPELINE):
         rows = [f"## {stage.name}\n", "| option | default | meaning |", "|---|---|---|"]
         for name, field in option_fields(stage.config).items():
             advanced = " *Advanced.*" if is_marked(field, ADVANCED) else ""

@@ -12,6 +12,7 @@ import pytest
 from mvrecon.cli import make_parser
 from mvrecon.engine.config import option_fields
 from stages.pipeline import PIPELINE
+from stages.volume_pipeline import VOLUME_PIPELINE
 from tests.conftest import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / ".ci"))
@@ -54,7 +55,7 @@ def test_every_quoted_message_is_one_that_the_program_says() -> None:
 
 def test_the_page_of_options_has_them_all() -> None:
     page = docs_pages.options_page()
-    for stage in PIPELINE:
+    for stage in (*PIPELINE, *VOLUME_PIPELINE):
         for name, field in option_fields(stage.config).items():
             assert f"`--{stage.name}.{name}`" in page
             assert (field.description or "").replace("|", "\\|") in page
