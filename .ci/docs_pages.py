@@ -18,8 +18,9 @@ LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 SHOWN = frozenset({".md", ".svg", ".png", ".jpg"})
 OPTIONS_HEAD = """# Options
 
-Of `mvrecon run`, `mvrecon volume` (load, denoise, segment, mesh) and `mvrecon stage`, as `--STAGE.OPTION VALUE`, or in a preset. This page is made
-from the program. *Advanced* ones are told by `--help-all` only.
+Of `mvrecon run`, `mvrecon volume` (load, denoise, segment, mesh) and `mvrecon stage`, as
+`--STAGE.OPTION VALUE`, or in a preset. This page is made from the program. *Advanced* ones are told
+by `--help-all` only.
 """
 
 

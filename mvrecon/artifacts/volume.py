@@ -17,11 +17,20 @@ from mvrecon.formats.slabs import Shape, SlabFile
 VOLUME_ITEM = "volume.npy"  # (k, j, i): slices, rows, columns
 GRID_ITEM = "grid.json"
 LEVEL_ITEM = "level.npy"  # float16 (k, j, i), above zero inside
+# A level is never nearer to zero than this (it is of the order of a thousand): corners of the
+# surface stay apart from the voxels, and from each other.
+LEAST_LEVEL = 0.3
 PARTS_ITEM = "parts.json"
 PIECES_ITEM = "pieces.json"
 
 Axes = Literal["RAS", "LPS"]
 NOT_FOR_DIAGNOSIS = "Not for diagnosis."
+
+
+def off_zero(level: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A level at least `LEAST_LEVEL` off zero; zero is inside."""
+    least = np.float32(LEAST_LEVEL)
+    return np.where(level >= 0, np.maximum(level, least), np.minimum(level, -least))
 
 
 @dataclass(frozen=True)

@@ -230,9 +230,7 @@ def _load_record(run_dir: Path) -> RunRecord:
     return RunRecord(record.raw_input, upgraded_options(classes, record.options), record.command)
 
 
-def _prepare(
-    runner: Runner, run_dir: Path, record: RunRecord, max_ram_gib: float | None
-) -> None:
+def _prepare(runner: Runner, run_dir: Path, record: RunRecord, max_ram_gib: float | None) -> None:
     """Check and set what concerns the whole process, before anything heavy is imported."""
     from mvrecon.doctor import require_system_libraries
     from mvrecon.engine.memory import limit_memory

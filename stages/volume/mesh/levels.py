@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.artifacts.volume import Part
+from mvrecon.artifacts.volume import Part, off_zero
 from mvrecon.formats.slabs import Shape, SlabFile
+
+LABEL_LEVEL = np.float32(100)  # of a label's voxels, which know no fractions
 
 Array = NDArray[np.float32]
 Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
@@ -40,7 +42,7 @@ class LevelField:
             values: NDArray[Any] = volume.read(start, stop)
             if part.label is None:
                 return values.astype(np.float32)
-            return np.where(values == part.label, np.float32(1), np.float32(-1))
+            return np.where(values == part.label, LABEL_LEVEL, -LABEL_LEVEL)
 
         return cls(volume.shape, part.box_kji, read)
 
@@ -53,7 +55,7 @@ class LevelField:
             fine = self.read(2 * start, min(2 * stop, self.shape_kji[0]))
             fine = np.pad(fine, [(0, length % 2) for length in fine.shape], mode="edge")
             blocks = fine.reshape(len(fine) // 2, 2, rows, 2, columns, 2)
-            return np.asarray(blocks.mean(axis=(1, 3, 5), dtype=np.float32))
+            return off_zero(blocks.mean(axis=(1, 3, 5), dtype=np.float32))
 
         return LevelField((slices, rows, columns), (ends[0], ends[1], ends[2]), read, 2 * self.step)
 

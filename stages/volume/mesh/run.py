@@ -150,12 +150,13 @@ def _joined(meshes: list[Mesh]) -> Mesh:
 def _summary(
     config: MeshConfig, grid: VolumeGrid, models: list[Model], pieces: list[Piece]
 ) -> Summary:
+    faces = sum(len(model.mesh.faces_m3) for model in models)
     numbers: dict[str, float | int | str] = {
         "axes": f"{config.axes}, mm",
         "parts": len(models),
         "pieces": len(pieces),
         "small_ones_dropped": sum(model.dropped for model in models),
-        "faces": sum(len(model.mesh.faces_m3) for model in models),
+        "faces": faces,
         "volume_ml": _rounded(sum(piece.volume_mm3 for piece in pieces) / 1000),
         "area_cm2": _rounded(sum(piece.area_mm2 for piece in pieces) / 100),
     }
@@ -165,6 +166,11 @@ def _summary(
         warnings.append(
             f"{cut} of {len(pieces)} pieces are cut by the edge of the volume and closed flat "
             "there: their volume and area are of what the volume shows."
+        )
+    if faces > max(config.max_faces, 100 * len(models)):
+        warnings.append(
+            "A part is left with more faces than --mesh.max_faces, as simplifying it would have "
+            "left it open."
         )
     coarsest = max(model.step for model in models)
     if coarsest > 1:

@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mvrecon.artifacts.volume import off_zero
 from stages.volume.segment.thresholds import Band
 
 Level = NDArray[np.float16]
 
 LIMIT = 60_000.0  # of half precision, which is finest about zero, where it counts
-# Of the level's scale, and never exactly zero: corners of the surface stay apart from the voxels.
-LEAST = 3e-4
 
 
 def level_of(values_kji: NDArray[Any], band: Band, scale: float) -> Level:
@@ -38,9 +37,7 @@ def level_of(values_kji: NDArray[Any], band: Band, scale: float) -> Level:
     if band.region != "all":
         for slice_hw in level:
             _close(slice_hw, band.region)
-    least = np.float32(1000.0 * LEAST)
-    level = np.where(level >= 0, np.maximum(level, least), np.minimum(level, -least))
-    return np.clip(level, -LIMIT, LIMIT).astype(np.float16)
+    return np.clip(off_zero(level), -LIMIT, LIMIT).astype(np.float16)
 
 
 def _close(level_hw: NDArray[np.float32], region: str) -> None:

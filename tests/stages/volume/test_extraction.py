@@ -43,6 +43,17 @@ def test_slabs_join_without_a_seam(
     assert sorted(in_slabs.area_s) == pytest.approx(sorted(at_once.area_s), rel=1e-4)
 
 
+@pytest.mark.parametrize("label", [None, 1])
+def test_a_coarser_field_is_closed_where_voxels_cancel_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: int | None
+) -> None:
+    signs = np.random.default_rng(8).choice([-1, 1], (14, 15, 16))
+    np.save(tmp_path / "level.npy", (100 * signs if label is None else signs).astype(np.int16))
+    whole = LevelField.of(Part("x", label, WHOLE, 1), SlabFile(tmp_path / "level.npy"))
+    monkeypatch.setattr(extraction, "SLAB_VOXELS", 1)
+    assert is_closed(extract(whole.coarser())[1])
+
+
 def test_a_coarser_field_has_nearly_the_same_surface(tmp_path: Path) -> None:
     middle = np.array([6.5, 7, 7.5])[:, None, None, None]
     level = 100 * (5.5 - np.linalg.norm(np.mgrid[:14, :15, :16] - middle, axis=0))
