@@ -32,7 +32,8 @@ def simplified(vertices_n3: Vertices, faces_m3: Faces, max_faces: int) -> tuple[
 
 def is_closed(faces_m3: Faces) -> bool:
     """Whether each edge has exactly two triangles, which go along it in opposite directions."""
-    starts, ends = faces_m3.astype(np.int64).T.ravel(), faces_m3[:, [1, 2, 0]].T.ravel()
+    wide_m3 = faces_m3.astype(np.int64)  # products of two indices do not fit 32 bits
+    starts, ends = wide_m3.T.ravel(), wide_m3[:, [1, 2, 0]].T.ravel()
     count = int(faces_m3.max()) + 1 if len(faces_m3) else 0
     there, back = np.sort(starts * count + ends), np.sort(ends * count + starts)
     return bool(np.all(np.diff(there) > 0) and np.array_equal(there, back))

@@ -114,3 +114,9 @@ def test_simplified_surfaces_stay_closed(tmp_path: Path) -> None:
 def test_an_open_or_turned_surface_is_not_closed(faces: list[list[int]]) -> None:
     assert not is_closed(np.array(faces, np.int32))
     assert is_closed(np.array([[0, 1, 2], [0, 2, 1]], np.int32))
+
+
+def test_large_indices_are_told_apart() -> None:
+    many = 3_000_000
+    assert is_closed(np.array([[0, 1, many], [0, many, 1]], np.int32))
+    assert not is_closed(np.array([[0, 1, many], [0, many, 2]], np.int32))
