@@ -200,3 +200,8 @@ class MovingOptions(OptionGroup):
         "if more seems to move it is the poses that are wrong, and nothing is masked [part of "
         "the image]",
     )
+    min_still: float = _advanced(
+        1.0,
+        (0.0, 10.0),
+        "the same, if less of the image is seen to be still [part of what moves]",
+    )
