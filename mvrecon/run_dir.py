@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mvrecon import atomic
+from mvrecon.artifacts.mending import Mending
 from mvrecon.errors import UsageError
 
 RECORD = "run.json"
@@ -21,10 +22,12 @@ class RunRecord:
     Attributes:
         raw_input: the user's video or folder.
         options: stage → field → value, all layers merged.
+        mendings: what the run changed of them by itself.
     """
 
     raw_input: Path
     options: Mapping[str, Mapping[str, Any]]
+    mendings: Sequence[Mending] = ()
 
     def save(self, run_dir: Path) -> None:
         """Write into the run directory, creating it.
@@ -34,7 +37,11 @@ class RunRecord:
         """
         try:
             run_dir.mkdir(parents=True, exist_ok=True)
-            record = {"input": str(self.raw_input.resolve()), "options": self.options}
+            record = {
+                "input": str(self.raw_input.resolve()),
+                "options": self.options,
+                "mendings": [mending.to_json() for mending in self.mendings],
+            }
             atomic.write_text(run_dir / RECORD, json.dumps(record, indent=1))
         except OSError as error:
             raise UsageError(
@@ -53,7 +60,8 @@ class RunRecord:
         try:
             data = json.loads(path.read_bytes())
             options = {name: dict(values) for name, values in data["options"].items()}
-            return cls(Path(data["input"]), options)
+            mendings = [Mending.from_json(one) for one in data.get("mendings", ())]
+            return cls(Path(data["input"]), options, mendings)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
                 f"{run_dir} is not a run directory ({RECORD} is missing or damaged)",

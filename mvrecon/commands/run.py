@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
+from mvrecon.artifacts.mending import Changes, Mending, merged_changes
 from mvrecon.config import (
     build_configs,
     load_preset,
@@ -15,16 +18,20 @@ from mvrecon.config import (
     preset_names,
     upgraded_options,
 )
+from mvrecon.engine.config import StageConfig
 from mvrecon.engine.runner import STORE, Runner, StageStatus
 from mvrecon.engine.store import Store
 from mvrecon.errors import MvreconError, UsageError, one_line
 from mvrecon.formats.files import require_input
 from mvrecon.options import Commands, add_stage_options, overrides
-from mvrecon.run_dir import RunRecord
+from mvrecon.run_dir import RECORD, RunRecord
+from stages.mending.config import MendConfig
+from stages.mending.mend import run_and_mend
 from stages.pipeline import CONFIG_CLASSES, PIPELINE, STAGE_NAMES
 
 MIB = 1024**2
 GIB = 1024**3
+MEND = "mend"
 
 
 def add_commands(commands: Commands) -> None:
@@ -34,7 +41,7 @@ def add_commands(commands: Commands) -> None:
     stage.add_argument("name", choices=STAGE_NAMES, metavar="NAME")
     stage.add_argument("run_dir", type=Path, metavar="RUN_DIR")
     stage.add_argument("--force", action="store_true", help="even if its result is there")
-    add_stage_options(stage, CONFIG_CLASSES)
+    add_stage_options(stage, _classes())
 
     for name, command, text in (
         ("status", _status, "where each stage stands: cached, stale and why, partial, missing"),
@@ -79,32 +86,51 @@ def _add_run(commands: Commands) -> None:
         metavar="DIR",
         help="what is to be left out of the images, the same as --frames.masks",
     )
-    add_stage_options(run, CONFIG_CLASSES)
+    run.add_argument(
+        "--mend",
+        dest="mend.mode",
+        default=argparse.SUPPRESS,
+        choices=("auto", "none"),
+        help="whether to try remedies where the evidence is poor, the same as --mend.mode",
+    )
+    add_stage_options(run, _classes())
 
 
 def _run(options: argparse.Namespace) -> int:
     require_input(options.input)
     run_dir = options.output or Path(f"{options.input.resolve().stem}.mvrecon")
     layers = [load_preset(options.preset), overrides(options)]
-    runner = _make_runner(run_dir, RunRecord(options.input, merge_options(layers)), options.workers)
+    record = RunRecord(options.input, merge_options(layers))
+    runner = _make_runner(run_dir, record, options.workers)
     forced = _forced_stages(options)
     if options.dry_run:
-        _print_statuses(runner.status(), forced)
+        record = replace(record, mendings=_earlier_mendings(run_dir, runner))
+        _print_statuses(_make_runner(run_dir, record, options.workers).status(), forced)
         return 0
-    _prepare(runner, run_dir, options.input, options.max_ram)
+    _prepare(runner, run_dir, record, options.max_ram)
+
+    def changed(changes: Changes) -> Runner:
+        layered = replace(record, options=merge_options([record.options, changes]))
+        return _make_runner(run_dir, layered, options.workers) if changes else runner
+
+    mend = cast(MendConfig, runner.configs[MEND])
     try:
-        runner.run(options.until, forced, options.verify)
+        mended = run_and_mend(changed, mend, options.until, forced, options.verify)
     except MvreconError:
         if runner.store.latest(STAGE_NAMES[0]):
             _update_report(runner)  # what is there helps to see why it failed
         raise
-    _print_outputs(run_dir, _update_report(runner))
+    record = replace(record, options=_dumped(runner), mendings=mended.mendings)
+    record.save(run_dir)
+    _print_outputs(run_dir, _update_report(mended.runner, record.mendings))
     return 0
 
 
 def _stage(options: argparse.Namespace) -> int:
     record = _load_record(options.run_dir)
-    record = RunRecord(record.raw_input, merge_options([record.options, overrides(options)]))
+    if changed := overrides(options):
+        layers = [record.options, merged_changes(record.mendings), changed]
+        record = RunRecord(record.raw_input, merge_options(layers))
     runner = _make_runner(options.run_dir, record, options.workers)
     states = {status.name: status.state for status in runner.status()}
     needs = next(stage.needs for stage in PIPELINE if stage.name == options.name)
@@ -115,9 +141,9 @@ def _stage(options: argparse.Namespace) -> int:
                 f"Make it with: mvrecon run {shlex.quote(str(record.raw_input))} "
                 f"-o {shlex.quote(str(options.run_dir))} --until {name}",
             )
-    _prepare(runner, options.run_dir, record.raw_input, options.max_ram)
+    _prepare(runner, options.run_dir, record, options.max_ram)
     runner.run(options.name, {options.name} if options.force else ())
-    _print_outputs(options.run_dir, _update_report(runner))
+    _print_outputs(options.run_dir, _update_report(runner, record.mendings))
     return 0
 
 
@@ -142,7 +168,8 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    print(_update_report(_load_runner(options.run_dir), force=True))
+    mendings = _load_record(options.run_dir).mendings
+    print(_update_report(_load_runner(options.run_dir), mendings, force=True))
     return 0
 
 
@@ -157,9 +184,14 @@ def _clean(options: argparse.Namespace) -> int:
     return 0
 
 
+def _classes() -> dict[str, type[StageConfig]]:
+    """Of all options: those of the stages, and of mending."""
+    return {**CONFIG_CLASSES, MEND: MendConfig}
+
+
 def _make_runner(run_dir: Path, record: RunRecord, workers: int | None) -> Runner:
     require_input(record.raw_input)
-    configs = build_configs(CONFIG_CLASSES, [record.options])
+    configs = build_configs(_classes(), [record.options, merged_changes(record.mendings)])
     return Runner(PIPELINE, run_dir, record.raw_input, configs, workers or _cores())
 
 
@@ -170,10 +202,25 @@ def _load_runner(run_dir: Path) -> Runner:
 def _load_record(run_dir: Path) -> RunRecord:
     """What a run was asked for, also where an earlier version wrote it."""
     record = RunRecord.load(run_dir)
-    return RunRecord(record.raw_input, upgraded_options(CONFIG_CLASSES, record.options))
+    return replace(record, options=upgraded_options(_classes(), record.options))
 
 
-def _prepare(runner: Runner, run_dir: Path, raw_input: Path, max_ram_gib: float | None) -> None:
+def _earlier_mendings(run_dir: Path, runner: Runner) -> Sequence[Mending]:
+    """What the last run of the same options changed of them; nothing if there was none."""
+    if not (run_dir / RECORD).is_file():
+        return ()
+    record = _load_record(run_dir)
+    before = build_configs(_classes(), [record.options])
+    return record.mendings if before == runner.configs else ()
+
+
+def _dumped(runner: Runner) -> Mapping[str, Mapping[str, Any]]:
+    return {name: config.model_dump(mode="json") for name, config in runner.configs.items()}
+
+
+def _prepare(
+    runner: Runner, run_dir: Path, record: RunRecord, max_ram_gib: float | None
+) -> None:
     """Check and set what concerns the whole process, before anything heavy is imported."""
     from mvrecon.doctor import require_system_libraries
     from mvrecon.engine.memory import limit_memory
@@ -184,14 +231,16 @@ def _prepare(runner: Runner, run_dir: Path, raw_input: Path, max_ram_gib: float 
     # Busy waiting multiplies the processor time of small networks on a loaded machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("OMP_NUM_THREADS", str(runner.workers))
-    options = {name: config.model_dump(mode="json") for name, config in runner.configs.items()}
-    RunRecord(raw_input, options).save(run_dir)
+    if not record.mendings:
+        # Those of a run that was mended hold what was asked for, not what was kept.
+        record = replace(record, options=_dumped(runner))
+    record.save(run_dir)
 
 
-def _update_report(runner: Runner, force: bool = False) -> Path:
+def _update_report(runner: Runner, mendings: Sequence[Mending] = (), force: bool = False) -> Path:
     from mvrecon.report.build import update_report
 
-    return update_report(runner, force)
+    return update_report(runner, mendings, force)
 
 
 def _cores() -> int:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mvrecon.artifacts.mending import Mending
+
 # What the template of a section shows: plain data.
 Section = dict[str, Any]
 
@@ -49,11 +51,13 @@ class ReportInput:
         title: name of the input, without its path.
         stages: in the pipeline's order, those that have not run included.
         versions: library → version.
+        mendings: what the run found poor, and tried.
     """
 
     title: str
     stages: Sequence[StageReport]
     versions: Mapping[str, str] = field(default_factory=dict)
+    mendings: Sequence[Mending] = ()
 
     def stage(self, name: str) -> StageReport:
         """A stage by name; one that has not run if the list lacks it."""

@@ -136,6 +136,9 @@ class MappingOptions(OptionGroup):
     refine_intrinsics: bool = Field(
         False, description="refine given intrinsics too (unknown ones always are)"
     )
+    fixed_intrinsics: bool = Field(
+        False, description="keep intrinsics as they are before mapping, whatever their source"
+    )
     min_model_fraction: float = Field(
         0.9,
         ge=0.0,
@@ -172,6 +175,10 @@ class MappingOptions(OptionGroup):
         (0.0, 1.0),
         "a sequence is cut where fewer points are common, as a part of those a frame sees",
     )
+
+    def keeps(self, source: str) -> bool:
+        """Whether intrinsics from a source (given, exif, default) stay as they are."""
+        return self.fixed_intrinsics or (source == "given" and not self.refine_intrinsics)
 
 
 class MovingOptions(OptionGroup):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.frames import FrameRecord
-from mvrecon.errors import NotEnoughDataError
+from mvrecon.errors import NoModelError
 from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
 from stages.pose.mapping.parallax import pair_motion
 from stages.pose.matching.features import FeatureMatches, Pair
@@ -123,10 +123,10 @@ def _model_points_seen(
     return most
 
 
-def no_model_error(key_frames: int, posed: int, needed: int) -> NotEnoughDataError:
+def no_model_error(key_frames: int, posed: int, needed: int) -> NoModelError:
     """The error for matches from which no model grew."""
     found = f"only {posed} of {key_frames} frames" if posed else f"none of {key_frames} frames"
-    return NotEnoughDataError(
+    return NoModelError(
         f"{found} could be posed, {needed} are needed (too little parallax or overlap)",
         "Film a textured, still scene from several sides, moving slowly sideways",
     )

@@ -150,7 +150,9 @@ class _PosedFlow:
             odd_hw += there_hw3[..., ODD] * weight_hw
             known_hw += weight_hw
         total_hw = np.maximum(known_hw, 1.0)
-        return moving_hw / total_hw, odd_hw / total_hw, np.minimum(known_hw, np.float32(1))
+        parts = moving_hw / total_hw, odd_hw / total_hw, np.minimum(known_hw, 1.0)
+        moving_hw, odd_hw, known_hw = (np.asarray(part_hw, np.float32) for part_hw in parts)
+        return moving_hw, odd_hw, known_hw
 
     def _flow_to_view(self, frame: PosedFrame, pair: tuple[str, str]) -> FlowToView:
         other = self._frames[_other(pair, frame.name)]
