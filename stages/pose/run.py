@@ -72,7 +72,7 @@ def _lost_reasons(
     if solution.known:
         return dict(solution.known.reasons)
     return lost_reasons(
-        table.key_frames,
+        table,
         solution.matched.features,
         solution.models,
         solution.min_inliers,
