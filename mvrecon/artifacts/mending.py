@@ -17,18 +17,23 @@ class Attempt:
     """One remedy that was tried.
 
     Attributes:
-        remedy: what it is, for a sentence.
+        remedies: what was done, for a sentence.
         changes: stage → option → value, beyond what was asked for.
         findings: what was still poor with it, a clause each.
         penalty: sum of what was poor, 0 for nothing; None if it ended with an error.
         error: that error, or empty.
     """
 
-    remedy: str
+    remedies: tuple[str, ...]
     changes: Changes
     findings: tuple[str, ...]
     penalty: float | None
     error: str = ""
+
+    @property
+    def name(self) -> str:
+        """The remedies in words."""
+        return " and ".join(self.remedies)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,11 @@ class Mending:
         """The options that the kept result has beyond what was asked for."""
         return {} if self.kept is None else self.attempts[self.kept].changes
 
+    @property
+    def applied(self) -> tuple[str, ...]:
+        """The remedies of the kept result."""
+        return () if self.kept is None else self.attempts[self.kept].remedies
+
     def told(self) -> str:
         """One sentence; empty if there was nothing to mend."""
         if not self.findings:
@@ -61,10 +71,8 @@ class Mending:
         text = f"after {self.after}: {'; '.join(self.findings)}"
         if not self.attempts:
             return f"{text}; no remedy is left to try"
-        tried = "; ".join(
-            f"tried {attempt.remedy}: {_outcome(attempt)}" for attempt in self.attempts
-        )
-        kept = "the first result" if self.kept is None else self.attempts[self.kept].remedy
+        tried = "; ".join(f"tried {attempt.name}: {_outcome(attempt)}" for attempt in self.attempts)
+        kept = "the first result" if self.kept is None else self.attempts[self.kept].name
         return f"{text}; {tried}; kept: {kept}"
 
     def to_json(self) -> dict[str, Any]:
@@ -75,7 +83,13 @@ class Mending:
     def from_json(cls, data: Mapping[str, Any]) -> Mending:
         """What `to_json` gave."""
         attempts = tuple(
-            Attempt(**{**attempt, "findings": tuple(attempt["findings"])})
+            Attempt(
+                **{
+                    **attempt,
+                    "findings": tuple(attempt["findings"]),
+                    "remedies": tuple(attempt["remedies"]),
+                }
+            )
             for attempt in data["attempts"]
         )
         return cls(**{**data, "findings": tuple(data["findings"]), "attempts": attempts})

@@ -37,7 +37,7 @@ def mending_section(report: ReportInput) -> Section | None:
 def _judgement(mending: Mending) -> dict[str, Any]:
     first = ["as asked for", "; ".join(mending.findings), _penalty(mending.penalty)]
     tried = [
-        [attempt.remedy, attempt.error or "; ".join(attempt.findings), _penalty(attempt.penalty)]
+        [attempt.name, attempt.error or "; ".join(attempt.findings), _penalty(attempt.penalty)]
         for attempt in mending.attempts
     ]
     kept = 0 if mending.kept is None else mending.kept + 1

@@ -73,9 +73,7 @@ def _mended(report: ReportInput) -> list[str]:
     clauses = []
     for mending in report.mendings:
         if mending.kept is not None:
-            clauses.append(
-                f"mended after {mending.after} by {mending.attempts[mending.kept].remedy}"
-            )
+            clauses.append(f"mended after {mending.after} by {mending.attempts[mending.kept].name}")
         elif mending.attempts:
             clauses.append(f"no remedy tried after {mending.after} made it better")
     return clauses

@@ -28,6 +28,9 @@ MOVING_SHARE, SUSPECT_MOVING_SHARE = 0.45, 0.1
 FOCAL_RANGE = (0.45, 2.5)
 RADIAL = 0.35
 INTRINSICS_PENALTY = 0.3
+# Given intrinsics are contradicted if the images ask for a focal length so much longer or shorter,
+# and that saves such a share of the robust cost: of true ones, hardly anything.
+FOCAL_FACTOR, REFINING_GAIN = 1.05, 0.2
 # Mean reprojection error, for images 1000 pixels wide [px]; 0.2 to 0.8 in good runs.
 REPROJECTION_PX = 1.2
 # Median over the maps of the part with a trusted depth; the share of maps with hardly any.
@@ -105,6 +108,12 @@ def _camera(evidence: Evidence) -> list[Finding]:
         )
         found.append(Finding("intrinsics", text, INTRINSICS_PENALTY))
     error_px = _number(evidence, "pose", "mean_reprojection_error_px") * 1000.0 / max(side, 500.0)
+    gain = _number(evidence, "pose", "refining_gains_percent") / 100.0
+    asked_px = _number(evidence, "pose", "refined_focal_px", focal_px)
+    factor = max(asked_px / focal_px, focal_px / asked_px)
+    if gain > REFINING_GAIN and factor > FOCAL_FACTOR:
+        text = f"the images ask for a focal length of {asked_px:.0f} px, given are {focal_px:.0f}"
+        found.append(Finding("fit", text, gain))
     if error_px > REPROJECTION_PX:
         text = f"points are missed by {error_px:.1f} pixels of an image 1000 pixels wide"
         found.append(Finding("fit", text, min(error_px / REPROJECTION_PX - 1.0, 0.5)))

@@ -20,7 +20,7 @@ from mvrecon.engine.stage import Stage, StageContext, Summary
 from mvrecon.engine.store import Artifact
 from mvrecon.errors import NoModelError, NotEnoughDataError
 from stages.mending.config import JudgementConfig, MendConfig
-from stages.mending.evidence import Evidence, Finding, findings, penalty
+from stages.mending.evidence import Evidence, Finding, Kind, findings, penalty
 from stages.mending.remedies import named_remedies
 
 VERSION = 1
@@ -100,7 +100,7 @@ class _Judgement:
         self._make_runner = make_runner
         self._runner = runner
         self._changes = merged_changes(earlier)
-        self._applied = {one.attempts[one.kept].remedy for one in earlier if one.kept is not None}
+        self._applied = {name for one in earlier for name in one.applied}
         self._after = after
         self._attempts = attempts
         self.names = [stage.name for stage in runner.stages]
@@ -156,27 +156,43 @@ class _Judgement:
         return Summary(numbers, [told] if told else [])
 
     def _mend(self, context: StageContext[JudgementConfig]) -> Mending:
-        best = _result(self._runner, self._after)
-        mending = Mending(self._after, best.texts, best.penalty)
-        runner, changes, tried = self._runner, self._changes, set(self._applied)
+        best = origin = _Tried(self._runner, self._changes, _result(self._runner, self._after))
+        mending = Mending(self._after, best.result.texts, best.result.penalty)
+        tried = set(self._applied)
         for _ in range(context.config.attempts):
-            named = named_remedies(best.found, best.evidence, _options(runner))
+            seen = origin.result
+            named = named_remedies(seen.found, seen.evidence, _options(origin.runner))
             remedy = next((one for one in named if one.name not in tried), None)
             if remedy is None:
                 break
             tried.add(remedy.name)
-            context.say(f"{'; '.join(best.texts)}: trying {remedy.name}")
-            wanted = merge_options([changes, remedy.changes])
-            other = self._make_runner(wanted)
-            result = _result(other, self._after)
-            attempt = Attempt(remedy.name, wanted, result.texts, result.penalty, result.error)
+            context.say(f"{'; '.join(seen.texts)}: trying {remedy.name}")
+            other = self._try(merge_options([origin.changes, remedy.changes]))
+            names = (*origin.names, remedy.name)
+            origin = replace(other, names=names)
+            attempt = Attempt(names, other.changes, *other.result.told)
             mending = replace(mending, attempts=(*mending.attempts, attempt))
-            if result.beats(best):
-                mending = replace(mending, kept=len(mending.attempts) - 1)
-                best, runner, changes = result, other, wanted
-        if best.failure:
-            raise best.failure
+            if origin.result.beats(best.result):
+                mending, best = replace(mending, kept=len(mending.attempts) - 1), origin
+            elif origin.result.kinds & best.result.kinds or origin.result.failure:
+                origin = best  # else what was poor is good now, and the next remedy adds to it
+        if best.result.failure:
+            raise best.result.failure
         return mending
+
+    def _try(self, changes: Changes) -> _Tried:
+        runner = self._make_runner(changes)
+        return _Tried(runner, changes, _result(runner, self._after))
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """Attributes: `changes` are the options of `runner`, `names` the remedies that they make."""
+
+    runner: Runner
+    changes: Changes
+    result: _Result
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -207,14 +223,19 @@ class _Result:
         return tuple(finding.text for finding in self.found)
 
     @property
+    def kinds(self) -> set[Kind]:
+        """Of the findings."""
+        return {finding.kind for finding in self.found}
+
+    @property
+    def told(self) -> tuple[tuple[str, ...], float | None, str]:
+        """Findings, penalty and error, as an attempt tells them."""
+        return self.texts, self.penalty, self.failure.what if self.failure else ""
+
+    @property
     def penalty(self) -> float | None:
         """Of all findings; None without a result."""
         return None if self.failure else penalty(self.all_found)
-
-    @property
-    def error(self) -> str:
-        """Of the failure, empty if there is a result."""
-        return self.failure.what if self.failure else ""
 
     def beats(self, other: _Result) -> bool:
         """Whether this is clearly the better one."""

@@ -239,6 +239,9 @@ def _numbers(results: Results) -> dict[str, float | int | str]:
         "mapper_settings": solution.settings,
         "scale": results.world.scale,
     }
+    if solution.given_fit:
+        numbers["refined_focal_px"] = round(solution.given_fit.focal_px, 2)
+        numbers["refining_gains_percent"] = round(100.0 * solution.given_fit.gain, 1)
     if results.shutter:
         numbers["readout_share_of_frame_time"] = round(results.shutter.readout_share, 3)
         numbers["zoom"] = round(results.shutter.zoom, 3)

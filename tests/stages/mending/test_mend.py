@@ -67,6 +67,16 @@ def test_remedies_add_up_within_the_budget(tmp_path):
     assert len(mend(one, [TORN, half, sift], attempts=1).mendings[0].attempts) == 1
 
 
+def test_a_remedy_that_brings_another_fault_is_mended_further(tmp_path):
+    strayed = {"if": CLOSER, "flow": BRIGHTER["flow"], "pose": {"radial_distortion": -0.6}}
+    kept = {**strayed, "if": {**CLOSER, "mapping.fixed_intrinsics": True}, "pose": {}}
+    dim = {"if": {}, "flow": {"mean_confidence": 0.33}}
+    cases = [dim, strayed, kept | {"pose": {"radial_distortion": 0.0}}]
+    mending = mend(tmp_path, cases).mendings[0]
+    assert mending.kept == 1
+    assert mending.applied == ("closer key frames", "the intrinsics of a usual lens")
+
+
 def test_poor_depth_is_mended_after_depth(tmp_path):
     poor = {"if": {}, "depth": {"confident_coverage": 0.05, "poor_maps": 18}}
     better = {"if": CLOSER, "depth": {"confident_coverage": 0.8, "poor_maps": 0}}

@@ -51,6 +51,16 @@ def judged(options=OPTIONS, **poor):
             ["fit"],
             ["refining the given intrinsics", GLOBAL],
         ),
+        (
+            {
+                "frames": {"focal_source": "given"},
+                "pose": {"refining_gains_percent": 40.0, "refined_focal_px": 700.0},
+            },
+            ["fit"],
+            ["refining the given intrinsics", GLOBAL],
+        ),
+        # A rolling shutter, for example, asks for a little.
+        ({"pose": {"refining_gains_percent": 40.0, "refined_focal_px": 530.0}}, [], []),
         # People who walk through a clip are no fault of it.
         ({"pose": {"moving_percent": 30.0}}, [], []),
         # Another scene cannot be brought into the model.
