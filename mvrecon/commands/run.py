@@ -218,9 +218,7 @@ def _dumped(runner: Runner) -> Mapping[str, Mapping[str, Any]]:
     return {name: config.model_dump(mode="json") for name, config in runner.configs.items()}
 
 
-def _prepare(
-    runner: Runner, run_dir: Path, record: RunRecord, max_ram_gib: float | None
-) -> None:
+def _prepare(runner: Runner, run_dir: Path, record: RunRecord, max_ram_gib: float | None) -> None:
     """Check and set what concerns the whole process, before anything heavy is imported."""
     from mvrecon.doctor import require_system_libraries
     from mvrecon.engine.memory import limit_memory
