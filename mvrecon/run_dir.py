@@ -60,7 +60,7 @@ class RunRecord:
         try:
             data = json.loads(path.read_bytes())
             options = {name: dict(values) for name, values in data["options"].items()}
-            mendings = [Mending.from_json(one) for one in data.get("mendings", ())]
+            mendings = tuple(Mending.from_json(one) for one in data.get("mendings", ()))
             return cls(Path(data["input"]), options, mendings)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
