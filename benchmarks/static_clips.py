@@ -89,7 +89,7 @@ class StaticClip:
         colours: of the ground.
         sensor: of the camera.
         haze: share of the light that haze takes on a metre.
-        blur_px: of every fifth of the clip's six parts.
+        blur_px: of the fourth of six parts of the clip.
     """
 
     path: Callable[[FloatArray], list[FloatArray]]
