@@ -38,6 +38,10 @@ class NotEnoughDataError(MvreconError):
     exit_code = 4
 
 
+class NoModelError(NotEnoughDataError):
+    """Images that were matched, but from whose matches no model grew."""
+
+
 class StageCrashError(MvreconError):
     """Native code ended or hung the process that a stage ran it in."""
 

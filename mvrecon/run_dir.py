@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mvrecon import atomic
+from mvrecon.artifacts.mending import Mending
 from mvrecon.errors import UsageError
 
 RECORD = "run.json"
@@ -22,11 +23,13 @@ class RunRecord:
         raw_input: the user's video, folder or volume.
         options: stage → field → value, all layers merged.
         command: the command that it was asked with, `run` or `volume`.
+        mendings: what the run changed of them by itself.
     """
 
     raw_input: Path
     options: Mapping[str, Mapping[str, Any]]
     command: str = "run"
+    mendings: Sequence[Mending] = ()
 
     def save(self, run_dir: Path) -> None:
         """Write into the run directory, creating it.
@@ -40,6 +43,7 @@ class RunRecord:
                 "command": self.command,
                 "input": str(self.raw_input.resolve()),
                 "options": self.options,
+                "mendings": [mending.to_json() for mending in self.mendings],
             }
             atomic.write_text(run_dir / RECORD, json.dumps(record, indent=1))
         except OSError as error:
@@ -59,7 +63,9 @@ class RunRecord:
         try:
             data = json.loads(path.read_bytes())
             options = {name: dict(values) for name, values in data["options"].items()}
-            return cls(Path(data["input"]), options, str(data.get("command", "run")))
+            mendings = tuple(Mending.from_json(one) for one in data.get("mendings", ()))
+            command = str(data.get("command", "run"))
+            return cls(Path(data["input"]), options, command, mendings)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
                 f"{run_dir} is not a run directory ({RECORD} is missing or damaged)",

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mvrecon.artifacts.mending import Changes
 from mvrecon.artifacts.poses import POSES_ITEM, PosedFrame, load_poses
 from mvrecon.config import build_configs
 from mvrecon.engine.runner import Runner
@@ -17,6 +18,8 @@ from mvrecon.engine.store import Artifact
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.geometry.rigid import rigid
 from mvrecon.geometry.similarity import align_similarity
+from stages.mending.config import MendConfig
+from stages.mending.mend import run_and_mend
 from stages.pipeline import PIPELINE
 from tests.media import write_video
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path, turn
@@ -132,7 +135,7 @@ def test_a_cut_to_another_scene_is_no_part_of_the_model(tmp_path):
     assert len(posed) >= 6
     lost = [row for row in rows if row["name"] and row["posed"] == "0"]
     assert lost
-    assert all("no overlap" in row["reason"] for row in lost)
+    assert all(row["reason"].startswith("cut: another scene begins at 2.60") for row in lost)
     assert error_of_path(load_poses(pose.path(POSES_ITEM)), PATH) < 0.02
 
 
@@ -143,3 +146,22 @@ def test_plain_and_patterned_walls_stay_one_unfolded_model(tmp_path, scene):
     pose, rows = pose_clip(tmp_path, [scene.image(pose) for pose in path])
     assert all(row["posed"] == "1" for row in rows if row["name"])
     assert error_of_path(load_poses(pose.path(POSES_ITEM)), path) < 0.01
+
+
+@pytest.mark.parametrize("given_px", [130.0, CAMERA.fx])
+def test_wrong_given_intrinsics_are_mended_and_true_ones_are_kept(tmp_path, given_px):
+    colour = [np.repeat(RELIEF.image(pose)[..., None], 3, axis=2) for pose in PATH]
+    video = write_video(tmp_path / "clip.mp4", colour, crf=8)
+    classes = {stage.name: stage.config for stage in PIPELINE}
+
+    def make_runner(changes: Changes) -> Runner:
+        configs = build_configs(classes, [{"frames": {"camera": str(given_px)}}, changes])
+        return Runner(PIPELINE, tmp_path / "run", video, configs, workers=1)
+
+    mended = run_and_mend(make_runner, MendConfig(), "pose")
+    pose = mended.runner.store.latest("pose")
+    assert pose is not None
+    assert [mending.applied for mending in mended.mendings] == (
+        [()] if given_px == CAMERA.fx else [("refining the given intrinsics",)]
+    )
+    assert error_of_path(load_poses(pose.path(POSES_ITEM)), PATH) < 0.002

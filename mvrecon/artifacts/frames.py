@@ -47,6 +47,7 @@ class FrameRecord:
         reason: why it was not kept, or is for poses only; empty for other key frames.
         geodetic: latitude and longitude [degrees, WGS 84] and altitude [m], if it tells.
         poses_only: a key frame too blurred for depth, which alone joins those beside it.
+        after_cut: the first frame of another scene than that of the frame before.
     """
 
     index: int
@@ -58,6 +59,7 @@ class FrameRecord:
     reason: str
     geodetic: tuple[float, float, float] | None = None
     poses_only: bool = False
+    after_cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ class FrameTable:
     def key_frames(self) -> tuple[FrameRecord, ...]:
         """The frames that were kept, in order."""
         return tuple(frame for frame in self.frames if frame.name)
+
+    @property
+    def cuts(self) -> tuple[FrameRecord, ...]:
+        """The first frames after cuts, in order."""
+        return tuple(frame for frame in self.frames if frame.after_cut)
 
     def camera_of(self, frame: FrameRecord) -> Camera:
         """Prior intrinsics of one frame."""

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable
 from mvrecon.engine.stage import StoredItems
 from mvrecon.formats.images import read_pixels
 from mvrecon.geometry.camera import Camera
 
 POSES_ITEM = "poses.json"
 POINTS_ITEM = "points.npz"
+# With fewer sharp frames than this there is no depth without the blurred ones.
+MIN_VIEWS = 2
 
 
 def moving_mask_item(name: str) -> str:
@@ -159,3 +163,34 @@ class SparsePoints:
         """Indices of the points that a frame (by its row in `poses.json`) observes."""
         seen_n: NDArray[np.int32] = self.observation_point_m[self.observation_frame_m == frame]
         return seen_n
+
+    def of_frames(self, rows: Sequence[int]) -> SparsePoints:
+        """The points as only some of the frames observe them, which are counted anew."""
+        frames = max([*rows, *self.observation_frame_m.tolist()], default=0) + 1
+        new_row = np.full(frames, -1, np.int32)
+        new_row[list(rows)] = np.arange(len(rows))
+        frame_m = new_row[self.observation_frame_m]
+        kept_m = frame_m >= 0
+        return replace(
+            self,
+            observation_point_m=self.observation_point_m[kept_m],
+            observation_frame_m=frame_m[kept_m],
+            observation_xy_m2=self.observation_xy_m2[kept_m],
+        )
+
+
+def load_views(frames: StoredItems, pose: StoredItems) -> tuple[list[PosedFrame], SparsePoints]:
+    """The posed key frames that are sharp enough for depth, and what they see of the points.
+
+    Args:
+        frames: items of the frames stage.
+        pose: items of the pose stage.
+    """
+    posed = load_poses(pose.path(POSES_ITEM))
+    points = SparsePoints.load(pose.path(POINTS_ITEM))
+    table = FrameTable.load(frames.path(FRAMES_ITEM))
+    blurred = {frame.name for frame in table.key_frames if frame.poses_only}
+    sharp = [row for row, frame in enumerate(posed) if frame.name not in blurred]
+    if len(sharp) == len(posed) or len(sharp) < MIN_VIEWS:
+        return posed, points
+    return [posed[row] for row in sharp], points.of_frames(sharp)

@@ -8,6 +8,7 @@ from typing import Any
 from mvrecon.engine.config import StageConfig
 from mvrecon.engine.stage import Stage
 from mvrecon.errors import UsageError
+from stages.mending.config import MendConfig
 from stages.pipeline import PIPELINE
 from stages.volume_pipeline import VOLUME_PIPELINE
 
@@ -20,11 +21,13 @@ class Pipeline:
         command: its name.
         stages: in their order.
         outputs: names in the run directory that are told at the end.
+        mends: whether the run judges its own evidence and tries remedies.
     """
 
     command: str
     stages: tuple[Stage[Any], ...]
     outputs: tuple[str, ...]
+    mends: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -33,13 +36,17 @@ class Pipeline:
 
     @property
     def config_classes(self) -> dict[str, type[StageConfig]]:
-        """Options by stage name."""
-        return {stage.name: stage.config for stage in self.stages}
+        """Options by stage name, with those of mending."""
+        classes = {stage.name: stage.config for stage in self.stages}
+        return classes | ({MEND: MendConfig} if self.mends else {})
 
 
+MEND = "mend"
 RUN, VOLUME = "run", "volume"
 PIPELINES = {
-    RUN: Pipeline(RUN, PIPELINE, ("mesh.ply", "mesh.glb", "cloud.ply", "trajectory.txt")),
+    RUN: Pipeline(
+        RUN, PIPELINE, ("mesh.ply", "mesh.glb", "cloud.ply", "trajectory.txt"), mends=True
+    ),
     VOLUME: Pipeline(VOLUME, VOLUME_PIPELINE, ("mesh.ply", "mesh.glb", "parts", "pieces.json")),
 }
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
-from mvrecon.commands.pipelines import PIPELINES, RUN, VOLUME, Pipeline, pipeline_of
+from mvrecon.artifacts.mending import Changes, Mending, merged_changes
+from mvrecon.commands.pipelines import MEND, PIPELINES, RUN, VOLUME, Pipeline, pipeline_of
 from mvrecon.config import (
     Options,
     build_configs,
@@ -22,7 +25,9 @@ from mvrecon.engine.store import Store
 from mvrecon.errors import MvreconError, UsageError, one_line
 from mvrecon.formats.files import require_input
 from mvrecon.options import Commands, Parser, add_stage_options, overrides
-from mvrecon.run_dir import RunRecord
+from mvrecon.run_dir import RECORD, RunRecord
+from stages.mending.config import MendConfig
+from stages.mending.mend import Mended, run_and_mend
 
 MIB = 1024**2
 GIB = 1024**3
@@ -74,6 +79,13 @@ def _add_run(commands: Commands) -> None:
         default=argparse.SUPPRESS,
         metavar="DIR",
         help="what is to be left out of the images, the same as --frames.masks",
+    )
+    run.add_argument(
+        "--mend",
+        dest="mend.mode",
+        default=argparse.SUPPRESS,
+        choices=("auto", "none"),
+        help="whether to try remedies where the evidence is poor, the same as --mend.mode",
     )
     _add_pipeline_options(run, PIPELINES[RUN])
 
@@ -130,16 +142,29 @@ def _run_pipeline(
     runner = _make_runner(run_dir, record, options.workers)
     forced = _forced_stages(options, pipeline.names)
     if options.dry_run:
-        _print_statuses(runner.status(), forced)
+        record = replace(record, mendings=_earlier_mendings(run_dir, record, runner))
+        _print_statuses(_make_runner(run_dir, record, options.workers).status(), forced)
         return 0
     _prepare(runner, run_dir, record, options.max_ram)
+
+    def changed(changes: Changes) -> Runner:
+        layered = replace(record, options=merge_options([record.options, changes]))
+        return _make_runner(run_dir, layered, options.workers) if changes else runner
+
+    mended = Mended(runner, ())
     try:
-        runner.run(options.until, forced, options.verify)
+        if pipeline.mends:
+            mend = cast(MendConfig, runner.configs[MEND])
+            mended = run_and_mend(changed, mend, options.until, forced, options.verify)
+        else:
+            runner.run(options.until, forced, options.verify)
     except MvreconError:
         if runner.store.latest(pipeline.names[0]):
             _update_report(runner, record)  # what is there helps to see why it failed
         raise
-    _print_outputs(run_dir, pipeline, _update_report(runner, record))
+    record = replace(record, options=_dumped(runner), mendings=mended.mendings)
+    record.save(run_dir)
+    _print_outputs(run_dir, pipeline, _update_report(mended.runner, record))
     return 0
 
 
@@ -152,8 +177,9 @@ def _stage(options: argparse.Namespace) -> int:
             f"{options.name}",
             f"Go on with: mvrecon {record.command} INPUT -o {options.run_dir}",
         )
-    merged = merge_options([record.options, overrides(options)])
-    record = RunRecord(record.raw_input, merged, record.command)
+    if changed := overrides(options):
+        layers = [record.options, merged_changes(record.mendings), changed]
+        record = replace(record, options=merge_options(layers), mendings=())
     runner = _make_runner(options.run_dir, record, options.workers)
     states = {status.name: status.state for status in runner.status()}
     needs = next(stage.needs for stage in pipeline.stages if stage.name == options.name)
@@ -215,7 +241,8 @@ def _clean(options: argparse.Namespace) -> int:
 def _make_runner(run_dir: Path, record: RunRecord, workers: int | None) -> Runner:
     require_input(record.raw_input)
     pipeline = pipeline_of(record.command)
-    configs = build_configs(pipeline.config_classes, [record.options])
+    layers = [record.options, merged_changes(record.mendings)]
+    configs = build_configs(pipeline.config_classes, layers)
     return Runner(pipeline.stages, run_dir, record.raw_input, configs, workers or _cores())
 
 
@@ -227,7 +254,22 @@ def _load_record(run_dir: Path) -> RunRecord:
     """What a run was asked for, also where an earlier version wrote it."""
     record = RunRecord.load(run_dir)
     classes = pipeline_of(record.command).config_classes
-    return RunRecord(record.raw_input, upgraded_options(classes, record.options), record.command)
+    return replace(record, options=upgraded_options(classes, record.options))
+
+
+def _earlier_mendings(run_dir: Path, record: RunRecord, runner: Runner) -> Sequence[Mending]:
+    """What the last run of the same options changed of them; nothing if there was none."""
+    if not (run_dir / RECORD).is_file():
+        return ()
+    earlier = _load_record(run_dir)
+    if earlier.command != record.command:
+        return ()
+    before = build_configs(pipeline_of(record.command).config_classes, [earlier.options])
+    return earlier.mendings if before == runner.configs else ()
+
+
+def _dumped(runner: Runner) -> Mapping[str, Mapping[str, Any]]:
+    return {name: config.model_dump(mode="json") for name, config in runner.configs.items()}
 
 
 def _prepare(runner: Runner, run_dir: Path, record: RunRecord, max_ram_gib: float | None) -> None:
@@ -241,14 +283,16 @@ def _prepare(runner: Runner, run_dir: Path, record: RunRecord, max_ram_gib: floa
     # Busy waiting multiplies the processor time of small networks on a loaded machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("OMP_NUM_THREADS", str(runner.workers))
-    options = {name: config.model_dump(mode="json") for name, config in runner.configs.items()}
-    RunRecord(record.raw_input, options, record.command).save(run_dir)
+    if not record.mendings:
+        # Those of a run that was mended hold what was asked for, not what was kept.
+        record = replace(record, options=_dumped(runner))
+    record.save(run_dir)
 
 
 def _update_report(runner: Runner, record: RunRecord, force: bool = False) -> Path:
     from mvrecon.report.build import update_report
 
-    return update_report(runner, force, kind=record.command)
+    return update_report(runner, record.mendings, force, kind=record.command)
 
 
 def _cores() -> int:

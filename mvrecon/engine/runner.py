@@ -73,6 +73,7 @@ class Runner:
         self.store = Store(run_dir / STORE)
         self._hashes = FileHashes(self.store.root / "hashes.json")
         self._unchecked: list[Stage[Any]] = []
+        self._told: set[str] = set()
 
     def run(
         self, until: str, forced: Collection[str] = (), verify: bool = False
@@ -145,7 +146,8 @@ class Runner:
                 self.store.reopen(artifact, corrupt)
                 artifact = None
             if artifact and not forced:
-                log.info("%s: cached", stage.name)
+                # Once is enough where a run comes back to what it has just made.
+                log.log(_level(stage.name in self._told), "%s: cached", stage.name)
                 self.store.drop_partial(stage.name, key)
             else:
                 latest = self.store.latest(stage.name)
@@ -154,6 +156,7 @@ class Runner:
                 # One that is forced is to be made anew.
                 earlier = None if forced else latest
                 artifact = self._execute(stage, key, results, earlier)
+        self._told.add(stage.name)
         self.store.set_latest(artifact)
         self._publish(stage, artifact)
         return artifact
@@ -251,6 +254,10 @@ def _reasons(key: Key, artifact: Artifact | None, latest: Artifact | None) -> Se
     if latest is None:
         return ["there is no finished result"]
     return changed_parts(latest.manifest["key_parts"], key.parts)
+
+
+def _level(is_known: bool) -> int:
+    return logging.DEBUG if is_known else logging.INFO
 
 
 def _numbers(summary: Summary) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mvrecon import __version__, atomic
+from mvrecon.artifacts.mending import Mending
 from mvrecon.config import merge_options
 from mvrecon.engine.measure import versions
 from mvrecon.engine.runner import Runner
@@ -18,14 +20,17 @@ REPORT = "report.html"
 MADE_FROM = "report.json"
 
 
-def update_report(runner: Runner, force: bool = False, kind: str = "run") -> Path:
+def update_report(
+    runner: Runner, mendings: Sequence[Mending] = (), force: bool = False, kind: str = "run"
+) -> Path:
     """Write the report if the results that it shows have changed; returns its path."""
     current = {
         status.name: status.artifact
         for status in runner.status()
         if status.state == "cached" and status.artifact
     }
-    made_from = {name: artifact.folder.name for name, artifact in current.items()}
+    made_from: dict[str, Any] = {name: one.folder.name for name, one in current.items()}
+    made_from["mendings"] = [mending.told() for mending in mendings]
     made_from["mvrecon"] = __version__
     path = runner.run_dir / REPORT
     record = runner.store.root / MADE_FROM
@@ -36,7 +41,7 @@ def update_report(runner: Runner, force: bool = False, kind: str = "run") -> Pat
     stages = [_stage_report(stage, current, runner) for stage in runner.stages]
     # The name of a folder of medical images is often the patient's.
     title = "Volume" if kind == "volume" else runner.raw_input.name
-    write_report(ReportInput(title, stages, versions(), kind), path)
+    write_report(ReportInput(title, stages, versions(), kind, mendings), path)
     atomic.write_text(record, json.dumps(made_from))
     return path
 

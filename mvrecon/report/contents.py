@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mvrecon.artifacts.mending import Mending
+
 # What the template of a section shows: plain data.
 Section = dict[str, Any]
 
@@ -50,12 +52,14 @@ class ReportInput:
         stages: in the pipeline's order, those that have not run included.
         versions: library → version.
         kind: of page: `run`, or `volume` for one of a volume.
+        mendings: what the run found poor, and tried.
     """
 
     title: str
     stages: Sequence[StageReport]
     versions: Mapping[str, str] = field(default_factory=dict)
     kind: str = "run"
+    mendings: Sequence[Mending] = ()
 
     def stage(self, name: str) -> StageReport:
         """A stage by name; one that has not run if the list lacks it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mvrecon import atomic
+from mvrecon.artifacts.mending import Mending
 from mvrecon.report.contents import ReportInput, Section, StageReport
 from mvrecon.report.image_sections import (
     depth_section,
@@ -26,6 +27,27 @@ def warnings_section(report: ReportInput) -> Section | None:
     """Every warning of every stage; None if there is none."""
     warnings = [(stage.name, text) for stage in report.stages for text in stage.warnings]
     return {"warnings": warnings} if warnings else None
+
+
+def mending_section(report: ReportInput) -> Section | None:
+    """What was poor, what was tried, and what was kept; None if nothing was poor."""
+    poor = [mending for mending in report.mendings if mending.findings]
+    return {"judgements": [_judgement(mending) for mending in poor]} if poor else None
+
+
+def _judgement(mending: Mending) -> dict[str, Any]:
+    first = ["as asked for", "; ".join(mending.findings), _penalty(mending.penalty)]
+    tried = [
+        [attempt.name, attempt.error or "; ".join(attempt.findings), _penalty(attempt.penalty)]
+        for attempt in mending.attempts
+    ]
+    kept = 0 if mending.kept is None else mending.kept + 1
+    rows = [[*row, "kept" if i == kept else ""] for i, row in enumerate([first, *tried])]
+    return {"after": mending.after, "rows": rows}
+
+
+def _penalty(value: float | None) -> str:
+    return "no result" if value is None else f"{value:.2f}"
 
 
 def stages_section(report: ReportInput) -> Section:
@@ -82,6 +104,7 @@ SectionOf = Callable[[ReportInput], Section | None]
 # nothing to show for it.
 SECTIONS: Mapping[str, SectionOf] = {
     "warnings": warnings_section,
+    "mending": mending_section,
     "model": model_section,
     "cameras": cameras_section,
     "frames": frames_section,

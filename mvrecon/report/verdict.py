@@ -53,7 +53,7 @@ def judge(report: ReportInput) -> Verdict:
     )
     done = [stage.name for stage in report.stages if stage.folder is not None]
     missing = [stage.name for stage in report.stages if stage.folder is None]
-    clauses = "; ".join(measure.clause for measure in measures)
+    clauses = "; ".join([*(measure.clause for measure in measures), *_mended(report)])
     if missing or not measures:
         headline = "Not finished."
         sentence = f"Done: {', '.join(done) or 'nothing'}. Missing: {', '.join(missing) or 'all'}."
@@ -66,6 +66,17 @@ def judge(report: ReportInput) -> Verdict:
         "poor": "Do not rely on this model.",
     }[level]
     return Verdict(level, headline, _capital(clauses), measures)
+
+
+def _mended(report: ReportInput) -> list[str]:
+    """A clause for each remedy that was kept, or tried in vain."""
+    clauses = []
+    for mending in report.mendings:
+        if mending.kept is not None:
+            clauses.append(f"mended after {mending.after} by {mending.attempts[mending.kept].name}")
+        elif mending.attempts:
+            clauses.append(f"no remedy tried after {mending.after} made it better")
+    return clauses
 
 
 def _posed(report: ReportInput) -> Measure | None:

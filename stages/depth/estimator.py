@@ -14,13 +14,7 @@ from mvrecon.artifacts.flow import PAIRS_ITEM, FlowPair, load_pairs, pair_item
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable
 from mvrecon.artifacts.image_maps import ImageMaps
 from mvrecon.artifacts.images import read_key_frame
-from mvrecon.artifacts.poses import (
-    POINTS_ITEM,
-    POSES_ITEM,
-    PosedFrame,
-    SparsePoints,
-    load_poses,
-)
+from mvrecon.artifacts.poses import PosedFrame, load_views
 from mvrecon.engine.stage import StoredItems
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.resize import resize_by_area
@@ -60,8 +54,7 @@ class DepthEstimator:
 
     def __init__(self, inputs: Mapping[str, StoredItems], config: DepthConfig) -> None:
         self.config = config
-        self.frames = load_poses(inputs["pose"].path(POSES_ITEM))
-        self._points = SparsePoints.load(inputs["pose"].path(POINTS_ITEM))
+        self.frames, self._points = load_views(inputs["frames"], inputs["pose"])
         self._in_order = FrameTable.load(inputs["frames"].path(FRAMES_ITEM)).kind == "sequence"
         self._row_of_name = {frame.name: row for row, frame in enumerate(self.frames)}
         self._flow = inputs["flow"]

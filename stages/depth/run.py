@@ -1,4 +1,4 @@
-"""The depth stage's work: a depth item for each posed key frame."""
+"""The depth stage's work: a depth item for each posed key frame that is sharp enough."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The depth stage: a depth map with confidence for every posed key frame."""
+"""The depth stage: a depth map with confidence for every posed key frame that is sharp enough."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def check(config: DepthConfig) -> None:
 
 STAGE = Stage(
     name="depth",
-    version=2,
+    version=3,
     config=DepthConfig,
     needs=("frames", "flow", "pose"),
     run=run,

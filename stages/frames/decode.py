@@ -190,6 +190,7 @@ def _records(
             reason=selection.reasons.get(look.index, ""),
             geodetic=geodetic.get(look.index),
             poses_only=look.index in selection.poses_only,
+            after_cut=look.index in selection.cuts,
         )
 
 

@@ -84,7 +84,7 @@ class MotionSince:
         detail = mean_difference(reference_hw, smooth_hw)
         self.is_faint = detail < FAINT_DETAIL
         self._unchanged_levels = min(UNCHANGED_LEVELS, UNCHANGED_SHARE * detail)
-        self._blocks_hw = _block_means(smooth_hw)
+        self._blocks_hw = block_means(smooth_hw)
         self._even_hw = _even(smooth_hw)
         self._diagonal_px = float(np.hypot(*reference_hw.shape))
         corners = cv2.goodFeaturesToTrack(
@@ -151,7 +151,7 @@ class MotionSince:
 
     def _change(self, smooth_hw: GreyImage) -> float:
         """Mean difference of blocks in grey levels."""
-        return mean_difference(self._blocks_hw, _block_means(smooth_hw))
+        return mean_difference(self._blocks_hw, block_means(smooth_hw))
 
     def _without_corners(self, smooth_hw: GreyImage) -> Motion:
         return Motion(0.0, float(self._change(smooth_hw) < UNCHANGED_LEVELS))
@@ -192,7 +192,8 @@ def _window_means(levels_hw: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.blur(cells_hw, (EVEN_WINDOW_CELLS, EVEN_WINDOW_CELLS)), np.float32)
 
 
-def _block_means(grey_hw: GreyImage) -> NDArray[np.float32]:
+def block_means(grey_hw: GreyImage) -> NDArray[np.float32]:
+    """Coarse image of the means of blocks, which noise hardly moves."""
     size = (max(1, grey_hw.shape[1] // BLOCK_PX), max(1, grey_hw.shape[0] // BLOCK_PX))
     means_hw = cv2.resize(grey_hw.astype(np.float32), size, interpolation=cv2.INTER_AREA)
     return np.asarray(means_hw, np.float32)

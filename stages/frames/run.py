@@ -86,6 +86,7 @@ def _summarize(table: FrameTable, warnings: list[str]) -> Summary:
             "key_frames": len(key_frames),
             **dropped,
             "poses_only_frames": sum(frame.poses_only for frame in key_frames),
+            "cuts": sum(frame.after_cut for frame in table.frames),
             "kind": table.kind,
             "kind_reason": table.kind_reason,
             "width_px": camera.width,

@@ -12,6 +12,7 @@ import numpy as np
 from mvrecon.errors import InputError, NotEnoughDataError
 from stages.frames.appearance import DARK, DUPLICATE, NO_PICTURE, UNREADABLE, Look, mark_blurred
 from stages.frames.config import SelectionOptions
+from stages.frames.cuts import CutFinder
 from stages.frames.motion import MIN_OVERLAP
 from stages.frames.shared_view import MIN_SHARE, SPAN, SharedViews, keep_joined
 from stages.frames.spacing import choose_spaced, drop_needless_blurred
@@ -75,6 +76,7 @@ class Selection:
             index.
         warnings: one sentence each.
         poses_only: indices of key frames that are blurred, but alone join those beside them.
+        cuts: indices of the first frames after a cut to another scene.
     """
 
     looks: Sequence[Look]
@@ -82,6 +84,7 @@ class Selection:
     reasons: dict[int, str]
     warnings: Sequence[str] = ()
     poses_only: frozenset[int] = frozenset()
+    cuts: frozenset[int] = frozenset()
 
 
 class _Log:
@@ -89,11 +92,13 @@ class _Log:
 
     def __init__(self) -> None:
         self.looks: list[Look] = []
+        self.cuts = CutFinder()
 
     def usable(self, looks: Iterable[Look]) -> Iterator[Look]:
         for look in looks:
             self.looks.append(_without_pixels(look))
             if not look.flaw:
+                self.cuts.look(look)
                 yield look
 
 
@@ -148,14 +153,15 @@ def select_from_sequence(looks: Iterable[Look], limits: Limits, path: Path) -> S
             first.stop()
     _require_motion(log.looks, first.seen, fine, path)
     usable = [look.index for look in log.looks if not look.flaw]
+    cuts = frozenset(log.cuts.found)
     if limits.every_frame or len(usable) <= limits.few:
-        return Selection(log.looks, usable, _reasons(log.looks, usable))
+        return Selection(log.looks, usable, _reasons(log.looks, usable), cuts=cuts)
     if len(chosen) < limits.few:
         chosen = _closer(first.held, limits)
         views = limits.views()
         for look in chosen:
             views.add(look.grey_hw)
-    return _outcome(log.looks, chosen, views, limits.max_frames)
+    return replace(_outcome(log.looks, chosen, views, limits.max_frames), cuts=cuts)
 
 
 def select_from_set(

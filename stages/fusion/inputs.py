@@ -12,14 +12,7 @@ from numpy.typing import NDArray
 from mvrecon.artifacts.depth import DepthMap, depth_item
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
 from mvrecon.artifacts.images import read_key_frame
-from mvrecon.artifacts.poses import (
-    POINTS_ITEM,
-    POSES_ITEM,
-    SparsePoints,
-    left_out_items,
-    load_moving_mask,
-    load_poses,
-)
+from mvrecon.artifacts.poses import left_out_items, load_moving_mask, load_views
 from mvrecon.engine.stage import StageContext
 from mvrecon.multiview.neighbors import choose_neighbors
 from stages.fusion.config import FusionConfig
@@ -41,9 +34,9 @@ class ImagedDepth:
 
 
 class FusionInputs:
-    """Depth maps and images of all posed key frames, read when needed.
+    """Depth maps and images of the posed key frames that have depth, read when needed.
 
-    Views are told by their row among the posed key frames.
+    Views are told by their row among these.
 
     Args:
         context: of the stage.
@@ -52,8 +45,7 @@ class FusionInputs:
     def __init__(self, context: StageContext[FusionConfig]) -> None:
         self.config = context.config
         self._depths, self._pose = context.inputs["depth"], context.inputs["pose"]
-        self.frames = load_poses(self._pose.path(POSES_ITEM))
-        self._points = SparsePoints.load(self._pose.path(POINTS_ITEM))
+        self.frames, self._points = load_views(context.inputs["frames"], self._pose)
         table = FrameTable.load(context.inputs["frames"].path(FRAMES_ITEM))
         self.in_order = table.kind == "sequence"
         remembered = self.config.neighbors + context.workers + 1

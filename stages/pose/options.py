@@ -136,6 +136,9 @@ class MappingOptions(OptionGroup):
     refine_intrinsics: bool = Field(
         False, description="refine given intrinsics too (unknown ones always are)"
     )
+    fixed_intrinsics: bool = Field(
+        False, description="keep intrinsics as they are before mapping, whatever their source"
+    )
     min_model_fraction: float = Field(
         0.9,
         ge=0.0,
@@ -173,6 +176,10 @@ class MappingOptions(OptionGroup):
         "a sequence is cut where fewer points are common, as a part of those a frame sees",
     )
 
+    def keeps(self, source: str) -> bool:
+        """Whether intrinsics from a source (given, exif, default) stay as they are."""
+        return self.fixed_intrinsics or (source == "given" and not self.refine_intrinsics)
+
 
 class MovingOptions(OptionGroup):
     """What moves by itself."""
@@ -199,4 +206,9 @@ class MovingOptions(OptionGroup):
         (0.0, 1.0),
         "if more seems to move it is the poses that are wrong, and nothing is masked [part of "
         "the image]",
+    )
+    min_still: float = _advanced(
+        1.0,
+        (0.0, 10.0),
+        "the same, if less of the image is seen to be still [part of what moves]",
     )

@@ -33,7 +33,7 @@ from mvrecon.geometry.sampling import sample_bilinear
 from stages.pose.adjustment.choose import Shutter
 from stages.pose.config import PoseConfig
 from stages.pose.images import stored_image
-from stages.pose.mapping.diagnosis import count_reasons
+from stages.pose.mapping.diagnosis import count_reasons, cuts_between
 from stages.pose.mapping.resection import Resected
 from stages.pose.solution import Solution
 from stages.pose.undistortion import pinhole_without_blanks, undistort_model
@@ -233,11 +233,15 @@ def _numbers(results: Results) -> dict[str, float | int | str]:
         "mean_reprojection_error_px": round(float(model.error_px_n.mean()), 3),
         "focal_px": round(camera.fx, 2),
         "radial_distortion": round(camera.distortion[0], 5) if camera.distortion else 0.0,
+        "cuts": cuts_between(results.reasons.values()),
         "track_gaps": max(solution.matched.pieces - 1, 0),
         "closed_loops": solution.loops,
         "mapper_settings": solution.settings,
         "scale": results.world.scale,
     }
+    if solution.given_fit:
+        numbers["refined_focal_px"] = round(solution.given_fit.focal_px, 2)
+        numbers["refining_gains_percent"] = round(100.0 * solution.given_fit.gain, 1)
     if results.shutter:
         numbers["readout_share_of_frame_time"] = round(results.shutter.readout_share, 3)
         numbers["zoom"] = round(results.shutter.zoom, 3)

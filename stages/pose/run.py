@@ -45,7 +45,9 @@ def run(context: StageContext[PoseConfig]) -> Summary:
     context.make_items([image_item(name) for name in poses], make_image, "image")
     stored = json.loads(context.out.path(NUMBERS_ITEM).read_text())
     if context.config.moving.mode == "mask":
-        stored["numbers"]["moving_percent"] = round(100.0 * mask_moving(context), 2)
+        shares = mask_moving(context)
+        stored["numbers"]["moving_percent"] = round(100.0 * shares.moving, 2)
+        stored["numbers"]["still_percent"] = round(100.0 * shares.still, 1)
     return Summary(stored["numbers"], stored["warnings"])
 
 
@@ -70,7 +72,7 @@ def _lost_reasons(
     if solution.known:
         return dict(solution.known.reasons)
     return lost_reasons(
-        table.key_frames,
+        table,
         solution.matched.features,
         solution.models,
         solution.min_inliers,

@@ -25,6 +25,19 @@ class KnownCheck:
 
 
 @dataclass(frozen=True)
+class IntrinsicsFit:
+    """What a model would gain by other intrinsics than those given.
+
+    Attributes:
+        gain: share of the robust cost that is left less if they are refined.
+        focal_px: the focal length then, of the first camera.
+    """
+
+    gain: float
+    focal_px: float
+
+
+@dataclass(frozen=True)
 class Solution:
     """Models of the key frames.
 
@@ -35,6 +48,7 @@ class Solution:
         loops: loops that were closed.
         min_inliers: points a frame had to see.
         known: what came of checking known poses; None if they were estimated.
+        given_fit: how far the images contradict given intrinsics; None if they were refined.
     """
 
     models: list[ColmapModel]
@@ -43,3 +57,4 @@ class Solution:
     loops: int
     min_inliers: int
     known: KnownCheck | None = None
+    given_fit: IntrinsicsFit | None = None

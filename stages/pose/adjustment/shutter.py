@@ -44,5 +44,5 @@ def find_shutter(
         },
         frame_s=frame_s,
         scale_px=options.robust_scale * largest_error_px,
-        calibrated=prior.source == "given" and not options.refine_intrinsics,
+        calibrated=options.keeps(prior.source),
     )

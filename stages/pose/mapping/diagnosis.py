@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.artifacts.frames import FrameRecord
-from mvrecon.errors import NotEnoughDataError
+from mvrecon.artifacts.frames import FrameTable
+from mvrecon.errors import NoModelError
 from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
 from stages.pose.mapping.parallax import pair_motion
 from stages.pose.matching.features import FeatureMatches, Pair
@@ -18,6 +19,9 @@ FloatArray = NDArray[np.float64]
 
 # Each frame's reason begins with one of these words and ends with its remedy.
 BLURRED = "blurred: sharpness {:.2f}, that of posed frames {:.2f}; move slower, in more light"
+CUT = (
+    "cut: another scene begins at {:.2f} s; run the scenes apart (--frames.start_s, --frames.end_s)"
+)
 DARK = "dark: hardly anything above level {:.0f} of 255; film in more light"
 NO_MATCHES = "no overlap: no matches with any other frame; keep more frames (--frames.min_parallax)"
 OTHER_MODEL = (
@@ -42,7 +46,7 @@ DARK_QUANTILE = 0.98
 
 
 def lost_reasons(
-    frames: Sequence[FrameRecord],
+    table: FrameTable,
     features: FeatureMatches,
     models: list[ColmapModel],
     min_inliers: int,
@@ -51,17 +55,24 @@ def lost_reasons(
     """The reason, with its remedy, of each key frame that is not in the first model.
 
     Args:
-        frames: the key frames.
+        table: of the input.
         features: what the mapper was given.
         models: the mapper's, the one that was taken first.
         min_inliers: points that a frame has to see.
         load_grey: image of a key frame, by name; only those of lost frames are read.
     """
+    frames = table.key_frames
     posed = {image.image_id - 1 for image in models[0].images}
     usual = float(np.median([frames[index].sharpness for index in posed]))
+    cuts = [cut.index for cut in table.cuts]
+    parts = [bisect_right(cuts, frame.index) for frame in frames]
+    posed_parts = {parts[index] for index in posed}
     reasons = {}
     for index, frame in enumerate(frames):
         if index in posed:
+            continue
+        if parts[index] not in posed_parts:
+            reasons[frame.name] = CUT.format(table.cuts[max(parts[index] - 1, 0)].timestamp_s)
             continue
         brightest = float(np.quantile(load_grey(frame.name), DARK_QUANTILE))
         if brightest < DARK_LEVEL:
@@ -71,6 +82,11 @@ def lost_reasons(
         else:
             reasons[frame.name] = _geometric_reason(index, features, models, min_inliers)
     return reasons
+
+
+def cuts_between(reasons: Iterable[str]) -> int:
+    """How many cuts keep frames out of the model."""
+    return len({reason for reason in reasons if reason.startswith("cut")})
 
 
 def count_reasons(reasons: Iterable[str]) -> str:
@@ -123,10 +139,10 @@ def _model_points_seen(
     return most
 
 
-def no_model_error(key_frames: int, posed: int, needed: int) -> NotEnoughDataError:
+def no_model_error(key_frames: int, posed: int, needed: int) -> NoModelError:
     """The error for matches from which no model grew."""
     found = f"only {posed} of {key_frames} frames" if posed else f"none of {key_frames} frames"
-    return NotEnoughDataError(
+    return NoModelError(
         f"{found} could be posed, {needed} are needed (too little parallax or overlap)",
         "Film a textured, still scene from several sides, moving slowly sideways",
     )

@@ -11,6 +11,7 @@ from mvrecon.formats.colmap import read_model
 from mvrecon.formats.colmap_model import ColmapModel
 from stages.pose.config import PoseConfig, error_px
 from stages.pose.mapping.diagnosis import no_model_error
+from stages.pose.mapping.given_intrinsics import fit_of_given
 from stages.pose.mapping.loops import plausible_loops
 from stages.pose.mapping.mapper import (
     MapperSettings,
@@ -127,7 +128,12 @@ class _Search:
                 best = replace(best, models=models, settings=name, min_inliers=inliers)
             if best.models and _size(best.models[0]) >= enough:
                 break
-        return self._extend(best, path, database, relaxed) if best.models else best
+        if not best.models:
+            return best
+        if self._standard.fixed_cameras:
+            fit = self._context.isolated(fit_of_given, path, self._standard)
+            best = replace(best, given_fit=fit)
+        return self._extend(best, path, database, relaxed)
 
     def _extend(
         self, best: Solution, path: Path, database: Path, relaxed: MapperSettings

@@ -124,11 +124,11 @@ def mapping_problem(
     context: StageContext[PoseConfig], table: FrameTable, features: FeatureMatches
 ) -> MappingProblem:
     """The problem of the key frames, with cameras as they are known before mapping."""
-    refined = context.config.mapping.refine_intrinsics
+    keeps = context.config.mapping.keeps
     return MappingProblem(
         names=tuple(stored_image(context, frame.name).name for frame in table.key_frames),
         cameras=table.cameras,
-        fixed_cameras=tuple(prior.source == "given" and not refined for prior in table.cameras),
+        fixed_cameras=tuple(keeps(prior.source) for prior in table.cameras),
         camera_of_image=tuple(frame.camera for frame in table.key_frames),
         features=features,
     )

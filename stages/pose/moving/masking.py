@@ -6,6 +6,7 @@ segmentation", 1993), for the final poses and over several frames.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -47,12 +48,21 @@ FAINT_CORE = 0.2
 KNOWN, ODD, MOVING = range(3)
 
 
-def mask_moving(context: StageContext[PoseConfig]) -> float:
-    """Write a mask for each posed key frame; needs poses, points and images in the output.
+@dataclass(frozen=True)
+class Shares:
+    """Means over the frames of parts of the image.
 
-    Returns:
-        Mean over the frames of the share that is masked.
+    Attributes:
+        moving: masked.
+        still: seen to be explained by one still scene and the poses.
     """
+
+    moving: float
+    still: float
+
+
+def mask_moving(context: StageContext[PoseConfig]) -> Shares:
+    """Write a mask for each posed key frame; needs poses, points and images in the output."""
     frames = _PosedFlow(context)
     judged = {_evidence_item(name): name for name in frames.names}
     masked = {moving_mask_item(name): name for name in frames.names}
@@ -69,8 +79,11 @@ def mask_moving(context: StageContext[PoseConfig]) -> float:
 
     context.make_items(list(judged), judge, "frame looked at for moving things")
     context.make_items(list(masked), mask, "mask")
-    paths = [context.out.path(item) for item in masked]
-    return float(np.mean([read_pixels(path, "grey").mean() / 255 for path in paths]))
+    masks = [read_pixels(context.out.path(item), "grey") for item in masked]
+    return Shares(
+        moving=float(np.mean([mask_hw.mean() / 255 for mask_hw in masks])),
+        still=float(np.mean([frames.still_share(name) for name in frames.names])),
+    )
 
 
 class _PosedFlow:
@@ -111,8 +124,13 @@ class _PosedFlow:
         sparse_hw = sparse_inverse_depth(camera.project(points_n3), depth_n, shape)
         return find_motion(self._grey(name), flows, sparse_hw, largest, self._options)
 
-    def shared_evidence(self, name: str) -> tuple[FloatMap, FloatMap]:
-        """Evidence of motion and oddness in a frame, together with what its partners saw.
+    def still_share(self, name: str) -> float:
+        """Part of a frame that its flow and the poses show to be still."""
+        own_hw3 = self._stored_evidence(name)
+        return float(np.mean(own_hw3[..., KNOWN] * (1.0 - own_hw3[..., ODD])))
+
+    def shared_evidence(self, name: str) -> tuple[FloatMap, FloatMap, FloatMap]:
+        """Motion, oddness and what is known in a frame, together with what its partners saw.
 
         A thing that rests for a moment between two movements is found so.
         """
@@ -121,7 +139,7 @@ class _PosedFlow:
         partners = [_other(pair, name) for pair in self._pairs[name]]
         if not any(map(self._shows_motion, (name, *partners))):
             nothing_hw = np.zeros(own_hw3.shape[:2], np.float32)
-            return nothing_hw, nothing_hw
+            return nothing_hw, nothing_hw, nothing_hw
         known_hw = own_hw3[..., KNOWN].copy()
         moving_hw, odd_hw = (own_hw3[..., channel] * known_hw for channel in (MOVING, ODD))
         for pair in self._pairs[name]:
@@ -131,8 +149,10 @@ class _PosedFlow:
             moving_hw += there_hw3[..., MOVING] * weight_hw
             odd_hw += there_hw3[..., ODD] * weight_hw
             known_hw += weight_hw
-        known_hw = np.maximum(known_hw, 1.0)
-        return moving_hw / known_hw, odd_hw / known_hw
+        total_hw = np.maximum(known_hw, 1.0)
+        parts = moving_hw / total_hw, odd_hw / total_hw, np.minimum(known_hw, 1.0)
+        moving_hw, odd_hw, known_hw = (np.asarray(part_hw, np.float32) for part_hw in parts)
+        return moving_hw, odd_hw, known_hw
 
     def _flow_to_view(self, frame: PosedFrame, pair: tuple[str, str]) -> FlowToView:
         other = self._frames[_other(pair, frame.name)]

@@ -23,14 +23,19 @@ CLOSING_PX = 7
 MARGIN_PX = 2
 
 
-def segment(moving_hw: FloatMap, odd_hw: FloatMap, options: MovingOptions) -> Mask:
+def segment(
+    moving_hw: FloatMap, odd_hw: FloatMap, known_hw: FloatMap, options: MovingOptions
+) -> Mask:
     """Whole things (h, w) that move, without specks.
 
-    Cores of sure evidence grow a little way into what flow alone finds odd.
+    Cores of sure evidence grow a little way into what flow alone finds odd. Things move before
+    something: where hardly anything of the rest is seen to be still, the poses are more likely
+    to be wrong, and nothing is masked.
 
     Args:
         moving_hw: evidence of motion, 0…1.
         odd_hw: share of flow that no rigid point explains, 0…1.
+        known_hw: confidence of all flow together, 0…1, of which `odd_hw` is a part.
         options: thresholds.
     """
     grown_hw = cores(moving_hw, options.core)
@@ -42,7 +47,10 @@ def segment(moving_hw: FloatMap, odd_hw: FloatMap, options: MovingOptions) -> Ma
     large_hw = _large_regions(np.asarray(opened_hw, np.uint8), options.min_area)
     filled_hw = 1 - _large_regions(1 - large_hw, options.min_area)
     mask_hw = np.asarray(cv2.dilate(filled_hw, _disk(2 * MARGIN_PX + 1))) > 0
-    return np.asarray(mask_hw if mask_hw.mean() <= options.max_area else np.zeros_like(mask_hw))
+    still = float(np.mean((known_hw - odd_hw) * ~mask_hw))
+    share = float(mask_hw.mean())
+    is_believed = share <= options.max_area and still >= options.min_still * share
+    return np.asarray(mask_hw if is_believed else np.zeros_like(mask_hw))
 
 
 def cores(moving_hw: FloatMap, threshold: float) -> NDArray[np.uint8]:

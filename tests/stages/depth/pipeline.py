@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -37,8 +38,12 @@ FRAMES = frames_of()
 
 
 def run_frames(context: StageContext[StageConfig]) -> Summary:
+    """The frames that the raw input names are for poses only."""
+    blurred = context.raw_input.read_text().split()
     records = tuple(
-        FrameRecord(row, frame.name, str(row), float(row), 0, 1.0, "")
+        FrameRecord(
+            row, frame.name, str(row), float(row), 0, 1.0, "", poses_only=frame.name in blurred
+        )
         for row, frame in enumerate(FRAMES)
     )
     priors = (CameraPrior(CAMERA, "given"),)
@@ -75,8 +80,10 @@ STAGES = (
 )
 
 
-def make_runner(folder: Path, workers: int = 1, **options: dict) -> Runner:
+def make_runner(
+    folder: Path, workers: int = 1, blurred: Sequence[str] = (), **options: dict
+) -> Runner:
     raw_input = folder / "input.txt"
-    raw_input.write_text("made up")
+    raw_input.write_text(" ".join(blurred))
     configs = {stage.name: stage.config(**options.get(stage.name, {})) for stage in STAGES}
     return Runner(STAGES, folder / "run", raw_input, configs, workers)

@@ -63,3 +63,17 @@ def test_size_is_bounded_and_fusion_can_be_left_out(tmp_path: Path) -> None:
     assert depth_map.k_33[0, 0] == pytest.approx(75.0)
     assert results["fusion"].path(item).read_bytes() == results["depth"].path(item).read_bytes()
     assert (tmp_path / "run" / item).is_file()
+
+
+def test_a_frame_for_poses_only_gets_no_depth_and_gives_none(
+    results: dict[str, Artifact], tmp_path: Path
+) -> None:
+    blurred = FRAMES[1].name
+    without = make_runner(tmp_path, blurred=[blurred]).run("fusion")
+    names = [depth_item(frame.name) for frame in FRAMES if frame.name != blurred]
+    for stage in ("depth", "fusion"):
+        assert without[stage].names("depth/") == names
+    # Nor are others measured with it.
+    assert without["depth"].path(names[0]).read_bytes() != (
+        results["depth"].path(names[0]).read_bytes()
+    )

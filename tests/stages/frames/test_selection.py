@@ -311,3 +311,12 @@ def test_a_set_above_the_maximum_is_thinned_evenly():
     assert max(np.diff(selection.kept)) <= 4
     assert "--frames.max 10" in selection.warnings[0]
     assert "--frames.max 10" in selection.reasons[1]
+
+
+def test_a_cut_is_found_and_neither_a_fast_pan_nor_a_flash_is_one():
+    offsets = np.arange(0, 60, 3.0)
+    first, second = pan(offsets), pan(offsets, seed=7)
+    assert select([*first, *second]).cuts == {len(first)}
+    assert not select(pan(np.arange(0, 900, 45.0))).cuts
+    bright = [np.minimum(image.astype(int) + 60, 255).astype(np.uint8) for image in first[10:]]
+    assert not select([*first[:10], *bright]).cuts

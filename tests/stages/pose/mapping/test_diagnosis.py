@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 
 from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
-from stages.pose.mapping.diagnosis import count_reasons, lost_reasons
+from stages.pose.mapping.diagnosis import count_reasons, cuts_between, lost_reasons
 from stages.pose.matching.features import FeatureMatches
 from tests.stages.pose.scene import CAMERA, frame_table, turn
 from tests.stages.pose.world.test_canonical import relief_model
 
-FRAMES = frame_table(8, CAMERA, "given").key_frames
-NAMES = [frame.name for frame in FRAMES]
+TABLE = frame_table(8, CAMERA, "given")
+NAMES = [frame.name for frame in TABLE.key_frames]
 GRAY = np.full((CAMERA.height, CAMERA.width), 128, np.uint8)
 ROWS = np.column_stack([np.arange(80)] * 2)
 
@@ -31,8 +31,26 @@ def with_lost_frames():
     return FeatureMatches(tuple(keypoints), matches), [model, other]
 
 
-def reasons_of(features, models, frames=FRAMES, gray=GRAY):
-    return lost_reasons(frames, features, models, 30, lambda name: gray)
+def reasons_of(features, models, table=TABLE, gray=GRAY):
+    return lost_reasons(table, features, models, 30, lambda name: gray)
+
+
+def changed(of_index):
+    """The table with other values in the records of its frames."""
+    frames = [replace(frame, **of_index(frame.index)) for frame in TABLE.frames]
+    return replace(TABLE, frames=tuple(frames))
+
+
+def test_a_cut_is_the_reason_for_what_lies_behind_it():
+    features, models = with_lost_frames()
+    found = reasons_of(features, models, changed(lambda i: {"after_cut": i == 6}))
+    assert "cut" not in found[NAMES[5]]
+    assert all(found[name].startswith("cut: another scene begins at 0.60") for name in NAMES[6:])
+    assert cuts_between(found.values()) == 1
+    # A part of which some frames are posed is no other scene.
+    found = reasons_of(features, models, changed(lambda i: {"after_cut": i == 3}))
+    assert not any("cut" in reason for reason in found.values())
+    assert cuts_between(found.values()) == 0
 
 
 def test_each_lost_frame_has_its_reason():
@@ -58,8 +76,7 @@ def test_a_frame_that_sees_enough_is_still_turned_or_contradicted():
 
 def test_a_bad_picture_is_the_reason_before_all_others():
     features, models = with_lost_frames()
-    blurred = [replace(frame, sharpness=0.3 if frame.index > 4 else 1.0) for frame in FRAMES]
-    found = reasons_of(features, models, blurred)
+    found = reasons_of(features, models, changed(lambda i: {"sharpness": 0.3 if i > 4 else 1.0}))
     assert all(found[name].startswith("blurred: sharpness 0.30") for name in NAMES[5:])
     dark = reasons_of(features, models, gray=np.full_like(GRAY, 12))
     assert all(dark[name].startswith("dark") for name in NAMES[5:])

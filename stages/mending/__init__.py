@@ -1,0 +1,1 @@
+"""The run judges its own evidence, and tries the remedy that it names."""
