@@ -3,7 +3,7 @@
 Each set is run once; then only the surface stage is made again: within the limits that there were
 before scenes were built in bricks, and by default.
 
-Usage: python -m benchmarks.surfaces --root DATA --runs DIR [--sets a,b] [--eval-at 0.02,0.05]
+Usage: python -m benchmarks.surfaces --root DATA --runs DIR [--sets a,b]
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.common import REPOSITORY, markdown, recorded
+from benchmarks.surface_figures import aligned_by_surface, floating_share
 from mvrecon.engine.measure import versions
 from mvrecon.engine.store import Store
 from mvrecon.evaluation.run import evaluate_run
@@ -39,7 +40,7 @@ VARIANTS: dict[str, dict[str, str]] = {"within 10,000 blocks": LIMITS, "default"
 HEADINGS = (
     "set",
     "surface",
-    "voxel",
+    "voxel, world units",
     "blocks",
     "faces",
     "points",
@@ -48,7 +49,12 @@ HEADINGS = (
     "recall",
     "F at 2 cm",
     "F at 5 cm",
+    "scale left by the poses",
+    "F at 1 %, aligned by surface",
+    "at 2 cm",
+    "at 5 cm",
     "PSNR dB",
+    "in front of trusted depth, %",
     "CPU s",
     "peak MB",
 )
@@ -101,7 +107,7 @@ def measure(name: str, root: Path, run_dir: Path) -> Iterator[list[str]]:
 
 
 def figures(run_dir: Path, truth: Path) -> Iterator[str]:
-    """F at 1 % with its parts, F at distances in metres, and PSNR; "–" where unknown."""
+    """All between the numbers of points and the CPU seconds; "–" where unknown."""
     found = evaluate_run(run_dir, truth, parts=("surface", "image"))
     if found.surface:
         errors = found.surface.errors
@@ -110,9 +116,14 @@ def figures(run_dir: Path, truth: Path) -> Iterator[str]:
             at = evaluate_run(run_dir, truth, threshold=threshold, parts=("surface",)).surface
             assert at is not None
             yield f"{at.errors.f_score:.3f}"
+        aligned = aligned_by_surface(run_dir, truth, (errors.threshold, *THRESHOLDS_M))
+        assert aligned is not None
+        yield f"{aligned.scale:.3f}"
+        yield from (f"{f_score:.3f}" for f_score in aligned.f_scores)
     else:
-        yield from ["–"] * (3 + len(THRESHOLDS_M))
-    yield f"{found.image.psnr_db:.1f}" if found.image else "–"
+        yield from ["–"] * 9
+    yield f"{found.image.errors.psnr_db:.1f}" if found.image else "–"
+    yield f"{100 * floating_share(run_dir):.2f}"
 
 
 if __name__ == "__main__":

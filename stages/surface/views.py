@@ -69,15 +69,14 @@ class Sight:
     def of(cls, name: str, depth_map: DepthMap, min_confidence: float) -> Sight:
         """The sight of a depth map."""
         height, width = depth_map.depth_hw.shape
-        corners_43 = (
-            np.array([[0, 0, 1], [width - 1, 0, 1], [width - 1, height - 1, 1], [0, height - 1, 1]])
-            @ np.linalg.inv(depth_map.k_33).T
-        )
-        sides_43 = np.cross(corners_43, np.roll(corners_43, -1, axis=0)).astype(np.float64)
+        pixels_43 = np.ones((4, 3))
+        pixels_43[:, :2] = [[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]]
+        rays_43 = pixels_43 @ np.linalg.inv(depth_map.k_33).T
+        sides_43 = np.cross(rays_43, np.roll(rays_43, -1, axis=0))
         return cls(
             name,
-            np.linalg.inv(depth_map.world_from_cam),
-            sides_43 / np.linalg.norm(sides_43, axis=1, keepdims=True),
+            np.asarray(np.linalg.inv(depth_map.world_from_cam), np.float64),
+            np.asarray(sides_43 / np.linalg.norm(sides_43, axis=1, keepdims=True), np.float64),
             float(confident_depth(depth_map, min_confidence).max(initial=0.0)),
         )
 

@@ -131,7 +131,7 @@ def share_before_the_sphere(surface):
 
 
 def test_a_hallucination_shows_if_it_is_trusted_and_leaves_nothing_if_not(frames):
-    config = changed("volume", carving=0.0)
+    config = changed("volume", carving=0.0, see_through=1000)
     trusted = reconstruct_surface(make_inputs(frames, with_board(frames, 3)), config)
     doubted = reconstruct_surface(make_inputs(frames, with_board(frames, 3, 0.2)), config)
     assert share_before_the_sphere(trusted) > 0.01
@@ -198,12 +198,24 @@ def test_min_views_leaves_open_what_one_view_saw(frames):
 
 def test_free_space_of_other_views_carves_a_hallucination_away(frames):
     def share(carving):
-        config = changed("volume", carving=carving)
+        config = changed("volume", carving=carving, see_through=1000)
         inputs = make_inputs(frames, with_board(frames, 2))
         return share_before_the_sphere(reconstruct_surface(inputs, config))
 
     assert share(0.0) > 0.01
     assert share(1.0) < 0.2 * share(0.0)
+
+
+def test_a_sheet_that_two_views_are_sure_of_is_none_if_others_see_through_it(frames):
+    """Without weighing free space against surface: by what is seen behind it alone."""
+
+    def share(see_through):
+        config = changed("volume", carving=0.0, see_through=see_through)
+        inputs = make_inputs(frames, with_board(frames, 2))
+        return share_before_the_sphere(reconstruct_surface(inputs, config))
+
+    assert share(1000) > 0.01
+    assert share(1.5) < 0.05 * share(1000)
 
 
 def test_no_depth_is_not_enough_data(frames):
