@@ -126,19 +126,21 @@ class Volume:
         slant = cv2.remap(view.slant_hw, u, v, cv2.INTER_NEAREST)
         smooth = cv2.remap(view.filled_depth_hw, u, v, cv2.INTER_LINEAR)
         # Far depth is noisier, in proportion: its reach is as much wider.
-        reach = np.maximum(np.float32(NOISE_DEVIATIONS * view.depth_noise) * z, self.truncation)
+        reach = np.maximum(
+            np.float32(NOISE_DEVIATIONS * view.depth_noise) * z, np.float32(self.truncation)
+        )
         # Interpolated depth is right on a surface and wrong across a depth edge.
         depth = np.where(np.abs(smooth - depth) < reach, smooth, depth)
         distance = (depth - z) * slant
         weight[(z <= 0) | (distance <= -reach)] = 0.0
         near = (weight > 0) & (distance < reach)
+        clear = depth * np.float32(1.0 - NOISE_DEVIATIONS * view.depth_noise)
+        through = (weight > 0) & (z < clear - reach)
         # Behind the surface the distance is a guess that fades with depth.
         weight = weight * np.clip(1.0 + distance / reach, 0.0, 1.0)
         weight = np.where(distance < reach, weight, weight * np.float32(carving))
         np.minimum(distance, reach, out=distance)
         confidence = cv2.remap(view.confidence_hw, u, v, cv2.INTER_NEAREST)
-        clear = depth * np.float32(1.0 - NOISE_DEVIATIONS * view.depth_noise)
-        through = (weight > 0) & (z < clear - reach)
         self.distance_sum[rows] += weight * distance
         self.weight_sum[rows] += weight
         self.evidence[rows] += np.where(near, confidence, 0.0)
