@@ -23,7 +23,7 @@ from stages.surface.clean import reduce_inside, triangle_areas, vertex_normals
 from stages.surface.config import SurfaceConfig
 from stages.surface.extract import extract_triangles, vertex_confidence
 from stages.surface.views import DepthLoader, Sight, make_view
-from stages.surface.volume import Volume
+from stages.surface.volume import NOISE_DEVIATIONS, Volume
 
 # Memory for voxels where none is given: a share of the machine's, within bounds.
 MEMORY_SHARE = 1 / 8
@@ -73,6 +73,12 @@ class Builder:
     load_depth: DepthLoader
     pool: ThreadPoolExecutor
 
+    @property
+    def truncation(self) -> float:
+        """Reach of a depth pixel before and behind its surface, world units."""
+        noise = NOISE_DEVIATIONS * self.scale.depth_noise * self.scale.reference_depth
+        return max(self.config.volume.truncation * self.voxel_size, noise)
+
     def parts(self, keys_n3: Keys, sights: Sequence[Sight], track: ViewTracker) -> Iterator[Part]:
         """The surface, brick by brick.
 
@@ -95,8 +101,7 @@ class Builder:
         self, batch: Sequence[Brick], sights: Sequence[Sight], track: ViewTracker
     ) -> Volume:
         """The bricks' voxels with the depth maps that may see them, one in memory at a time."""
-        truncation = self.config.volume.truncation * self.voxel_size
-        volume = Volume.empty(blocks_of(batch), self.voxel_size, truncation)
+        volume = Volume.empty(blocks_of(batch), self.voxel_size, self.truncation)
         centers_b3 = np.stack([brick.center_3 for brick in batch])
         names = [sight.name for sight in sights if sight.may_see(centers_b3, batch[0].radius).any()]
         options = self.config.depth

@@ -75,7 +75,7 @@ class VolumeOptions(OptionGroup):
         ge=1.5,
         le=30,
         description="reach of a depth pixel before and behind its surface, widened to three "
-        "deviations of its depth where that is more [voxels]",
+        "deviations where depth maps disagree more [voxels]",
         json_schema_extra=ADVANCED,
     )
     carving: float = Field(

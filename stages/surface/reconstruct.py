@@ -101,7 +101,7 @@ def reconstruct_surface(inputs: SurfaceInputs, config: SurfaceConfig) -> Surface
         "views": len(names),
         **_result_numbers(mesh, cloud),
         "voxel_size": _rounded(voxel_size),
-        "truncation": _rounded(config.volume.truncation * voxel_size),
+        "truncation": _rounded(builder.truncation),
         "blocks": len(keys_n3),
         "bricks": len(parts),
         "median_depth": _rounded(scale.reference_depth),

@@ -41,7 +41,7 @@ class Volume:
 
     Attributes:
         keys_n3: block coordinates, sorted.
-        voxel_size, truncation: world units; depth reaches as far as the truncation at least.
+        voxel_size, truncation: world units.
         distance_sum, weight_sum: weighted signed distance (positive in front) and weight.
         evidence: sum of the confidence of the views that see a surface nearby.
         views: number of those views, up to 255.
@@ -105,8 +105,7 @@ class Volume:
         rows, pixels_n2, radius_px = rows[near_n], pixels_n2[near_n], radius_px[near_n]
         farthest_n = _farthest_nearby(view.depth_hw, pixels_n2)
         farthest_n[radius_px > TILE_PX] = view.depth_hw.max()
-        noise = NOISE_DEVIATIONS * view.depth_noise * depth_n[rows]
-        reach = FADE_REACH * np.maximum(self.truncation, noise)
+        reach = FADE_REACH * self.truncation
         return np.asarray(rows[(farthest_n > 0) & (depth_n[rows] - radius < farthest_n + reach)])
 
     def _add(self, rows: NDArray[np.int64], view: SurfaceView, carving: float) -> None:
@@ -125,10 +124,7 @@ class Volume:
         weight = cv2.remap(view.weight_hw, u, v, cv2.INTER_NEAREST)
         slant = cv2.remap(view.slant_hw, u, v, cv2.INTER_NEAREST)
         smooth = cv2.remap(view.filled_depth_hw, u, v, cv2.INTER_LINEAR)
-        # Far depth is noisier, in proportion: its reach is as much wider.
-        reach = np.maximum(
-            np.float32(NOISE_DEVIATIONS * view.depth_noise) * z, np.float32(self.truncation)
-        )
+        reach = np.float32(self.truncation)
         # Interpolated depth is right on a surface and wrong across a depth edge.
         depth = np.where(np.abs(smooth - depth) < reach, smooth, depth)
         distance = (depth - z) * slant

@@ -1,5 +1,4 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +7,7 @@ from mvrecon.artifacts.depth import DepthMap
 from stages.surface.blocks import BLOCK_VOXELS
 from stages.surface.config import VolumeOptions
 from stages.surface.views import make_view
-from stages.surface.volume import NOISE_DEVIATIONS, Volume, voxel_offsets
+from stages.surface.volume import Volume, voxel_offsets
 
 VOXEL_SIZE = 0.1
 TRUNCATION = 0.4
@@ -89,16 +88,6 @@ def test_what_is_seen_through_more_than_it_is_seen_is_no_surface(pool):
         _, left = along_z(volume, volume.surface_voxels(rows, VolumeOptions(see_through=ratio)))
         assert left[(z > 1.0) & (z < 3.5)].all() == kept
         assert left[np.abs(z - WALL_Z) < 0.3].all()
-
-
-def test_noisy_depth_reaches_as_far_as_its_noise(pool):
-    volume = column()
-    noise = 0.8 / WALL_Z / NOISE_DEVIATIONS
-    volume.integrate(replace(wall_view(), depth_noise=noise), 0.3, pool)
-    z, views = along_z(volume, volume.views)
-    # At depth z the reach is 0.2 z.
-    assert views[(z > WALL_Z / 1.18) & (z < WALL_Z / 0.84)].all()
-    assert not views[z < WALL_Z / 1.22].any()
 
 
 def test_sums_are_the_same_to_the_bit_whatever_blocks_are_beside(pool):
