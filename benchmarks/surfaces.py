@@ -32,8 +32,9 @@ SETS = {
 LIMITS = {
     "volume.max_blocks": "10000",
     "volume.see_through": "1000",
-    "mesh.detail": "0",
+    "mesh.face_density": "10",
     "mesh.max_faces": "300000",
+    "cloud.point_density": "10",
     "cloud.max_points": "500000",
 }
 VARIANTS: dict[str, dict[str, str]] = {"within 10,000 blocks": LIMITS, "default": {}}

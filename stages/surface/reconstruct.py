@@ -18,11 +18,12 @@ from mvrecon.render import MeshRenderer
 from stages.surface.assemble import Assembled, assemble
 from stages.surface.blocks import choose_voxel_size, survey
 from stages.surface.build import Builder
+from stages.surface.clean import triangle_areas
 from stages.surface.color import ImageLoader, VertexColors
 from stages.surface.config import SurfaceConfig
 from stages.surface.views import DepthLoader
 
-# Median confidence of the surface's vertices below which the user is warned: two fair views.
+# Median confidence of the surface below which the user is warned: two fair views.
 LOW_CONFIDENCE = 0.5
 # Times the wanted voxel size from which the user is warned: then details are missed.
 COARSENED = 3.0
@@ -140,8 +141,16 @@ def _result_numbers(mesh: Mesh, cloud: PointCloud) -> dict[str, float | int | st
         "vertices": len(mesh.points.xyz_n3),
         "cloud_points": len(cloud.xyz_n3),
         "extent": " × ".join(f"{length:.3g}" for length in extent_3),
-        "median_confidence": _rounded(float(np.median(mesh.points.confidence_n))),
+        "median_confidence": _rounded(_median_confidence(mesh)),
     }
+
+
+def _median_confidence(mesh: Mesh) -> float:
+    """Of the surface by area: vertices are densest where it is ragged."""
+    confidence_m = mesh.points.confidence_n[mesh.faces_m3].mean(axis=1)
+    order_m = np.argsort(confidence_m)
+    area_m = np.cumsum(triangle_areas(mesh.points.xyz_n3, mesh.faces_m3)[order_m])
+    return float(confidence_m[order_m[np.searchsorted(area_m, area_m[-1] / 2)]])
 
 
 def _rounded(value: float) -> float:
@@ -155,6 +164,6 @@ def _warnings(mesh: Mesh, wanted: float, voxel_size: float) -> list[str]:
             f"Voxels are {voxel_size:.3g} instead of {wanted:.3g} world units to stay within the "
             "budget; --surface.volume.max_blocks raises it."
         )
-    if np.median(mesh.points.confidence_n) < LOW_CONFIDENCE:
+    if _median_confidence(mesh) < LOW_CONFIDENCE:
         warnings.append("Most of the surface rests on few or uncertain views.")
     return warnings
