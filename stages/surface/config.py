@@ -56,7 +56,7 @@ class VolumeOptions(OptionGroup):
         json_schema_extra=NOT_IN_KEY,
     )
     max_blocks: int = Field(
-        200_000,
+        60_000,
         ge=100,
         le=50_000_000,
         description="blocks of 8×8×8 voxels at most, which time grows with; voxels are coarsened "
