@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.errors import NotEnoughDataError
 from stages.surface.config import SurfaceConfig
-from stages.surface.views import DepthLoader, confident_depth, depth_noise, world_points
+from stages.surface.views import DepthLoader, Sight, confident_depth, depth_noise, world_points
 
 Keys = NDArray[np.int32]
 
@@ -41,19 +41,26 @@ class Scale:
     pixel_footprint: float
     depth_noise: float
 
-    def voxel_size(self, resolution: float) -> float:
-        """Edge of a voxel for `resolution` voxels to a pixel, not far below the noise."""
-        noise = self.depth_noise * self.reference_depth
-        return max(self.pixel_footprint, NOISE_SHARE * noise) / resolution
+    def voxel_size(self, resolution: float, depth: float | None = None) -> float:
+        """Edge of a voxel for `resolution` voxels to a pixel, not far below the noise.
+
+        Args:
+            resolution: voxels to a pixel or to `NOISE_SHARE` of the noise.
+            depth: of the view, world units; the reference depth if not given.
+        """
+        footprint = max(self.pixel_footprint, NOISE_SHARE * self.depth_noise * self.reference_depth)
+        return footprint / resolution * (1.0 if depth is None else depth / self.reference_depth)
 
 
-def measure_scale(names: Sequence[str], load: DepthLoader, min_confidence: float) -> Scale:
-    """Median depth and pixel footprint over the views, and the noise between them.
+def survey(
+    names: Sequence[str], load: DepthLoader, min_confidence: float
+) -> tuple[Scale, list[Sight]]:
+    """Median depth and pixel footprint over the views, the noise between them, what each sees.
 
     Raises:
         NotEnoughDataError: no view has confident depth.
     """
-    depths, footprints = [], []
+    depths, footprints, sights = [], [], []
     for name in names:
         depth_map = load(name)
         depth_hw = confident_depth(depth_map, min_confidence)
@@ -61,16 +68,18 @@ def measure_scale(names: Sequence[str], load: DepthLoader, min_confidence: float
         if len(values):
             depths.append(float(np.median(values)))
             footprints.append(depths[-1] / float(depth_map.k_33[0, 0]))
+            sights.append(Sight.of(name, depth_map, min_confidence))
     if not depths:
         raise NotEnoughDataError(
             f"no depth map has a pixel of confidence {min_confidence:g} or more",
             "Film the scene with more sideways motion, or lower --surface.depth.min_confidence",
         )
-    return Scale(
+    scale = Scale(
         reference_depth=float(np.median(depths)),
         pixel_footprint=float(np.median(footprints)),
         depth_noise=depth_noise(names, load, min_confidence),
     )
+    return scale, sights
 
 
 def find_blocks(
@@ -162,6 +171,11 @@ def _keys_of(codes_n: NDArray[np.int64]) -> Keys:
     mask = (1 << KEY_BITS) - 1
     parts = [codes_n >> (2 * KEY_BITS), (codes_n >> KEY_BITS) & mask, codes_n & mask]
     return (np.stack(parts, axis=1) - HALF_RANGE).astype(np.int32)
+
+
+def sorted_keys(keys_n3: NDArray[np.int64]) -> Keys:
+    """Each block once, in the order that `block_rows` needs."""
+    return _keys_of(np.unique(_codes_of(keys_n3)))
 
 
 def block_rows(keys_n3: Keys, query_m3: NDArray[np.int64]) -> NDArray[np.int64]:

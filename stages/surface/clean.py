@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from mvrecon.formats.mesh import Mesh, PointCloud
 
 Vertices = NDArray[np.float32]
 Faces = NDArray[np.int32]
+
+# Of collapsing edges: the error that is allowed grows from the first, in squares of a voxel.
+ERROR_AT_FIRST = 1e-9
+COLLAPSING_ROUNDS = 60
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,17 @@ class Triangles:
             self.vertices_n3, self.normals_n3, black_n3, np.zeros(count, np.float32)
         )
         return Mesh(points, self.faces_m3)
+
+
+def weld(parts: Sequence[tuple[Vertices, Faces]]) -> tuple[Vertices, Faces]:
+    """One surface of several: vertices at the very same place become one, sorted by position."""
+    vertices_n3 = np.concatenate([vertices for vertices, _ in parts])
+    firsts = np.cumsum([0, *(len(vertices) for vertices, _ in parts)])
+    faces = [faces_m3 + first for (_, faces_m3), first in zip(parts, firsts, strict=False)]
+    vertices_n3, place_n = np.unique(vertices_n3, axis=0, return_inverse=True)
+    faces_m3 = place_n.reshape(-1)[np.concatenate(faces)].astype(np.int32)
+    a, b, c = faces_m3.T
+    return vertices_n3, faces_m3[(a != b) & (b != c) & (c != a)]
 
 
 def component_labels(faces_m3: Faces, vertex_count: int) -> NDArray[np.int64]:
@@ -103,11 +118,47 @@ def fill_small_holes(vertices_n3: Vertices, faces_m3: Faces, diameter: float) ->
     return np.asarray(filled.triangle.indices.numpy(), np.int32)
 
 
+def reduce_inside(
+    vertices_n3: Vertices, faces_m3: Faces, wanted: int, voxel_size: float
+) -> tuple[Vertices, Faces]:
+    """About `wanted` faces, with all vertices at open borders as they are, to the bit.
+
+    By quadric error (Garland and Heckbert, SIGGRAPH 1997), without an order of the edges:
+    what may be lost grows until enough is lost.
+
+    Args:
+        vertices_n3: of a surface.
+        faces_m3: of it.
+        wanted: number of faces; there are more where borders need them.
+        voxel_size: the unit in which the error that is allowed grows, world units.
+    """
+    if len(faces_m3) <= wanted:
+        return vertices_n3, faces_m3
+    import pyfqmr
+
+    mesh = pyfqmr.Simplify()
+    mesh.setMesh(vertices_n3, faces_m3)
+    mesh.simplify_mesh(
+        target_count=wanted,
+        alpha=ERROR_AT_FIRST * voxel_size**2,
+        preserve_border=True,
+        max_iterations=COLLAPSING_ROUNDS,
+        verbose=False,
+    )
+    vertices, faces, _ = mesh.getMesh()
+    return vertices.astype(np.float32), faces.astype(np.int32)
+
+
 def simplify(vertices_n3: Vertices, faces_m3: Faces, max_faces: int) -> tuple[Vertices, Faces]:
-    """At most `max_faces` faces by quadric error (Garland and Heckbert, SIGGRAPH 1997)."""
+    """At most `max_faces` faces by the same error, borders simplified too."""
     if len(faces_m3) <= max_faces:
         return vertices_n3, faces_m3
-    mesh = _legacy(vertices_n3, faces_m3).simplify_quadric_decimation(max_faces)
+    import open3d as o3d
+
+    mesh = o3d.geometry.TriangleMesh(
+        o3d.utility.Vector3dVector(vertices_n3.astype(np.float64)),
+        o3d.utility.Vector3iVector(faces_m3),
+    ).simplify_quadric_decimation(max_faces)
     mesh.remove_degenerate_triangles()
     mesh.remove_duplicated_triangles()
     mesh.remove_unreferenced_vertices()
@@ -143,12 +194,3 @@ def _face_normals(vertices_n3: Vertices, faces_m3: Faces) -> NDArray[np.float64]
     """Normals (m, 3) of twice the triangle's area in length."""
     a, b, c = (vertices_n3[faces_m3[:, corner]].astype(np.float64) for corner in range(3))
     return np.cross(b - a, c - a)
-
-
-def _legacy(vertices_n3: Vertices, faces_m3: Faces) -> Any:
-    import open3d as o3d
-
-    return o3d.geometry.TriangleMesh(
-        o3d.utility.Vector3dVector(vertices_n3.astype(np.float64)),
-        o3d.utility.Vector3iVector(faces_m3),
-    )

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from mvrecon.engine.config import ADVANCED, OptionGroup, StageConfig
+from mvrecon.engine.config import ADVANCED, NOT_IN_KEY, OptionGroup, StageConfig
 
 
 class DepthOptions(OptionGroup):
@@ -47,11 +47,20 @@ class VolumeOptions(OptionGroup):
         description="voxels to a depth pixel at the median depth, or to 3/4 of the depth maps' "
         "noise where that is larger, if voxel_size is 0",
     )
+    memory: float = Field(
+        0.0,
+        ge=0,
+        le=1024,
+        description="memory for voxels; a scene of more is built in bricks, one after the other; "
+        "0 = an eighth of the machine's, between 0.25 and 1 [GiB]",
+        json_schema_extra=NOT_IN_KEY,
+    )
     max_blocks: int = Field(
-        10_000,
+        60_000,
         ge=100,
-        le=500_000,
-        description="blocks of 8×8×8 voxels at most, 10 kB each; voxels are coarsened to fit",
+        le=50_000_000,
+        description="blocks of 8×8×8 voxels at most, which time grows with; voxels are coarsened "
+        "to fit",
     )
     min_views: int = Field(2, ge=1, le=255, description="views that must see a surface [views]")
     min_evidence: float = Field(
@@ -76,6 +85,14 @@ class VolumeOptions(OptionGroup):
         description="weight of seen free space relative to seen surface",
         json_schema_extra=ADVANCED,
     )
+    see_through: float = Field(
+        1.5,
+        ge=0,
+        le=1000,
+        description="what views see through, with something trusted behind, is no surface if their "
+        "confidences sum up to more than this many times those of the views that see it",
+        json_schema_extra=ADVANCED,
+    )
 
 
 class MeshOptions(OptionGroup):
@@ -90,16 +107,30 @@ class MeshOptions(OptionGroup):
     fill_holes: float = Field(
         4.0, ge=0, le=200, description="holes up to this diameter are closed; 0 = none [voxels]"
     )
+    face_density: float = Field(
+        0.8,
+        ge=0.001,
+        le=10,
+        description="faces at most for each square of a voxel's edge, where only far views see it "
+        "of the coarser voxel that they deserve; most where there is most detail [1 / voxel²]",
+    )
     max_faces: int = Field(
-        300_000, ge=100, le=20_000_000, description="face budget of the mesh [triangles]"
+        1_000_000, ge=100, le=50_000_000, description="face budget of the mesh [triangles]"
     )
 
 
 class CloudOptions(OptionGroup):
     """Size of the point cloud."""
 
+    point_density: float = Field(
+        0.5,
+        ge=0.001,
+        le=10,
+        description="points at most for each square of a voxel's edge, where only far views see "
+        "it of the coarser voxel that they deserve [1 / voxel²]",
+    )
     max_points: int = Field(
-        500_000, ge=100, le=50_000_000, description="point budget of the cloud [points]"
+        1_000_000, ge=100, le=50_000_000, description="point budget of the cloud [points]"
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.errors import NotEnoughDataError
-from stages.surface.blocks import BLOCK_VOXELS, block_rows
-from stages.surface.volume import Volume
+from stages.surface.blocks import BLOCK_VOXELS, Keys, block_rows
+from stages.surface.config import VolumeOptions
+from stages.surface.volume import Volume, voxel_offsets
 
 Vertices = NDArray[np.float32]
 Faces = NDArray[np.int32]
@@ -16,31 +16,39 @@ EVIDENCE_SCALE = 2.0  # summed confidence at which 63 % are reached: two sure vi
 
 
 def extract_triangles(
-    volume: Volume, min_views: int, min_evidence: float
+    volume: Volume, owned_n3: Keys, border_n3: Keys, options: VolumeOptions
 ) -> tuple[Vertices, Faces]:
     """Marching cubes over the voxels that are supported well enough.
 
-    Returns:
-        Vertices (n, 3) and faces (m, 3), which face free space.
+    Args:
+        volume: holds the blocks of both kinds.
+        owned_n3: blocks whose cells are wanted.
+        border_n3: blocks beside them that these cells reach into.
+        options: what a surface needs.
 
-    Raises:
-        NotEnoughDataError: the surface is empty.
+    Returns:
+        Vertices (n, 3) and faces (m, 3), which face free space; both may be empty. Vertices on
+        the border are the same, to the bit, as those that the bricks beside it give.
     """
     import open3d as o3d
 
+    keys_n3 = np.concatenate([owned_n3, border_n3])
     grid = o3d.t.geometry.VoxelBlockGrid(
         attr_names=("tsdf", "weight"),
         attr_dtypes=(o3d.core.float32, o3d.core.float32),
         attr_channels=(o3d.core.SizeVector([1]), o3d.core.SizeVector([1])),
         voxel_size=volume.voxel_size,
         block_resolution=BLOCK_VOXELS,
-        block_count=len(volume.keys_n3),
+        block_count=len(keys_n3),
         device=o3d.core.Device("CPU:0"),
     )
-    slots, _ = grid.hashmap().activate(o3d.core.Tensor.from_numpy(volume.keys_n3))
+    slots, _ = grid.hashmap().activate(o3d.core.Tensor.from_numpy(keys_n3))
     slots_n = slots.numpy().astype(np.int64)
-    supported = volume.surface_voxels(min_views, min_evidence)
-    distance = volume.distance_sum / np.maximum(volume.weight_sum, 1e-12)
+    rows_n = block_rows(volume.keys_n3, keys_n3.astype(np.int64))
+    supported = volume.surface_voxels(rows_n, options)
+    # No cell of a border block has all its corners in the first layers, so none is extracted.
+    supported[len(owned_n3) :] &= (voxel_offsets() == 0).any(axis=1)
+    distance = volume.distance_sum[rows_n] / np.maximum(volume.weight_sum[rows_n], 1e-12)
     for name, values in (("tsdf", distance / volume.truncation), ("weight", supported)):
         attribute = grid.attribute(name).numpy()
         attribute[slots_n] = values.reshape(-1, *attribute.shape[1:])
@@ -49,11 +57,7 @@ def extract_triangles(
     except RuntimeError:  # Open3D's answer where it finds no vertex
         mesh = None
     if mesh is None or "indices" not in mesh.triangle or len(mesh.triangle.indices) == 0:
-        raise NotEnoughDataError(
-            "the depth maps agree nowhere on a surface",
-            "Film the scene with more overlap, or lower --surface.volume.min_views "
-            "and --surface.volume.min_evidence",
-        )
+        return np.empty((0, 3), np.float32), np.empty((0, 3), np.int32)
     return canonical_order(
         mesh.vertex.positions.numpy(), mesh.triangle.indices.numpy().astype(np.int32)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,28 +15,20 @@ from mvrecon.engine.stage import Summary
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.formats.mesh import Mesh, PointCloud
 from mvrecon.render import MeshRenderer
-from stages.surface.blocks import Scale, choose_voxel_size, measure_scale
-from stages.surface.clean import (
-    Triangles,
-    drop_unused,
-    fill_small_holes,
-    large_pieces,
-    simplify,
-)
+from stages.surface.assemble import Assembled, assemble
+from stages.surface.blocks import choose_voxel_size, survey
+from stages.surface.build import Builder
+from stages.surface.clean import triangle_areas
 from stages.surface.color import ImageLoader, VertexColors
 from stages.surface.config import SurfaceConfig
-from stages.surface.extract import extract_triangles, vertex_confidence
-from stages.surface.views import DepthLoader, make_view
-from stages.surface.volume import Volume
+from stages.surface.views import DepthLoader
 
-# Reach of a depth pixel, in deviations of depth: nearly all of what sees one surface meets in it.
-NOISE_DEVIATIONS = 3.0
-# Median confidence of the surface's vertices below which the user is warned: two fair views.
+# Median confidence of the surface below which the user is warned: two fair views.
 LOW_CONFIDENCE = 0.5
 # Times the wanted voxel size from which the user is warned: then details are missed.
 COARSENED = 3.0
 
-Tracker = Callable[[Iterable[PosedFrame], str, int], Iterable[PosedFrame]]
+Tracker = Callable[[Iterable[Any], str, int], Iterable[Any]]
 
 
 @dataclass(frozen=True)
@@ -85,88 +78,51 @@ def reconstruct_surface(inputs: SurfaceInputs, config: SurfaceConfig) -> Surface
             "no posed frame has a depth map", "Film the scene with more sideways motion"
         )
     names = [frame.name for frame in inputs.frames]
-    scale = measure_scale(names, inputs.load_depth, config.depth.min_confidence)
+    min_confidence = config.depth.min_confidence
+    scale, sights = survey(names, inputs.load_depth, min_confidence)
     wanted = config.volume.voxel_size or scale.voxel_size(config.volume.resolution)
-    volume = _fuse(inputs, config, scale, wanted)
-    dense, pieces, removed = _dense_surface(volume, config)
-    simple = Triangles.with_normals(
-        *simplify(dense.vertices_n3, dense.faces_m3, config.mesh.max_faces)
-    )
-
-    # Vertices are sorted by position, so an even choice of rows is even in space.
-    count = len(dense.vertices_n3)
-    chosen = np.linspace(0, count - 1, min(count, config.cloud.max_points)).round().astype(np.int64)
-    points = _colored(
-        inputs,
-        dense,
-        np.concatenate([simple.vertices_n3, dense.vertices_n3[chosen]]),
-        np.concatenate([simple.normals_n3, dense.normals_n3[chosen]]),
-        volume,
-        reference_depth=scale.reference_depth,
-    )
-    split = len(simple.vertices_n3)
-    mesh = Mesh(points.rows(slice(0, split)), simple.faces_m3)
+    voxel_size, keys_n3 = choose_voxel_size(names, inputs.load_depth, wanted, config)
+    with ThreadPoolExecutor(inputs.workers) as pool:
+        builder = Builder(config, scale, voxel_size, inputs.load_depth, pool)
+        parts = list(
+            builder.parts(keys_n3, sights, lambda part: inputs.track(part, "view", len(part)))
+        )
+    if not parts:
+        raise NotEnoughDataError(
+            "the depth maps agree nowhere on a surface",
+            "Film the scene with more overlap, or lower --surface.volume.min_views "
+            "and --surface.volume.min_evidence",
+        )
+    assembled = assemble(parts, config, voxel_size)
+    points = _colored(inputs, assembled, voxel_size, scale.reference_depth)
+    split = len(assembled.surface.vertices_n3)
+    mesh = Mesh(points.rows(slice(0, split)), assembled.surface.faces_m3)
     cloud = points.rows(slice(split, None))
     numbers = {
         "views": len(names),
         **_result_numbers(mesh, cloud),
-        **_volume_numbers(volume, scale),
-        "pieces_kept": pieces,
-        "pieces_removed": removed,
+        "voxel_size": _rounded(voxel_size),
+        "truncation": _rounded(builder.truncation),
+        "blocks": len(keys_n3),
+        "bricks": len(parts),
+        "median_depth": _rounded(scale.reference_depth),
+        "depth_noise_percent": _rounded(100.0 * scale.depth_noise),
+        "pieces_kept": assembled.pieces_kept,
+        "pieces_removed": assembled.pieces_removed,
     }
-    return Surface(mesh, cloud, Summary(numbers, _warnings(mesh, wanted, volume.voxel_size)))
-
-
-def _fuse(inputs: SurfaceInputs, config: SurfaceConfig, scale: Scale, wanted: float) -> Volume:
-    """All depth maps in one volume, one in memory at a time."""
-    voxel_size, keys_n3 = choose_voxel_size(
-        [frame.name for frame in inputs.frames],
-        inputs.load_depth,
-        wanted,
-        config,
-    )
-    noise = NOISE_DEVIATIONS * scale.depth_noise * scale.reference_depth
-    volume = Volume.empty(keys_n3, voxel_size, max(config.volume.truncation * voxel_size, noise))
-    with ThreadPoolExecutor(inputs.workers) as pool:
-        for frame in inputs.track(inputs.frames, "view", len(inputs.frames)):
-            depth_map = inputs.load_depth(frame.name)
-            view = make_view(
-                depth_map, config.depth.min_confidence, scale.reference_depth, config.depth.trim
-            )
-            volume.integrate(view, config.volume.carving, pool)
-    return volume
-
-
-def _dense_surface(volume: Volume, config: SurfaceConfig) -> tuple[Triangles, int, int]:
-    """All that is supported, without floating pieces and small holes.
-
-    Returns:
-        The surface, the number of pieces kept, the number removed.
-    """
-    vertices_n3, faces_m3 = extract_triangles(
-        volume, config.volume.min_views, config.volume.min_evidence
-    )
-    keep_m, pieces, removed = large_pieces(vertices_n3, faces_m3, config.mesh.min_piece)
-    used, faces_m3 = drop_unused(len(vertices_n3), faces_m3[keep_m])
-    vertices_n3 = vertices_n3[used]
-    if config.mesh.fill_holes > 0:
-        diameter = config.mesh.fill_holes * volume.voxel_size
-        faces_m3 = fill_small_holes(vertices_n3, faces_m3, diameter)
-    return Triangles.with_normals(vertices_n3, faces_m3), pieces, removed
+    return Surface(mesh, cloud, Summary(numbers, _warnings(mesh, wanted, voxel_size)))
 
 
 def _colored(
-    inputs: SurfaceInputs,
-    dense: Triangles,
-    vertices_n3: NDArray[np.float32],
-    normals_n3: NDArray[np.float32],
-    volume: Volume,
-    *,
-    reference_depth: float,
+    inputs: SurfaceInputs, assembled: Assembled, voxel_size: float, reference_depth: float
 ) -> PointCloud:
-    """Colours and confidence of points on the dense surface, in one pass over the images."""
-    colors = VertexColors.start(vertices_n3, normals_n3, volume.voxel_size, reference_depth)
-    renderer = MeshRenderer(dense.as_mesh(), threads=inputs.workers)
+    """The mesh's vertices and then the cloud, coloured in one pass over the images."""
+    surface = assembled.surface
+    vertices_n3 = np.concatenate([surface.vertices_n3, assembled.cloud_k3])
+    normals_n3 = np.concatenate([surface.normals_n3, assembled.cloud_normals_k3])
+    confidence_n = np.concatenate([assembled.confidence_n, assembled.cloud_confidence_k])
+    colors = VertexColors.start(vertices_n3, normals_n3, voxel_size, reference_depth)
+    renderer = MeshRenderer(surface.as_mesh(), threads=inputs.workers)
     frames = inputs.track(inputs.frames, "image", len(inputs.frames))
     with ThreadPoolExecutor(inputs.workers) as pool:
         for frame in frames:
@@ -175,7 +131,6 @@ def _colored(
             colors.add(
                 image_hw3, frame.camera, frame.world_from_cam, renderer, pool, moving_hw=moving_hw
             )
-    confidence_n = vertex_confidence(volume, vertices_n3)
     return PointCloud(vertices_n3, normals_n3, colors.rgb(), confidence_n)
 
 
@@ -186,18 +141,16 @@ def _result_numbers(mesh: Mesh, cloud: PointCloud) -> dict[str, float | int | st
         "vertices": len(mesh.points.xyz_n3),
         "cloud_points": len(cloud.xyz_n3),
         "extent": " × ".join(f"{length:.3g}" for length in extent_3),
-        "median_confidence": _rounded(float(np.median(mesh.points.confidence_n))),
+        "median_confidence": _rounded(_median_confidence(mesh)),
     }
 
 
-def _volume_numbers(volume: Volume, scale: Scale) -> dict[str, float | int | str]:
-    return {
-        "voxel_size": _rounded(volume.voxel_size),
-        "truncation": _rounded(volume.truncation),
-        "blocks": len(volume.keys_n3),
-        "median_depth": _rounded(scale.reference_depth),
-        "depth_noise_percent": _rounded(100.0 * scale.depth_noise),
-    }
+def _median_confidence(mesh: Mesh) -> float:
+    """Of the surface by area: vertices are densest where it is ragged."""
+    confidence_m = mesh.points.confidence_n[mesh.faces_m3].mean(axis=1)
+    order_m = np.argsort(confidence_m)
+    area_m = np.cumsum(triangle_areas(mesh.points.xyz_n3, mesh.faces_m3)[order_m])
+    return float(confidence_m[order_m[np.searchsorted(area_m, area_m[-1] / 2)]])
 
 
 def _rounded(value: float) -> float:
@@ -211,6 +164,6 @@ def _warnings(mesh: Mesh, wanted: float, voxel_size: float) -> list[str]:
             f"Voxels are {voxel_size:.3g} instead of {wanted:.3g} world units to stay within the "
             "budget; --surface.volume.max_blocks raises it."
         )
-    if np.median(mesh.points.confidence_n) < LOW_CONFIDENCE:
+    if _median_confidence(mesh) < LOW_CONFIDENCE:
         warnings.append("Most of the surface rests on few or uncertain views.")
     return warnings

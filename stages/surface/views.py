@@ -36,6 +36,7 @@ class SurfaceView:
         confidence_hw: 0…1.
         pixel_from_world: (3, 4) projection matrix.
         cam_from_world: (4, 4).
+        depth_noise: standard deviation of depth divided by depth.
     """
 
     depth_hw: Array
@@ -45,6 +46,52 @@ class SurfaceView:
     confidence_hw: Array
     pixel_from_world: NDArray[np.float64]
     cam_from_world: NDArray[np.float64]
+    depth_noise: float = 0.0
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Where a view may see something, without its depth map.
+
+    Attributes:
+        name: of its frame.
+        cam_from_world: (4, 4).
+        sides_43: inward unit normals of the pyramid's sides, in camera axes.
+        farthest: largest depth that is trusted, world units; 0 = none.
+    """
+
+    name: str
+    cam_from_world: NDArray[np.float64]
+    sides_43: NDArray[np.float64]
+    farthest: float
+
+    @classmethod
+    def of(cls, name: str, depth_map: DepthMap, min_confidence: float) -> Sight:
+        """The sight of a depth map."""
+        height, width = depth_map.depth_hw.shape
+        pixels_43 = np.ones((4, 3))
+        pixels_43[:, :2] = [[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]]
+        rays_43 = pixels_43 @ np.linalg.inv(depth_map.k_33).T
+        sides_43 = np.cross(rays_43, np.roll(rays_43, -1, axis=0))
+        return cls(
+            name,
+            np.asarray(np.linalg.inv(depth_map.world_from_cam), np.float64),
+            np.asarray(sides_43 / np.linalg.norm(sides_43, axis=1, keepdims=True), np.float64),
+            float(confident_depth(depth_map, min_confidence).max(initial=0.0)),
+        )
+
+    def depth(self, points_n3: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Depth (n,) of world points."""
+        return np.asarray(points_n3 @ self.cam_from_world[2, :3] + self.cam_from_world[2, 3])
+
+    def may_see(self, centers_n3: NDArray[np.float64], radius: float) -> NDArray[np.bool_]:
+        """Whether balls (n,) of a radius, in world units, may hold something that is seen.
+
+        A ball that a surface's reach enters from behind is one radius larger.
+        """
+        cam_n3 = centers_n3 @ self.cam_from_world[:3, :3].T + self.cam_from_world[:3, 3]
+        inside_n = np.all(cam_n3 @ self.sides_43.T > -radius, axis=1)
+        return np.asarray(inside_n & (cam_n3[:, 2] < self.farthest + 2.0 * radius))
 
 
 def confident_depth(depth_map: DepthMap, min_confidence: float) -> Array:
@@ -55,7 +102,11 @@ def confident_depth(depth_map: DepthMap, min_confidence: float) -> Array:
 
 
 def make_view(
-    depth_map: DepthMap, min_confidence: float, reference_depth: float, trim: float = 0.0
+    depth_map: DepthMap,
+    min_confidence: float,
+    reference_depth: float,
+    trim: float = 0.0,
+    depth_noise: float = 0.0,
 ) -> SurfaceView:
     """Prepare a depth map.
 
@@ -64,6 +115,7 @@ def make_view(
         min_confidence: pixels below it are ignored.
         reference_depth: distance at which the distance term of the weight is one.
         trim: width of the rim of what is in front that is ignored, in diagonals of the map.
+        depth_noise: standard deviation of depth divided by depth.
     """
     depth_hw = without_rims(confident_depth(depth_map, min_confidence), trim)
     valid_hw = depth_hw > 0
@@ -85,6 +137,7 @@ def make_view(
         confidence_hw=np.where(valid_hw, depth_map.confidence_hw, 0.0).astype(np.float32),
         pixel_from_world=depth_map.k_33 @ cam_from_world[:3],
         cam_from_world=cam_from_world,
+        depth_noise=depth_noise,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.surface.blocks import BLOCK_VOXELS, Keys
+from stages.surface.config import VolumeOptions
 from stages.surface.views import SurfaceView
 
 Array = NDArray[np.float32]
@@ -23,6 +24,9 @@ CHUNK_BLOCKS = 256  # temporary arrays of a chunk stay in the processor's cache
 TILE_PX = 16  # of the coarse map of the farthest depth, by which blocks are left out
 FADE_REACH = 4.0  # how far behind the depth blocks are looked at, in truncations
 MAX_COUNT = 255  # views are counted in a byte
+BYTES_PER_BLOCK = VOXELS * 17  # four sums and the count
+# Reach of a depth pixel, in deviations of depth: nearly all of what sees one surface meets in it.
+NOISE_DEVIATIONS = 3.0
 
 
 def voxel_offsets() -> NDArray[np.float64]:
@@ -41,6 +45,7 @@ class Volume:
         distance_sum, weight_sum: weighted signed distance (positive in front) and weight.
         evidence: sum of the confidence of the views that see a surface nearby.
         views: number of those views, up to 255.
+        seen_through: sum of the confidence of the views that see something clearly behind.
     """
 
     keys_n3: Keys
@@ -50,6 +55,7 @@ class Volume:
     weight_sum: Array
     evidence: Array
     views: NDArray[np.uint8]
+    seen_through: Array
 
     @classmethod
     def empty(cls, keys_n3: Keys, voxel_size: float, truncation: float) -> Volume:
@@ -63,6 +69,7 @@ class Volume:
             weight_sum=np.zeros(shape, np.float32),
             evidence=np.zeros(shape, np.float32),
             views=np.zeros(shape, np.uint8),
+            seen_through=np.zeros(shape, np.float32),
         )
 
     def integrate(self, view: SurfaceView, carving: float, pool: ThreadPoolExecutor) -> None:
@@ -103,7 +110,10 @@ class Volume:
 
     def _add(self, rows: NDArray[np.int64], view: SurfaceView, carving: float) -> None:
         pixel_from_voxel = view.pixel_from_world * self.voxel_size
-        corner_n3 = self.keys_n3[rows] * BLOCK_VOXELS @ pixel_from_voxel[:, :3].T
+        # Not as one product of matrices: its last bits would depend on how many blocks there are.
+        x_n1, y_n1, z_n1 = np.hsplit(self.keys_n3[rows] * float(BLOCK_VOXELS), 3)
+        corner_n3 = x_n1 * pixel_from_voxel[:, 0] + y_n1 * pixel_from_voxel[:, 1]
+        corner_n3 += z_n1 * pixel_from_voxel[:, 2]
         corner_n3 = (corner_n3 + view.pixel_from_world[:, 3]).astype(np.float32)
         offset_v3 = (voxel_offsets() @ pixel_from_voxel[:, :3].T).astype(np.float32)
         z = corner_n3[:, 2:3] + offset_v3[:, 2]
@@ -114,25 +124,40 @@ class Volume:
         weight = cv2.remap(view.weight_hw, u, v, cv2.INTER_NEAREST)
         slant = cv2.remap(view.slant_hw, u, v, cv2.INTER_NEAREST)
         smooth = cv2.remap(view.filled_depth_hw, u, v, cv2.INTER_LINEAR)
+        reach = np.float32(self.truncation)
         # Interpolated depth is right on a surface and wrong across a depth edge.
-        depth = np.where(np.abs(smooth - depth) < self.truncation, smooth, depth)
+        depth = np.where(np.abs(smooth - depth) < reach, smooth, depth)
         distance = (depth - z) * slant
-        weight[(z <= 0) | (distance <= -self.truncation)] = 0.0
-        near = (weight > 0) & (distance < self.truncation)
+        weight[(z <= 0) | (distance <= -reach)] = 0.0
+        near = (weight > 0) & (distance < reach)
+        clear = depth * np.float32(1.0 - NOISE_DEVIATIONS * view.depth_noise)
+        through = (weight > 0) & (z < clear - reach)
         # Behind the surface the distance is a guess that fades with depth.
-        weight = weight * np.clip(1.0 + distance / self.truncation, 0.0, 1.0)
-        weight = np.where(distance < self.truncation, weight, weight * np.float32(carving))
-        np.minimum(distance, self.truncation, out=distance)
+        weight = weight * np.clip(1.0 + distance / reach, 0.0, 1.0)
+        weight = np.where(distance < reach, weight, weight * np.float32(carving))
+        np.minimum(distance, reach, out=distance)
         confidence = cv2.remap(view.confidence_hw, u, v, cv2.INTER_NEAREST)
         self.distance_sum[rows] += weight * distance
         self.weight_sum[rows] += weight
         self.evidence[rows] += np.where(near, confidence, 0.0)
+        self.seen_through[rows] += np.where(through, confidence, 0.0)
         views = self.views[rows]
         self.views[rows] = views + (near & (views < MAX_COUNT))
 
-    def surface_voxels(self, min_views: int, min_evidence: float) -> NDArray[np.bool_]:
-        """Voxels (n, 512) near a surface that enough views and confidence support."""
-        return (self.views >= min_views) & (self.evidence >= min_evidence) & (self.weight_sum > 0)
+    def surface_voxels(self, rows: NDArray[np.int64], options: VolumeOptions) -> NDArray[np.bool_]:
+        """Voxels (m, 512) of blocks near a surface that enough views and confidence support.
+
+        What should be behind a surface, but views see through it to something trusted, is none;
+        before a true surface, rays that graze it pass.
+        """
+        evidence = self.evidence[rows]
+        behind = self.distance_sum[rows] < 0
+        return np.asarray(
+            (self.views[rows] >= options.min_views)
+            & (evidence >= options.min_evidence)
+            & ~(behind & (self.seen_through[rows] > options.see_through * evidence))
+            & (self.weight_sum[rows] > 0)
+        )
 
 
 def _farthest_nearby(depth_hw: Array, pixels_n2: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,11 +1,12 @@
 """A run that mends itself, by command line: what is recorded, and what later commands go by."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from mvrecon.cli import main
-from mvrecon.commands import run
+from mvrecon.commands.pipelines import PIPELINES, RUN
 from mvrecon.run_dir import RECORD, RunRecord
 from tests.stages.mending import pipeline
 from tests.stages.mending.test_mend import BRIGHTER, DARK
@@ -13,9 +14,8 @@ from tests.stages.mending.test_mend import BRIGHTER, DARK
 
 @pytest.fixture
 def mvrecon(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(run, "PIPELINE", pipeline.PIPELINE)
-    monkeypatch.setattr(run, "STAGE_NAMES", list(pipeline.CONFIGS))
-    monkeypatch.setattr(run, "CONFIG_CLASSES", pipeline.CONFIGS)
+    toy = replace(PIPELINES[RUN], stages=pipeline.PIPELINE)
+    monkeypatch.setitem(PIPELINES, RUN, toy)
     source = tmp_path / "input.json"
     source.write_text(json.dumps([DARK, BRIGHTER]))
 

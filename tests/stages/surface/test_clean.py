@@ -6,15 +6,23 @@ from stages.surface.clean import (
     drop_unused,
     fill_small_holes,
     large_pieces,
+    reduce_inside,
     simplify,
     triangle_areas,
     vertex_normals,
+    weld,
 )
 
 
 def sphere(resolution=12):
     mesh = o3d.geometry.TriangleMesh.create_sphere(1.0, resolution)
     return np.asarray(mesh.vertices, np.float32), np.asarray(mesh.triangles, np.int32)
+
+
+def edge_counts(faces):
+    """Number of faces at each edge."""
+    edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    return np.unique(np.sort(edges, axis=1), axis=0, return_counts=True)[1]
 
 
 def test_labels_agree_with_connectivity_in_any_numbering():
@@ -67,3 +75,16 @@ def test_a_budget_is_kept_and_a_small_mesh_left_as_it_is():
     same = simplify(vertices, faces, len(faces))
     assert same[0] is vertices
     assert same[1] is faces
+
+
+def test_halves_whose_border_was_kept_are_one_closed_surface_again():
+    vertices, faces = sphere(40)
+    upper = vertices[faces].mean(axis=1)[:, 2] > 0
+    halves = []
+    for half in (faces[upper], faces[~upper]):
+        used, own = drop_unused(len(vertices), half)
+        halves.append(reduce_inside(vertices[used], own, len(half) // 2, 0.05))
+    joined, both = weld(halves)
+    assert len(both) == sum(len(half) for _, half in halves) < 0.6 * len(faces)
+    assert (edge_counts(both) == 2).all()
+    assert len(np.unique(joined, axis=0)) == len(joined)

@@ -1,15 +1,16 @@
 import numpy as np
 import pytest
 
-from mvrecon.errors import NotEnoughDataError
 from stages.surface.blocks import BLOCK_VOXELS
-from stages.surface.clean import vertex_normals
+from stages.surface.clean import vertex_normals, weld
+from stages.surface.config import VolumeOptions
 from stages.surface.extract import canonical_order, extract_triangles, vertex_confidence
 from stages.surface.volume import Volume, voxel_offsets
 from tests.stages.surface.test_clean import sphere
 
 VOXEL_SIZE = 0.1
 TRUNCATION = 0.4
+OPTIONS = VolumeOptions()
 
 
 def ball_volume(radius, evidence=2.0):
@@ -26,16 +27,35 @@ def ball_volume(radius, evidence=2.0):
     return volume
 
 
+def whole(volume, **options):
+    return extract_triangles(
+        volume, volume.keys_n3, np.empty((0, 3), np.int32), VolumeOptions(**options)
+    )
+
+
 def test_the_zero_of_the_distance_is_found_and_faces_free_space():
-    vertices, faces = extract_triangles(ball_volume(0.9), 2, 0.7)
+    vertices, faces = whole(ball_volume(0.9))
     assert np.abs(np.linalg.norm(vertices, axis=1) - 0.9).max() < 0.05 * VOXEL_SIZE
     assert np.sum(vertex_normals(vertices, faces) * vertices, axis=1).min() > 0
 
 
 @pytest.mark.parametrize(("min_views", "min_evidence"), [(4, 0.7), (2, 2.5)])
 def test_what_too_little_supports_is_no_surface(min_views, min_evidence):
-    with pytest.raises(NotEnoughDataError, match="agree nowhere"):
-        extract_triangles(ball_volume(0.9), min_views, min_evidence)
+    vertices, faces = whole(ball_volume(0.9), min_views=min_views, min_evidence=min_evidence)
+    assert len(vertices) == len(faces) == 0
+
+
+def test_blocks_one_by_one_give_the_triangles_of_all_at_once():
+    volume = ball_volume(0.87)  # touches no voxel's middle, where triangles without area arise
+    every, faces = whole(volume)
+    rows = np.arange(len(volume.keys_n3))
+    parts = [
+        extract_triangles(volume, volume.keys_n3[rows == row], volume.keys_n3[rows != row], OPTIONS)
+        for row in rows
+    ]
+    joined, again = weld(parts)
+    assert sorted(map(tuple, joined)) == sorted(map(tuple, every))
+    assert len(again) == len(faces)
 
 
 def test_confidence_follows_the_evidence_at_the_nearest_voxel():

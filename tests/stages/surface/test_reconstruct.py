@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.formats.mesh import write_cloud_ply, write_glb, write_mesh_ply
+from mvrecon.geometry.raycasting import TriangleScene
+from stages.surface.clean import triangle_areas
 from stages.surface.config import SurfaceConfig
 from stages.surface.reconstruct import reconstruct_surface
 from tests.stages.surface.scenes import (
@@ -57,14 +61,34 @@ def test_exact_depth_gives_the_surface_within_a_fraction_of_a_voxel(exact):
 
 
 def test_the_whole_front_of_the_sphere_is_there(exact):
-    xyz = exact.mesh.points.xyz_n3
-    on_sphere = np.abs(np.linalg.norm(xyz, axis=1) - RADIUS) < VOXEL_SIZE
     directions = np.random.default_rng(1).normal(size=(500, 3))
     directions[:, 2] = -np.abs(directions[:, 2])
     front = directions / np.linalg.norm(directions, axis=1, keepdims=True)
     front = front[front[:, 2] < -0.3] * RADIUS
-    nearest = np.linalg.norm(front[:, None] - xyz[on_sphere][None], axis=2).min(axis=1)
-    assert nearest.max() < 2 * VOXEL_SIZE
+    mesh = TriangleScene(exact.mesh.points.xyz_n3, exact.mesh.faces_m3)
+    assert mesh.distance(front).max() < VOXEL_SIZE
+
+
+def test_what_is_far_gets_fewer_faces_and_points_for_its_area(monkeypatch):
+    """The wall's distance to the views makes its bricks coarser; the ball's are as they were."""
+    monkeypatch.setattr("stages.surface.bricks.BRICK_BLOCKS", 2)
+    frames = make_frames()
+    near = [replace(frame, world_from_cam=nearer(frame.world_from_cam)) for frame in frames]
+    maps = {frame.name: depth_map(frame, exact_depth(frame)) for frame in near}
+    fine = SurfaceConfig(volume={"voxel_size": 0.03}, depth={"trim": 0})
+    surface = reconstruct_surface(make_inputs(near, maps), fine)
+    centroids = surface.mesh.points.xyz_n3[surface.mesh.faces_m3].mean(axis=1)
+    areas = triangle_areas(surface.mesh.points.xyz_n3, surface.mesh.faces_m3)
+    on_wall = np.abs(centroids[:, 2] - WALL_Z) < 0.05
+    on_ball = np.linalg.norm(centroids, axis=1) < RADIUS + 0.05
+    assert areas[on_wall].mean() > 1.5 * areas[on_ball].mean()
+
+
+def nearer(world_from_cam):
+    """The same view from a third of the way."""
+    pose = world_from_cam.copy()
+    pose[:3, 3] += 1.2 * pose[:3, 2]
+    return pose
 
 
 def test_normals_point_to_the_cameras(exact):
@@ -107,7 +131,7 @@ def share_before_the_sphere(surface):
 
 
 def test_a_hallucination_shows_if_it_is_trusted_and_leaves_nothing_if_not(frames):
-    config = changed("volume", carving=0.0)
+    config = changed("volume", carving=0.0, see_through=1000)
     trusted = reconstruct_surface(make_inputs(frames, with_board(frames, 3)), config)
     doubted = reconstruct_surface(make_inputs(frames, with_board(frames, 3, 0.2)), config)
     assert share_before_the_sphere(trusted) > 0.01
@@ -174,12 +198,24 @@ def test_min_views_leaves_open_what_one_view_saw(frames):
 
 def test_free_space_of_other_views_carves_a_hallucination_away(frames):
     def share(carving):
-        config = changed("volume", carving=carving)
+        config = changed("volume", carving=carving, see_through=1000)
         inputs = make_inputs(frames, with_board(frames, 2))
         return share_before_the_sphere(reconstruct_surface(inputs, config))
 
     assert share(0.0) > 0.01
     assert share(1.0) < 0.2 * share(0.0)
+
+
+def test_a_sheet_that_two_views_are_sure_of_is_none_if_others_see_through_it(frames):
+    """Without weighing free space against surface: by what is seen behind it alone."""
+
+    def share(see_through):
+        config = changed("volume", carving=0.0, see_through=see_through)
+        inputs = make_inputs(frames, with_board(frames, 2))
+        return share_before_the_sphere(reconstruct_surface(inputs, config))
+
+    assert share(1000) > 0.01
+    assert share(1.5) < 0.05 * share(1000)
 
 
 def test_no_depth_is_not_enough_data(frames):

@@ -5,6 +5,7 @@ import pytest
 
 from mvrecon.artifacts.depth import DepthMap
 from stages.surface.blocks import BLOCK_VOXELS
+from stages.surface.config import VolumeOptions
 from stages.surface.views import make_view
 from stages.surface.volume import Volume, voxel_offsets
 
@@ -66,9 +67,36 @@ def test_evidence_and_views_add_up_near_the_surface_only(pool):
     assert (views[near] == 3).all()
     assert evidence[near] == pytest.approx(np.full(near.sum(), 1.5))
     assert not views[z < 3.5].any()
-    assert not volume.surface_voxels(4, 0.0).any()
-    assert not volume.surface_voxels(1, 1.6).any()
-    assert volume.surface_voxels(3, 1.4).any()
+    rows = np.arange(len(volume.keys_n3))
+    for needed, enough in (((4, 0.0), False), ((1, 1.6), False), ((3, 1.4), True)):
+        options = VolumeOptions(min_views=needed[0], min_evidence=needed[1])
+        assert volume.surface_voxels(rows, options).any() == enough
+
+
+def test_what_is_seen_through_more_than_it_is_seen_is_no_surface(pool):
+    volume = column()
+    rows = np.arange(len(volume.keys_n3))
+    for _ in range(3):
+        volume.integrate(wall_view(0.5), 0.3, pool)
+    z, through = along_z(volume, volume.seen_through)
+    assert through[z < WALL_Z - TRUNCATION - 0.05].max() == pytest.approx(1.5)
+    assert not through[z > WALL_Z - TRUNCATION + 0.05].any()
+    # A sheet in front, of which two views are as sure; here are the voxels behind it.
+    volume.evidence[:], volume.views[:], volume.weight_sum[:] = 1.0, 2, 1.0
+    volume.distance_sum[:] = -1.0
+    for ratio, kept in ((1.4, False), (1.6, True)):
+        _, left = along_z(volume, volume.surface_voxels(rows, VolumeOptions(see_through=ratio)))
+        assert left[(z > 1.0) & (z < 3.5)].all() == kept
+        assert left[np.abs(z - WALL_Z) < 0.3].all()
+
+
+def test_sums_are_the_same_to_the_bit_whatever_blocks_are_beside(pool):
+    volume = column()
+    some = Volume.empty(volume.keys_n3[3:6], VOXEL_SIZE, TRUNCATION)
+    for each in (volume, some):
+        each.integrate(wall_view(), 0.3, pool)
+    assert np.array_equal(volume.distance_sum[3:6], some.distance_sum)
+    assert np.array_equal(volume.seen_through[3:6], some.seen_through)
 
 
 def test_pixels_without_depth_leave_the_volume_as_it_was(pool):
