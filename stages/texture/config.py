@@ -11,7 +11,7 @@ class AtlasOptions(OptionGroup):
     """How the surface is laid out in the plane, and how much of it there is."""
 
     max_faces: int = Field(
-        200_000,
+        100_000,
         ge=100,
         le=5_000_000,
         description="face budget of the textured mesh: a finer surface is simplified [triangles]",
@@ -24,7 +24,7 @@ class AtlasOptions(OptionGroup):
         "it is painted [texels]",
     )
     density: float = Field(
-        1.0,
+        1.25,
         gt=0,
         le=4,
         description="texels to a pixel of the view that sees a place best, each way",
@@ -43,10 +43,10 @@ class BlendOptions(OptionGroup):
     """How the colours of several views become one."""
 
     views: int = Field(
-        4, ge=1, le=16, description="views at most that give a place its colour, the best ones"
+        6, ge=1, le=16, description="views at most that give a place its colour, the best ones"
     )
     sharpness: float = Field(
-        2.0,
+        1.0,
         ge=0.5,
         le=16,
         description="power of a view's quality in its weight: higher is crisper, lower hides more "

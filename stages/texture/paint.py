@@ -97,7 +97,7 @@ class Paint:
         if len(seen) == 0:
             return
         weight_t = weight_t[kept][seen]
-        rgb_t3 = sample(image_hw3, *view.shifted(u_t, v_t))
+        rgb_t3 = sample(image_hw3, u_t, v_t)
         self.rgb_sum_t3[rows[seen]] += rgb_t3 * weight_t[:, None]
         self.weight_sum_t[rows[seen]] += weight_t
 

@@ -126,7 +126,7 @@ def _look(inputs: TextureInputs, mesh: Mesh, views: int) -> tuple[BestViews, lis
     for number, frame in enumerate(frames):
         image_hw3 = inputs.load_image(frame.name)
         view = ViewGeometry.look(
-            frame.camera, frame.world_from_cam, renderer, image_hw3, inputs.load_moving(frame.name)
+            frame.camera, frame.world_from_cam, renderer, inputs.load_moving(frame.name)
         )
         quality_n, u_n, v_n = view.quality(mesh.points.xyz_n3, mesh.points.normals_n3)
         # A frame half as sharp has a quarter of the pixels, as it were.

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.geometry.camera import Camera
-from mvrecon.geometry.resize import resize_by_area
 from mvrecon.render import MeshRenderer
-from stages.texture.alignment import image_shift
 
 Array = NDArray[np.float32]
 
@@ -31,14 +29,11 @@ class ViewGeometry:
         camera: pinhole camera of the stored image.
         world_from_cam: (4, 4).
         nearest_hw: depth of what is in front, of a smaller image; −∞ on what moves.
-        shift_hw2: how far the photograph shows what is there from where it should be, for
-            pixels of the smaller image [px of the stored image].
     """
 
     camera: Camera
     world_from_cam: NDArray[np.float64]
     nearest_hw: Array
-    shift_hw2: Array
 
     @classmethod
     def look(
@@ -46,7 +41,6 @@ class ViewGeometry:
         camera: Camera,
         world_from_cam: NDArray[np.float64],
         surface: MeshRenderer,
-        image_hw3: NDArray[np.uint8],
         moving_hw: NDArray[np.bool_] | None,
     ) -> ViewGeometry:
         """Look at a surface.
@@ -54,22 +48,19 @@ class ViewGeometry:
         Args:
             camera: pinhole camera of the stored image.
             world_from_cam: (4, 4).
-            surface: what may hide a place, in the colours that all views gave it.
-            image_hw3: the photograph.
+            surface: what may hide a place.
             moving_hw: where something hides the surface that is not part of it; of any size.
         """
         scale = min(1.0, OCCLUSION_SIDE_PX / max(camera.width, camera.height))
         small = camera.scaled(round(camera.width * scale), round(camera.height * scale))
-        rendered_hw3, nearest_hw = surface.render(small, world_from_cam)
-        small_hw3 = resize_by_area(image_hw3, (small.width, small.height))
-        shift_hw2 = image_shift(rendered_hw3, small_hw3, nearest_hw > 0) / np.float32(scale)
+        nearest_hw = surface.depth(small, world_from_cam)
         nearest_hw[nearest_hw == 0] = np.inf
         # The smallest depth around a pixel: colours beside an occluder's edge are mixed.
         nearest_hw = cv2.erode(nearest_hw, np.ones((3, 3))).astype(np.float32)
         if moving_hw is not None:
             size = small.width, small.height
             nearest_hw[cv2.resize(moving_hw.astype(np.uint8), size) > 0] = -np.inf
-        return cls(camera, world_from_cam, nearest_hw, shift_hw2)
+        return cls(camera, world_from_cam, nearest_hw)
 
     def project(self, points_n3: Array) -> tuple[Array, Array, Array]:
         """Pixel x, y and depth (n,) of world points; the pixel is meaningless behind."""
@@ -99,11 +90,6 @@ class ViewGeometry:
         slack = np.float32(SLACK_PX / (self.camera.fx * self._scale))
         slack_n = slack * z_n / np.clip(facing_n, MIN_SLANT, 1.0)
         return np.asarray(z_n < self.nearest_hw[self._small_pixel(u_n, v_n)] + slack_n)
-
-    def shifted(self, u_n: Array, v_n: Array) -> tuple[Array, Array]:
-        """Where the photograph shows what should be at these pixels, all in the image."""
-        shift_n2 = self.shift_hw2[self._small_pixel(u_n, v_n)]
-        return u_n + shift_n2[:, 0], v_n + shift_n2[:, 1]
 
     @property
     def _scale(self) -> float:
