@@ -86,26 +86,26 @@ def _run(options: argparse.Namespace) -> int:
     require_input(options.input)
     run_dir = options.output or Path(f"{options.input.resolve().stem}.mvrecon")
     layers = [load_preset(options.preset), overrides(options)]
-    runner = _make_runner(run_dir, RunRecord(options.input, merge_options(layers)), options.workers)
+    runner = make_runner(run_dir, RunRecord(options.input, merge_options(layers)), options.workers)
     forced = _forced_stages(options)
     if options.dry_run:
         _print_statuses(runner.status(), forced)
         return 0
-    _prepare(runner, run_dir, options.input, options.max_ram)
+    prepare(runner, run_dir, options.input, options.max_ram)
     try:
         runner.run(options.until, forced, options.verify)
     except MvreconError:
         if runner.store.latest(STAGE_NAMES[0]):
-            _update_report(runner)  # what is there helps to see why it failed
+            refresh_report(runner)  # what is there helps to see why it failed
         raise
-    _print_outputs(run_dir, _update_report(runner))
+    _print_outputs(run_dir, refresh_report(runner))
     return 0
 
 
 def _stage(options: argparse.Namespace) -> int:
     record = _load_record(options.run_dir)
     record = RunRecord(record.raw_input, merge_options([record.options, overrides(options)]))
-    runner = _make_runner(options.run_dir, record, options.workers)
+    runner = make_runner(options.run_dir, record, options.workers)
     states = {status.name: status.state for status in runner.status()}
     needs = next(stage.needs for stage in PIPELINE if stage.name == options.name)
     for name in needs:
@@ -115,9 +115,9 @@ def _stage(options: argparse.Namespace) -> int:
                 f"Make it with: mvrecon run {shlex.quote(str(record.raw_input))} "
                 f"-o {shlex.quote(str(options.run_dir))} --until {name}",
             )
-    _prepare(runner, options.run_dir, record.raw_input, options.max_ram)
+    prepare(runner, options.run_dir, record.raw_input, options.max_ram)
     runner.run(options.name, {options.name} if options.force else ())
-    _print_outputs(options.run_dir, _update_report(runner))
+    _print_outputs(options.run_dir, refresh_report(runner))
     return 0
 
 
@@ -142,7 +142,7 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    print(_update_report(_load_runner(options.run_dir), force=True))
+    print(refresh_report(_load_runner(options.run_dir), force=True))
     return 0
 
 
@@ -157,14 +157,15 @@ def _clean(options: argparse.Namespace) -> int:
     return 0
 
 
-def _make_runner(run_dir: Path, record: RunRecord, workers: int | None) -> Runner:
+def make_runner(run_dir: Path, record: RunRecord, workers: int | None) -> Runner:
+    """The stages of a run directory, ready to run; as many threads as cores if none are given."""
     require_input(record.raw_input)
     configs = build_configs(CONFIG_CLASSES, [record.options])
     return Runner(PIPELINE, run_dir, record.raw_input, configs, workers or _cores())
 
 
 def _load_runner(run_dir: Path) -> Runner:
-    return _make_runner(run_dir, _load_record(run_dir), None)
+    return make_runner(run_dir, _load_record(run_dir), None)
 
 
 def _load_record(run_dir: Path) -> RunRecord:
@@ -173,7 +174,7 @@ def _load_record(run_dir: Path) -> RunRecord:
     return RunRecord(record.raw_input, upgraded_options(CONFIG_CLASSES, record.options))
 
 
-def _prepare(runner: Runner, run_dir: Path, raw_input: Path, max_ram_gib: float | None) -> None:
+def prepare(runner: Runner, run_dir: Path, raw_input: Path, max_ram_gib: float | None) -> None:
     """Check and set what concerns the whole process, before anything heavy is imported."""
     from mvrecon.doctor import require_system_libraries
     from mvrecon.engine.memory import limit_memory
@@ -188,7 +189,8 @@ def _prepare(runner: Runner, run_dir: Path, raw_input: Path, max_ram_gib: float 
     RunRecord(raw_input, options).save(run_dir)
 
 
-def _update_report(runner: Runner, force: bool = False) -> Path:
+def refresh_report(runner: Runner, force: bool = False) -> Path:
+    """Write the report again if what it shows has changed; its path."""
     from mvrecon.report.build import update_report
 
     return update_report(runner, force)
