@@ -18,6 +18,7 @@ Array = NDArray[np.float32]
 CHUNK_TEXELS = 65_536  # temporary arrays of a chunk stay in the processor's cache
 # Of the colours that vertices have already: shows where no view sees a texel, and nowhere else.
 FALLBACK_WEIGHT = 1e-4
+SPREAD_ROUNDS = 500  # edges that a colour goes into what no view sees
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,32 @@ class Paint:
         second_t, third_t = texels.second_t[rows], texels.third_t[rows]
         weights_t3 = np.stack([1.0 - second_t - third_t, second_t, third_t], axis=1)
         return rows, weights_t3, np.repeat(self.shape.faces_m3[faces], count_m, axis=0)
+
+
+def spread_colours(
+    rgb_n3: NDArray[np.uint8], seen_n: NDArray[np.bool_], faces_m3: NDArray[np.int32]
+) -> NDArray[np.uint8]:
+    """Colours of vertices; those that no view sees take them from round about, along the mesh.
+
+    What such a vertex has is the colour of what hides it.
+    """
+    sides = faces_m3[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2)
+    to_k, from_k = np.concatenate([sides, sides[:, ::-1]]).T
+    rgb_n3, known_n = np.where(seen_n[:, None], rgb_n3, 0).astype(np.float32), seen_n.copy()
+    for _ in range(SPREAD_ROUNDS):
+        chosen = ~known_n[to_k] & known_n[from_k]
+        to, beside = to_k[chosen], from_k[chosen]
+        if len(to) == 0:
+            break
+        count_n = np.bincount(to, minlength=len(seen_n))
+        for channel in range(3):
+            sum_n = np.bincount(to, rgb_n3[beside, channel], len(seen_n))
+            rgb_n3[:, channel] = np.where(
+                count_n > 0, sum_n / np.maximum(count_n, 1), rgb_n3[:, channel]
+            )
+        known_n |= count_n > 0
+    middle_3 = np.median(rgb_n3[seen_n], axis=0) if seen_n.any() else np.full(3, 128.0)
+    return np.round(np.where(known_n[:, None], rgb_n3, middle_3)).astype(np.uint8)
 
 
 def vertex_weights(best: BestViews, weight_nk: Array, view: int) -> Array:

@@ -20,7 +20,7 @@ from stages.texture.atlas import Atlas, find_texels, pack
 from stages.texture.charts import Charts, make_charts
 from stages.texture.config import TextureConfig
 from stages.texture.exposure import view_gains
-from stages.texture.paint import Paint, Shape, picture, sample, vertex_weights
+from stages.texture.paint import Paint, Shape, picture, sample, spread_colours, vertex_weights
 from stages.texture.visibility import BestViews, ViewGeometry
 
 BLUR_PX = 2.0  # of the colours that are compared between views: they are not seen alike sharp
@@ -63,14 +63,17 @@ def make_texture(inputs: TextureInputs, config: TextureConfig) -> tuple[Textured
     atlas = pack(
         charts, density_c * config.atlas.density, config.atlas.padding, config.atlas.max_texels
     )
+    seen_n = best.quality_nk.max(axis=1) > 0
     paint = Paint.start(
-        Shape(vertices_n3, mesh.points.normals_n3, faces_m3), find_texels(atlas), mesh.points.rgb_n3
+        Shape(vertices_n3, mesh.points.normals_n3, faces_m3),
+        find_texels(atlas),
+        spread_colours(mesh.points.rgb_n3, seen_n, faces_m3),
     )
     gains_v3 = np.ones((len(views), 3))
     if config.blend.exposure:
         gains_v3 = view_gains(best, len(views))
     _paint(inputs, paint, best, views, gains_v3=gains_v3, sharpness=config.blend.sharpness)
-    unseen = float((best.quality_nk.max(axis=1) == 0).mean())
+    unseen = float(1.0 - seen_n.mean())
     rgb_hw3 = picture(paint.texels, paint.rgb(), atlas.width, atlas.height)
     textured = _seamed(mesh, charts, atlas, encode_jpeg(rgb_hw3, config.jpeg_quality))
     numbers: dict[str, float | int | str] = {

@@ -13,6 +13,7 @@ from mvrecon.render import look_at
 from stages.texture.atlas import find_texels, pack
 from stages.texture.charts import adjacent_faces, make_charts
 from stages.texture.config import TextureConfig
+from stages.texture.paint import spread_colours
 from stages.texture.run import relative_sharpness
 from stages.texture.texture import TextureInputs, make_texture
 
@@ -179,6 +180,16 @@ def test_a_fine_surface_is_simplified():
     result, summary = textured(mesh, frames, images, {"atlas": {"max_faces": 1000}})
     assert len(result.faces_m3) <= 1000 == summary.numbers["faces"]
     assert np.median(colour_errors(result)) < 6
+
+
+def test_what_no_view_sees_takes_the_colours_beside_it():
+    faces = np.int32([[0, 1, 2], [2, 1, 3], [4, 5, 6]])
+    rgb = np.uint8([[200, 0, 0]] * 3 + [[0, 0, 255]] * 4)
+    seen = np.array([True, True, True, False, False, False, False])
+    spread = spread_colours(rgb, seen, faces)
+    assert spread[3].tolist() == [200, 0, 0]
+    # A part that nothing seen touches: the middle of what is seen.
+    assert spread[5].tolist() == [200, 0, 0]
 
 
 def test_a_blurred_frame_counts_less():
