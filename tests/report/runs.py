@@ -26,7 +26,7 @@ from mvrecon.geometry.camera import Camera
 from mvrecon.report.contents import ReportInput, StageReport
 
 CAMERA = Camera(32, 24, 30.0, 30.0, 15.5, 11.5)
-STAGES = ("frames", "flow", "pose", "depth", "fusion", "surface", "texture")
+STAGES = ("frames", "flow", "pose", "depth", "fusion", "surface")
 COUNT = 4
 DROP_REASON = "too blurred <sharpness 3 of 40>"
 WARNING = "Exposure jumps & <b>flickers</b>."
