@@ -12,7 +12,8 @@ from stages.frames.stage import STAGE as FRAMES
 from stages.fusion.stage import STAGE as FUSION
 from stages.pose.stage import STAGE as POSE
 from stages.surface.stage import STAGE as SURFACE
+from stages.texture.stage import STAGE as TEXTURE
 
-PIPELINE: tuple[Stage[Any], ...] = (FRAMES, FLOW, POSE, DEPTH, FUSION, SURFACE)
+PIPELINE: tuple[Stage[Any], ...] = (FRAMES, FLOW, POSE, DEPTH, FUSION, SURFACE, TEXTURE)
 STAGE_NAMES = [stage.name for stage in PIPELINE]
 CONFIG_CLASSES: dict[str, type[StageConfig]] = {stage.name: stage.config for stage in PIPELINE}

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
-from mvrecon.artifacts.mending import Changes, Mending, merged_changes
-from mvrecon.commands.pipelines import MEND, PIPELINES, RUN, VOLUME, Pipeline, pipeline_of
-from mvrecon.config import (
-    Options,
-    build_configs,
-    load_preset,
-    merge_options,
-    preset_names,
-    upgraded_options,
+from mvrecon.artifacts.mending import merged_changes
+from mvrecon.commands.pipelines import PIPELINES, RUN, VOLUME, Pipeline, pipeline_of
+from mvrecon.commands.running import (
+    How,
+    carry_out,
+    load_record,
+    load_runner,
+    make_runner,
+    planned,
+    prepare,
+    refresh_report,
 )
-from mvrecon.engine.runner import STORE, Runner, StageStatus
+from mvrecon.config import Options, load_preset, merge_options, preset_names
+from mvrecon.engine.memory import limit_memory
+from mvrecon.engine.runner import STORE, StageStatus
 from mvrecon.engine.store import Store
-from mvrecon.errors import MvreconError, UsageError, one_line
-from mvrecon.formats.files import require_input
+from mvrecon.errors import UsageError, one_line
 from mvrecon.options import Commands, Parser, add_stage_options, overrides
-from mvrecon.run_dir import RECORD, RunRecord
-from stages.mending.config import MendConfig
-from stages.mending.mend import Mended, run_and_mend
+from mvrecon.run_dir import RunRecord
 
 MIB = 1024**2
 GIB = 1024**3
@@ -134,42 +133,23 @@ def _volume(options: argparse.Namespace) -> int:
 def _run_pipeline(
     options: argparse.Namespace, pipeline: Pipeline, preset: Sequence[Options]
 ) -> int:
-    require_input(options.input)
     run_dir = options.output or Path(f"{options.input.resolve().stem}.mvrecon")
     record = RunRecord(
         options.input, merge_options([*preset, overrides(options)]), pipeline.command
     )
-    runner = _make_runner(run_dir, record, options.workers)
     forced = _forced_stages(options, pipeline.names)
     if options.dry_run:
-        record = replace(record, mendings=_earlier_mendings(run_dir, record, runner))
-        _print_statuses(_make_runner(run_dir, record, options.workers).status(), forced)
+        _print_statuses(planned(run_dir, record, options.workers).status(), forced)
         return 0
-    _prepare(runner, run_dir, record, options.max_ram)
-
-    def changed(changes: Changes) -> Runner:
-        layered = replace(record, options=merge_options([record.options, changes]))
-        return _make_runner(run_dir, layered, options.workers) if changes else runner
-
-    mended = Mended(runner, ())
-    try:
-        if pipeline.mends:
-            mend = cast(MendConfig, runner.configs[MEND])
-            mended = run_and_mend(changed, mend, options.until, forced, options.verify)
-        else:
-            runner.run(options.until, forced, options.verify)
-    except MvreconError:
-        if runner.store.latest(pipeline.names[0]):
-            _update_report(runner, record)  # what is there helps to see why it failed
-        raise
-    record = replace(record, options=_dumped(runner), mendings=mended.mendings)
-    record.save(run_dir)
-    _print_outputs(run_dir, pipeline, _update_report(mended.runner, record))
+    limit_memory(None if options.max_ram is None else round(options.max_ram * GIB))
+    how = How(options.until, forced, options.verify, options.workers)
+    report = carry_out(run_dir, record, how)
+    _print_outputs(run_dir, pipeline, report)
     return 0
 
 
 def _stage(options: argparse.Namespace) -> int:
-    record = _load_record(options.run_dir)
+    record = load_record(options.run_dir)
     pipeline = pipeline_of(record.command)
     if options.name not in pipeline.names:
         raise UsageError(
@@ -180,7 +160,7 @@ def _stage(options: argparse.Namespace) -> int:
     if changed := overrides(options):
         layers = [record.options, merged_changes(record.mendings), changed]
         record = replace(record, options=merge_options(layers), mendings=())
-    runner = _make_runner(options.run_dir, record, options.workers)
+    runner = make_runner(options.run_dir, record, options.workers)
     states = {status.name: status.state for status in runner.status()}
     needs = next(stage.needs for stage in pipeline.stages if stage.name == options.name)
     for name in needs:
@@ -190,19 +170,20 @@ def _stage(options: argparse.Namespace) -> int:
                 f"Make it with: mvrecon {record.command} {shlex.quote(str(record.raw_input))} "
                 f"-o {shlex.quote(str(options.run_dir))} --until {name}",
             )
-    _prepare(runner, options.run_dir, record, options.max_ram)
+    limit_memory(None if options.max_ram is None else round(options.max_ram * GIB))
+    prepare(runner, options.run_dir, record)
     runner.run(options.name, {options.name} if options.force else ())
-    _print_outputs(options.run_dir, pipeline, _update_report(runner, record))
+    _print_outputs(options.run_dir, pipeline, refresh_report(runner, record))
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
-    _print_statuses(_load_runner(options.run_dir).status(), forced=())
+    _print_statuses(load_runner(options.run_dir).status(), forced=())
     return 0
 
 
 def _explain(options: argparse.Namespace) -> int:
-    runner = _load_runner(options.run_dir)
+    runner = load_runner(options.run_dir)
     names = [stage.name for stage in runner.stages]
     if options.name not in names:
         raise UsageError(f"no stage {options.name!r}", f"The stages are {', '.join(names)}")
@@ -221,9 +202,9 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    record = _load_record(options.run_dir)
-    runner = _make_runner(options.run_dir, record, None)
-    print(_update_report(runner, record, force=True))
+    record = load_record(options.run_dir)
+    runner = make_runner(options.run_dir, record, None)
+    print(refresh_report(runner, record, force=True))
     return 0
 
 
@@ -236,67 +217,6 @@ def _clean(options: argparse.Namespace) -> int:
         freed += store.prune(name, {latest.folder.name} if latest else set())
     print(f"freed {freed / MIB:.1f} MiB; the newest result of each stage is kept")
     return 0
-
-
-def _make_runner(run_dir: Path, record: RunRecord, workers: int | None) -> Runner:
-    require_input(record.raw_input)
-    pipeline = pipeline_of(record.command)
-    layers = [record.options, merged_changes(record.mendings)]
-    configs = build_configs(pipeline.config_classes, layers)
-    return Runner(pipeline.stages, run_dir, record.raw_input, configs, workers or _cores())
-
-
-def _load_runner(run_dir: Path) -> Runner:
-    return _make_runner(run_dir, _load_record(run_dir), None)
-
-
-def _load_record(run_dir: Path) -> RunRecord:
-    """What a run was asked for, also where an earlier version wrote it."""
-    record = RunRecord.load(run_dir)
-    classes = pipeline_of(record.command).config_classes
-    return replace(record, options=upgraded_options(classes, record.options))
-
-
-def _earlier_mendings(run_dir: Path, record: RunRecord, runner: Runner) -> Sequence[Mending]:
-    """What the last run of the same options changed of them; nothing if there was none."""
-    if not (run_dir / RECORD).is_file():
-        return ()
-    earlier = _load_record(run_dir)
-    if earlier.command != record.command:
-        return ()
-    before = build_configs(pipeline_of(record.command).config_classes, [earlier.options])
-    return earlier.mendings if before == runner.configs else ()
-
-
-def _dumped(runner: Runner) -> Mapping[str, Mapping[str, Any]]:
-    return {name: config.model_dump(mode="json") for name, config in runner.configs.items()}
-
-
-def _prepare(runner: Runner, run_dir: Path, record: RunRecord, max_ram_gib: float | None) -> None:
-    """Check and set what concerns the whole process, before anything heavy is imported."""
-    from mvrecon.doctor import require_system_libraries
-    from mvrecon.engine.memory import limit_memory
-
-    limit_memory(None if max_ram_gib is None else round(max_ram_gib * GIB))
-
-    require_system_libraries()
-    # Busy waiting multiplies the processor time of small networks on a loaded machine.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("OMP_NUM_THREADS", str(runner.workers))
-    if not record.mendings:
-        # Those of a run that was mended hold what was asked for, not what was kept.
-        record = replace(record, options=_dumped(runner))
-    record.save(run_dir)
-
-
-def _update_report(runner: Runner, record: RunRecord, force: bool = False) -> Path:
-    from mvrecon.report.build import update_report
-
-    return update_report(runner, record.mendings, force, kind=record.command)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _forced_stages(options: argparse.Namespace, names: Sequence[str]) -> set[str]:

@@ -164,8 +164,12 @@ def write_glb(path: Path, mesh: Mesh) -> None:
         np.concatenate([linear_n3, alpha_n1], axis=1).astype("<u2"),
         np.ascontiguousarray(mesh.faces_m3.ravel(), "<u4"),
     ]
-    binary = b"".join(part.tobytes() for part in parts)
-    text = json.dumps(_gltf(parts), separators=(",", ":")).encode()
+    write_glb_chunks(path, _gltf(parts), b"".join(part.tobytes() for part in parts))
+
+
+def write_glb_chunks(path: Path, gltf: dict[str, Any], binary: bytes) -> None:
+    """Write glTF's JSON and its one buffer, a multiple of four bytes, as a .glb file."""
+    text = json.dumps(gltf, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 4)
     with path.open("wb") as file:
         file.write(struct.pack("<III", GLB_MAGIC, 2, 12 + 8 + len(text) + 8 + len(binary)))

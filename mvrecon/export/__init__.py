@@ -1,0 +1,1 @@
+"""What other programs read, from the files of a run."""
