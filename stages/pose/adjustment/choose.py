@@ -27,13 +27,14 @@ ZOOM_GAIN = 0.2
 ZOOM_PER_ROOT_S = 0.1
 # Shorter read-outs, as shares of the time between frames, bend nothing; longer ones cannot be.
 READOUT_BOUNDS = (0.05, 1.1)
-# The motion of a row depends on the read-out by its acceleration: it settles at once.
+# The motion of a row depends on the read-out by its acceleration: it settles at once. A change by
+# this part of it changes nothing.
 READOUT_ROUNDS = 3
+SETTLED = 0.02
 MIN_FRAMES = 5
 # While candidates are compared, steps end far below what decides between them.
 ROUGH_GAIN = 1e-3
-FINAL_GAIN = 1e-6
-DISTORTION_TERMS = 1
+FINAL_GAIN = 1e-5
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,8 @@ class _Problem:
         self._kept, self._point_m = np.unique(point_m[order], return_inverse=True)
         self._frame_m, self._xy_m2 = frame_m[order], xy_m2[order]
         self._camera = camera = model.cameras[model.images[0].camera_id]
+        # As many as the adjustment before has found.
+        self._radial_terms = 2 if any(camera.distortion[1:2]) else 1
         poses_n44 = np.array([image.cam_from_world for image in model.images])
         self.start = Cameras(
             rotation_n33=poses_n44[:, :3, :3],
@@ -148,7 +151,7 @@ class _Problem:
         """Adjust with these freedoms."""
         freedom = Freedom(
             focal=not self._calibrated,
-            radial=0 if self._calibrated else DISTORTION_TERMS,
+            radial=0 if self._calibrated else self._radial_terms,
             readout=readout,
             zoom=ZOOM_PER_ROOT_S if zoom else 0.0,
         )
@@ -157,7 +160,10 @@ class _Problem:
             found = adjust(
                 start, seen, self._times_s, freedom, self._scale_px, least_gain=least_gain
             )
+            change_s = abs(found.cameras.readout_s - start.readout_s)
             start = found.cameras
+            if change_s < SETTLED * abs(start.readout_s):
+                break
         return found
 
     def adjusted_model(self, cameras: Cameras) -> ColmapModel:

@@ -1,0 +1,80 @@
+"""The adjustment of a model that got more observations, and its lens: only for a child process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stages.pose.colmap import quieten
+from stages.pose.mapping.mapper import MapperSettings, adjust_robustly
+
+if TYPE_CHECKING:
+    import pycolmap
+
+# The robust cost must fall by this part of it for a second term of radial distortion. Lenses
+# without one gain less than a two-thousandth, real ones a hundredth to a tenth.
+SECOND_TERM_GAIN = 0.004
+# From the middle of the picture to its corner the image of a ray keeps moving outwards, at least
+# at this share of the speed that it has in the middle.
+LEAST_SPREAD = 0.3
+RADII = 32
+# Before outliers are told, adjustment ends at steps that lower the cost by this part of it.
+ROUGH_TOLERANCE = 1e-3
+
+
+def adjust_found(folder: Path, settings: MapperSettings, max_off_px: float, refine: bool) -> Path:
+    """Adjust, leave out what is off, adjust again; with a second term of distortion if it is there.
+
+    Args:
+        folder: of a model of one camera; it is written back.
+        settings: of the robust adjustment.
+        max_off_px: errors that are not outliers, after a first adjustment.
+        refine: whether the intrinsics may change.
+
+    Returns:
+        The folder.
+    """
+    import pycolmap
+
+    quieten()
+    model = pycolmap.Reconstruction(folder)
+    if refine:
+        _set_terms(model, 1)
+    adjust_robustly(model, settings, ROUGH_TOLERANCE)
+    pycolmap.ObservationManager(model).filter_all_points3D(max_off_px, settings.min_angle_deg)
+    cost = adjust_robustly(model, settings)
+    if refine:
+        bent = pycolmap.Reconstruction(model)
+        _set_terms(bent, 2)
+        bent_cost = adjust_robustly(bent, settings)
+        if bent_cost < (1.0 - SECOND_TERM_GAIN) * cost and _is_lens(bent):
+            model = bent
+    pycolmap.ObservationManager(model).filter_observations_with_negative_depth()
+    model.update_point_3d_errors()
+    model.write_binary(folder)
+    return folder
+
+
+def _set_terms(model: pycolmap.Reconstruction, terms: int) -> None:
+    """Give the cameras one focal length and so many terms of radial distortion."""
+    import pycolmap
+
+    names = {1: pycolmap.CameraModelId.SIMPLE_RADIAL, 2: pycolmap.CameraModelId.RADIAL}
+    for camera in model.cameras.values():
+        matrix_33 = camera.calibration_matrix()
+        extra = [camera.params[index] for index in camera.extra_params_idxs()] + [0.0, 0.0]
+        camera.model = names[terms]
+        camera.params = [matrix_33[0, 0], matrix_33[0, 2], matrix_33[1, 2], *extra[:terms]]
+
+
+def _is_lens(model: pycolmap.Reconstruction) -> bool:
+    """Whether no part of the picture is folded by the distortion."""
+    for camera in model.cameras.values():
+        k1, k2 = (camera.params[index] for index in camera.extra_params_idxs())
+        corner = np.hypot(camera.width, camera.height) / 2 / camera.mean_focal_length()
+        squared_r = np.linspace(0.0, corner, RADII) ** 2
+        if np.min(1.0 + 3.0 * k1 * squared_r + 5.0 * k2 * squared_r**2) < LEAST_SPREAD:
+            return False
+    return True
