@@ -83,8 +83,8 @@ Made by `python -m benchmarks.poses --root DATA --runs DIR --sets {sets}`;
 *pycolmap*: SIFT (≤ 4,096 features, ≤ 1024 px), sequential matching (exhaustive for photos),
 incremental mapping, one shared camera, two threads, else its defaults; the largest model; CPU
 seconds of SIFT, matching, mapping; on *all* images, and on the *key* frames that ours chose.
-*ours*: `mvrecon run IMAGES --until pose` with the default preset; CPU seconds of frames, flow, pose,
-of all threads and children; on *key* frames as a user runs it; *all*: with
+*ours*: `mvrecon run IMAGES --until pose` with the default preset; CPU seconds of frames, flow,
+pose, of all threads and children; on *key* frames as a user runs it; *all*: with
 `--pose.all_frames true`, which poses the images in between, too; *every*: with
 `--frames.every_frame true`, each image a key frame. *Of pycolmap's*: CPU seconds over those of
 pycolmap with all images. Of redkitchen_500 every {step}th image is given to both, as all would take

@@ -20,8 +20,10 @@ SECOND_TERM_GAIN = 0.004
 # at this share of the speed that it has in the middle.
 LEAST_SPREAD = 0.3
 RADII = 32
-# Before outliers are told, adjustment ends at steps that lower the cost by this part of it.
+# Adjustment ends at steps that lower the cost by less than this part of it: before outliers and
+# terms are told, and then.
 ROUGH_TOLERANCE = 1e-3
+TOLERANCE = 1e-5
 
 
 def adjust_found(folder: Path, settings: MapperSettings, max_off_px: float, refine: bool) -> Path:
@@ -44,17 +46,25 @@ def adjust_found(folder: Path, settings: MapperSettings, max_off_px: float, refi
         _set_terms(model, 1)
     adjust_robustly(model, settings, ROUGH_TOLERANCE)
     pycolmap.ObservationManager(model).filter_all_points3D(max_off_px, settings.min_angle_deg)
-    cost = adjust_robustly(model, settings)
     if refine:
-        bent = pycolmap.Reconstruction(model)
-        _set_terms(bent, 2)
-        bent_cost = adjust_robustly(bent, settings)
-        if bent_cost < (1.0 - SECOND_TERM_GAIN) * cost and _is_lens(bent):
-            model = bent
+        model = _with_fitting_terms(model, settings)
+    adjust_robustly(model, settings, TOLERANCE)
     pycolmap.ObservationManager(model).filter_observations_with_negative_depth()
     model.update_point_3d_errors()
     model.write_binary(folder)
     return folder
+
+
+def _with_fitting_terms(
+    model: pycolmap.Reconstruction, settings: MapperSettings
+) -> pycolmap.Reconstruction:
+    """The model as it is, or with a second term of distortion, adjusted a little."""
+    import pycolmap
+
+    bent = pycolmap.Reconstruction(model)
+    _set_terms(bent, 2)
+    cost, bent_cost = (adjust_robustly(one, settings, ROUGH_TOLERANCE) for one in (model, bent))
+    return bent if bent_cost < (1.0 - SECOND_TERM_GAIN) * cost and _is_lens(bent) else model
 
 
 def _set_terms(model: pycolmap.Reconstruction, terms: int) -> None:

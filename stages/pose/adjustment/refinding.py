@@ -36,7 +36,7 @@ MIN_CORRELATION = 0.9
 MAX_ANGLE_RAD = np.radians(15.0)
 MAX_SCALE = 1.3
 # So many points are sought in an image at most, those first that most images see.
-MAX_SOUGHT = 1000
+MAX_SOUGHT = 500
 # Half the distance in pixels over which the warp of a patch is taken.
 WARP_REACH_PX = 4.0
 # So far outside a picture, in units of half its size, distortion may fold points back into it.
