@@ -26,14 +26,14 @@ ROUGH_TOLERANCE = 1e-3
 TOLERANCE = 1e-5
 
 
-def adjust_found(folder: Path, settings: MapperSettings, max_off_px: float, refine: bool) -> Path:
+def adjust_found(folder: Path, settings: MapperSettings, max_off_px: float) -> Path:
     """Adjust, leave out what is off, adjust again; with a second term of distortion if it is there.
 
     Args:
         folder: of a model of one camera; it is written back.
-        settings: of the robust adjustment.
+        settings: of the robust adjustment; only a camera whose focal length may change gets a
+            second term.
         max_off_px: errors that are not outliers, after a first adjustment.
-        refine: whether the intrinsics may change.
 
     Returns:
         The folder.
@@ -42,11 +42,11 @@ def adjust_found(folder: Path, settings: MapperSettings, max_off_px: float, refi
 
     quieten()
     model = pycolmap.Reconstruction(folder)
-    if refine:
+    if not settings.fixed_cameras:
         _set_terms(model, 1)
     adjust_robustly(model, settings, ROUGH_TOLERANCE)
     pycolmap.ObservationManager(model).filter_all_points3D(max_off_px, settings.min_angle_deg)
-    if refine:
+    if settings.refine_focal and not settings.fixed_cameras:
         model = _with_fitting_terms(model, settings)
     adjust_robustly(model, settings, TOLERANCE)
     pycolmap.ObservationManager(model).filter_observations_with_negative_depth()

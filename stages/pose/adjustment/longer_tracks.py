@@ -50,15 +50,9 @@ def lengthen_tracks(
         max_error_px=largest_error_px,
         robust_scale=options.mapping.robust_scale,
         refine_focal=not is_assumed,
-        fixed_cameras=(camera_index(model),) if is_given else (),
+        fixed_cameras=(model.images[0].camera_id - 1,) if is_given else (),
         min_angle_deg=options.mapping.min_angle,
     )
-    refine = not (is_given or is_assumed)
-    context.isolated(adjust_found, folder, settings, MAX_OFF * largest_error_px, refine)
+    context.isolated(adjust_found, folder, settings, MAX_OFF * largest_error_px)
     adjusted = read_model(folder)
     return adjusted if len(adjusted.images) == len(model.images) else model
-
-
-def camera_index(model: ColmapModel) -> int:
-    """Index of the one camera, as the mapper's settings count: from 0."""
-    return model.images[0].camera_id - 1

@@ -30,10 +30,10 @@ def bent(model: ColmapModel, radial: tuple[float, float]) -> ColmapModel:
     return replace(model, images=tuple(images))
 
 
-def adjusted(model: ColmapModel, folder: Path, refine: bool = True) -> ColmapModel:
+def adjusted(model: ColmapModel, folder: Path, settings: MapperSettings = SETTINGS) -> ColmapModel:
     folder.mkdir()
     write_model(model, folder)
-    return read_model(adjust_found(folder, SETTINGS, max_off_px=1.5, refine=refine))
+    return read_model(adjust_found(folder, settings, max_off_px=1.5))
 
 
 def test_two_terms_are_found_where_a_lens_has_them(tmp_path: Path) -> None:
@@ -65,7 +65,13 @@ def test_intrinsics_that_are_known_stay(tmp_path: Path) -> None:
     model = shoot(noise_px=0.1).model
     known = replace(model.cameras[1], fx=FOCAL_PX, fy=FOCAL_PX)
     settings = replace(SETTINGS, fixed_cameras=(0,))
-    folder = tmp_path / "model"
-    folder.mkdir()
-    write_model(replace(model, cameras={1: known}), folder)
-    assert read_model(adjust_found(folder, settings, 1.5, refine=False)).cameras[1] == known
+    found = adjusted(replace(model, cameras={1: known}), tmp_path / "model", settings)
+    assert found.cameras[1] == known
+
+
+def test_a_focal_length_that_was_assumed_stays(tmp_path: Path) -> None:
+    model = bent(shoot(noise_px=0.1).model, (-0.05, 0.0))
+    settings = replace(SETTINGS, refine_focal=False)
+    camera = adjusted(model, tmp_path / "model", settings).cameras[1]
+    assert camera.fx == model.cameras[1].fx
+    assert camera.distortion[1:] == (0.0, 0.0, 0.0)
