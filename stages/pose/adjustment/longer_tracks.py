@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mvrecon.artifacts.frames import FrameTable
 from mvrecon.engine.stage import StageContext
+from mvrecon.engine.threads import single_opencv_thread
 from mvrecon.formats.colmap import read_model, write_model
 from mvrecon.formats.colmap_model import ColmapModel
 from stages.pose.adjustment.lens import adjust_found
@@ -37,7 +38,8 @@ def lengthen_tracks(
     frames = {frame.name: frame for frame in table.key_frames}
     prior = table.cameras[frames[Path(model.images[0].name).stem].camera]
     largest_error_px = error_px(options.mapping.max_error, prior.camera)
-    found = find_again(model, lambda name: load_grey(context, Path(name).stem))
+    with single_opencv_thread():
+        found = find_again(model, lambda name: load_grey(context, Path(name).stem))
     folder = context.out.scratch() / "found"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
