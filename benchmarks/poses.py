@@ -78,7 +78,7 @@ COLUMNS = (
 HEADER = """# Poses
 
 Made by `python -m benchmarks.poses --root DATA --runs DIR --sets {sets}`;
-{cores} CPU cores, both on the same machine in the same hour.
+{cores} CPU cores, both on the same machine.
 
 *pycolmap*: SIFT (≤ 4,096 features, ≤ 1024 px), sequential matching (exhaustive for photos),
 incremental mapping, one shared camera, two threads, else its defaults; the largest model; CPU
