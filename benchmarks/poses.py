@@ -87,8 +87,8 @@ seconds of SIFT, matching, mapping; on *all* images, and on the *key* frames tha
 pose, of all threads and children; on *key* frames as a user runs it; *all*: with
 `--pose.all_frames true`, which poses the images in between, too; *every*: with
 `--frames.every_frame true`, each image a key frame. *Of pycolmap's*: CPU seconds over those of
-pycolmap with all images. Of redkitchen_500 every {step}th image is given to both, as all would take
-too long.
+pycolmap with all images. Of redkitchen_500 every {step}th image is given to both, as all would
+take too long.
 
 *ATE*: RMSE after Sim(3) alignment, of the path through the true cameras that are compared, in the
 order of their names. *With offset*: after fitting a constant shift between camera and reference,
