@@ -1,6 +1,6 @@
 """pycolmap's own pipeline on a folder of images: SIFT, matching, incremental mapping.
 
-Run as a process of its own by benchmarks.poses, which measures nothing but what this prints.
+Run as a process of its own by benchmarks.poses; the largest model stays in WORK/model.
 
 python -m benchmarks.poses_peer IMAGES WORK sequence|photos
 """
@@ -23,7 +23,7 @@ SEED = 0
 
 
 def main() -> None:
-    """Run the pipeline; print CPU seconds of its steps and the largest model's poses as JSON."""
+    """Run the pipeline; print CPU seconds of its steps as JSON."""
     images, work, kind = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
@@ -35,7 +35,7 @@ def main() -> None:
         "match": _cpu_of(lambda: _match(database, kind)),
         "map": _cpu_of(lambda: _map(database, images, work)),
     }
-    print(json.dumps({"cpu_s": cpu_s, "models": _models(work)}))
+    print(json.dumps(cpu_s))
 
 
 def _cpu_of(step: Callable[[], object]) -> float:
@@ -67,20 +67,11 @@ def _match(database: Path, kind: str) -> None:
 
 def _map(database: Path, images: Path, work: Path) -> None:
     options = pycolmap.IncrementalPipelineOptions(num_threads=THREADS, random_seed=SEED)
-    pycolmap.incremental_mapping(database, images, work / "models", options)
-
-
-def _models(work: Path) -> list[dict[str, list[list[float]]]]:
-    """World_from_cam (3, 4) by file name, of each model, most images first."""
-    models = [
-        {
-            image.name: image.cam_from_world().inverse().matrix().tolist()
-            for image in pycolmap.Reconstruction(folder).images.values()
-            if image.has_pose
-        }
-        for folder in sorted((work / "models").glob("[0-9]*"))
-    ]
-    return sorted(models, key=len, reverse=True)
+    models = pycolmap.incremental_mapping(database, images, work / "models", options)
+    if models:
+        largest = max(models.values(), key=lambda model: model.num_reg_images())
+        (work / "model").mkdir()
+        largest.write_binary(work / "model")
 
 
 if __name__ == "__main__":

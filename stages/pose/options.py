@@ -26,6 +26,11 @@ class TrackOptions(OptionGroup):
     min_flow_confidence: float = Field(
         0.3, ge=0.0, le=1.0, description="a track ends where the flow is less sure"
     )
+    find_again: bool = Field(
+        True,
+        description="after mapping a sequence, look for its points in every image that should "
+        "show them",
+    )
     max_round_trip: float = _advanced(
         1.0,
         (0.01, 10.0),

@@ -10,6 +10,7 @@ from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
 from mvrecon.artifacts.image_maps import ImageMaps
 from mvrecon.artifacts.poses import POSES_ITEM, load_poses
 from mvrecon.engine.stage import StageContext, Summary
+from stages.pose.adjustment.longer_tracks import lengthen_tracks
 from stages.pose.adjustment.shutter import find_shutter
 from stages.pose.config import PoseConfig
 from stages.pose.images import load_grey, stored_image, write_excluded, write_undistorted
@@ -56,9 +57,12 @@ def _results(context: StageContext[PoseConfig], table: FrameTable) -> Results:
     config = context.config
     solution = solve_known(context, table, config.known) if config.known else solve(context, table)
     is_known = solution.known is not None
-    shutter = None if is_known else find_shutter(context, table, solution.models[0])
-    if shutter:
-        solution = replace(solution, models=[shutter.model, *solution.models[1:]])
+    shutter = None
+    if not is_known:
+        model = lengthen_tracks(context, table, solution.models[0])
+        shutter = find_shutter(context, table, model)
+        model = shutter.model if shutter else model
+        solution = replace(solution, models=[model, *solution.models[1:]])
     world = choose_world(table, solution.models[0], config.scale, is_known)
     distorted = move_model(solution.models[0], world.world_from_model)
     reasons = _lost_reasons(context, table, solution)

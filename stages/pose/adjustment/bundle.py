@@ -112,6 +112,10 @@ class _Adjustment:
         self._scale_px = scale_px
         self._count = len(times_s)
         self._width = POSE + (freedom.zoom > 0)
+        rows = np.arange(len(seen.frame_m))
+        ones = np.ones(len(rows))
+        shape = (self._count, len(rows))
+        self._by_frame_nm = sparse.csr_matrix((ones, (seen.frame_m, rows)), shape)
         self._first_of_point = np.flatnonzero(np.diff(seen.point_m, prepend=-1))
         # Of the change of focal length from each frame to the next, in units of pixels.
         spread_n = freedom.zoom * np.sqrt(np.maximum(np.diff(times_s), 1e-9))
@@ -160,14 +164,12 @@ class _Adjustment:
         by_frame, by_common, by_point = parts = self._parts(linear)
         weighed = [weight_m[:, None, None] * part for part in parts]
         frames_n, right_n = self._zoom_normal(cameras)
-        blocks = np.zeros((self._count, width, width))
-        np.add.at(blocks, seen.frame_m, _product(weighed[0], by_frame))
-        border = np.zeros((self._count, width, by_common.shape[2]))
-        np.add.at(border, seen.frame_m, _product(weighed[0], by_common))
-        np.add.at(right_n, seen.frame_m, np.einsum("mki,mk->mi", weighed[0], linear.residual_m2))
+        blocks = self._per_frame(_product(weighed[0], by_frame))
+        border = self._per_frame(_product(weighed[0], by_common))
+        right_n += self._per_frame(np.einsum("mki,mk->mi", weighed[0], linear.residual_m2))
         return _Normal(
             frames_ff=(sparse.block_diag(blocks) + frames_n).tocsr(),
-            border_fg=border.reshape(self._count * width, -1),
+            border_fg=border.reshape(self._count * width, by_common.shape[2]),
             common_gg=np.einsum("mki,mkj->ij", weighed[1], by_common),
             right_f=right_n.ravel(),
             right_g=np.einsum("mki,mk->i", weighed[1], linear.residual_m2),
@@ -201,6 +203,11 @@ class _Adjustment:
         change -= sparse.csr_matrix((self._zoom_weight_n, (row_n, focal_n[:-1])), change.shape)
         right_n += (change.T @ self._zoom_residual(cameras)).reshape(right_n.shape)
         return (change.T @ change).tocsr(), right_n
+
+    def _per_frame(self, values: FloatArray) -> FloatArray:
+        """Sums (n, …) over the observations of each frame."""
+        sums = self._by_frame_nm @ values.reshape(len(values), -1)
+        return np.asarray(sums).reshape(self._count, *values.shape[1:])
 
     def _per_point(self, values: FloatArray) -> FloatArray:
         return np.asarray(np.add.reduceat(values, self._first_of_point))

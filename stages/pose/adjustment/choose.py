@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mvrecon.artifacts.image_motion import ImageMotion
-from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
+from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import rigid
 from stages.pose.adjustment.bundle import Adjusted, Freedom, adjust
@@ -27,13 +27,16 @@ ZOOM_GAIN = 0.2
 ZOOM_PER_ROOT_S = 0.1
 # Shorter read-outs, as shares of the time between frames, bend nothing; longer ones cannot be.
 READOUT_BOUNDS = (0.05, 1.1)
-# The motion of a row depends on the read-out by its acceleration: it settles at once.
+# The motion of a row depends on the read-out by its acceleration: it settles at once. A change by
+# this part of it changes nothing.
 READOUT_ROUNDS = 3
+SETTLED = 0.02
 MIN_FRAMES = 5
+# What decides between cameras needs so many observations in each frame.
+OBSERVATIONS = 100
 # While candidates are compared, steps end far below what decides between them.
 ROUGH_GAIN = 1e-3
-FINAL_GAIN = 1e-6
-DISTORTION_TERMS = 1
+FINAL_GAIN = 1e-4
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def explain_errors(
     used = {image.camera_id for image in model.images}
     if len(used) != 1 or len(model.images) < MIN_FRAMES:
         return None
-    problem = _Problem(model, np.asarray(times_s, np.float64), motions, scale_px, calibrated)
+    given = np.asarray(times_s, np.float64), motions, scale_px, calibrated
+    problem = _Problem(thinned(model, OBSERVATIONS), *given)
     ordinary = problem.adjust(problem.start, readout=False, zoom=False)
     rolling = problem.adjust(ordinary.cameras, readout=True, zoom=False)
     shares = abs(rolling.cameras.readout_s) / frame_s
@@ -100,13 +104,36 @@ def explain_errors(
         both = problem.adjust(found[kind].cameras, readout=True, zoom=True)
         if both.cost < (1.0 - (READOUT_GAIN if kind[1] else ZOOM_GAIN)) * found[kind].cost:
             kind, found[True, True] = (True, True), both
-    best = problem.adjust(found[kind].cameras, *kind, least_gain=FINAL_GAIN)
+    whole = _Problem(model, *given)
+    start = whole.started(problem, found[kind].cameras)
+    best = whole.adjust(start, *kind, least_gain=FINAL_GAIN)
     return Shutter(
-        model=problem.adjusted_model(best.cameras),
+        model=whole.adjusted_model(best.cameras),
         readout_s=best.cameras.readout_s,
         readout_share=best.cameras.readout_s / frame_s,
         zoom=float(np.exp(np.ptp(best.cameras.log_focal_n))),
-        gain=1.0 - best.cost / ordinary.cost,
+        gain=1.0 - found[kind].cost / ordinary.cost,
+    )
+
+
+def thinned(model: ColmapModel, observations: int) -> ColmapModel:
+    """Only the points that are seen longest, so many for each image if it has them."""
+    point_m, image_m, _ = model.observations()
+    order = np.argsort(point_m, kind="stable")
+    seen_by = np.split(image_m[order], np.cumsum(np.bincount(point_m, minlength=1))[:-1])
+    count_n = np.zeros(len(model.images), np.int64)
+    kept = np.zeros(len(model.xyz_n3), bool)
+    for point in np.argsort([-len(images) for images in seen_by], kind="stable"):
+        images = seen_by[point]
+        if len(images) and (count_n[images] < observations).any():
+            count_n[images] += 1
+            kept[point] = True
+    return replace(
+        model,
+        images=tuple(
+            replace(image, point_k=np.where(kept[image.point_k], image.point_k, NO_POINT))
+            for image in model.images
+        ),
     )
 
 
@@ -132,6 +159,8 @@ class _Problem:
         self._kept, self._point_m = np.unique(point_m[order], return_inverse=True)
         self._frame_m, self._xy_m2 = frame_m[order], xy_m2[order]
         self._camera = camera = model.cameras[model.images[0].camera_id]
+        # As many as the adjustment before has found.
+        self._radial_terms = 2 if any(camera.distortion[1:2]) else 1
         poses_n44 = np.array([image.cam_from_world for image in model.images])
         self.start = Cameras(
             rotation_n33=poses_n44[:, :3, :3],
@@ -148,17 +177,28 @@ class _Problem:
         """Adjust with these freedoms."""
         freedom = Freedom(
             focal=not self._calibrated,
-            radial=0 if self._calibrated else DISTORTION_TERMS,
+            radial=0 if self._calibrated else self._radial_terms,
             readout=readout,
             zoom=ZOOM_PER_ROOT_S if zoom else 0.0,
         )
-        for _ in range(READOUT_ROUNDS if readout else 1):
+        # A last adjustment starts from a read-out that has settled.
+        rounds = READOUT_ROUNDS if readout and least_gain > FINAL_GAIN else 1
+        for _ in range(rounds):
             seen = self._observations(start.readout_s)
             found = adjust(
                 start, seen, self._times_s, freedom, self._scale_px, least_gain=least_gain
             )
+            change_s = abs(found.cameras.readout_s - start.readout_s)
             start = found.cameras
+            if change_s < SETTLED * abs(start.readout_s):
+                break
         return found
+
+    def started(self, part: _Problem, cameras: Cameras) -> Cameras:
+        """Where to start from after a part of the points was adjusted."""
+        xyz_n3 = self._model.xyz_n3.copy()
+        xyz_n3[part._kept] = cameras.xyz_p3
+        return replace(cameras, xyz_p3=xyz_n3[self._kept])
 
     def adjusted_model(self, cameras: Cameras) -> ColmapModel:
         """The model with these cameras, a camera for each image if they differ."""

@@ -239,7 +239,9 @@ def adjust(
     return assumed if assumed_cost <= allowed * cost else model
 
 
-def adjust_robustly(model: pycolmap.Reconstruction, settings: MapperSettings) -> float:
+def adjust_robustly(
+    model: pycolmap.Reconstruction, settings: MapperSettings, tolerance: float = TOLERANCE
+) -> float:
     """Adjust with a heavy-tailed loss, as errors of flow tracks have heavy tails.
 
     The mappers' own loss is quadratic; with it, the few tracks that are pixels off decide
@@ -257,7 +259,7 @@ def adjust_robustly(model: pycolmap.Reconstruction, settings: MapperSettings) ->
     adjustment.ceres.loss_function_scale = settings.robust_scale * settings.max_error_px
     adjustment.ceres.solver_options.num_threads = 1
     adjustment.ceres.solver_options.max_num_iterations = MAX_ITERATIONS
-    adjustment.ceres.solver_options.function_tolerance = TOLERANCE
+    adjustment.ceres.solver_options.function_tolerance = tolerance
     scope = pycolmap.BundleAdjustmentConfig()
     for image_id in model.reg_image_ids():
         scope.add_image(image_id)

@@ -1,0 +1,60 @@
+"""Points of a sequence's model found again in its images, and the model adjusted to them."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from pathlib import Path
+
+from mvrecon.artifacts.frames import FrameTable
+from mvrecon.engine.stage import StageContext
+from mvrecon.engine.threads import single_opencv_thread
+from mvrecon.formats.colmap import read_model, write_model
+from mvrecon.formats.colmap_model import ColmapModel
+from stages.pose.adjustment.lens import adjust_found
+from stages.pose.adjustment.refinding import find_again
+from stages.pose.config import PoseConfig, error_px
+from stages.pose.images import load_grey
+from stages.pose.mapping.mapper import MapperSettings
+
+# Error of an observation that is no outlier, in units of the largest one of two-view geometry.
+MAX_OFF = 1.5
+
+
+def lengthen_tracks(
+    context: StageContext[PoseConfig], table: FrameTable, model: ColmapModel
+) -> ColmapModel:
+    """The model after looking for its points in all images; itself for photos and many cameras.
+
+    Args:
+        context: of the stage.
+        table: of the input.
+        model: in the mapper's world, of the images as they are stored.
+    """
+    options = context.config
+    cameras = {image.camera_id for image in model.images}
+    if not options.tracks.find_again or table.kind != "sequence" or len(cameras) != 1:
+        return model
+    frames = {frame.name: frame for frame in table.key_frames}
+    prior = table.cameras[frames[Path(model.images[0].name).stem].camera]
+    largest_error_px = error_px(options.mapping.max_error, prior.camera)
+    with single_opencv_thread():
+        found = find_again(model, lambda name: load_grey(context, Path(name).stem))
+    folder = context.out.scratch() / "found"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    write_model(found, folder)
+    is_given = prior.source == "given" and not options.mapping.refine_intrinsics
+    camera = model.cameras[model.images[0].camera_id]
+    # Where the images did not tell a focal length, the mapper has left it as it was assumed.
+    is_assumed = math.isclose(camera.fx, prior.camera.fx, rel_tol=1e-9)
+    settings = MapperSettings(
+        max_error_px=largest_error_px,
+        robust_scale=options.mapping.robust_scale,
+        refine_focal=not is_assumed,
+        fixed_cameras=(model.images[0].camera_id - 1,) if is_given else (),
+        min_angle_deg=options.mapping.min_angle,
+    )
+    context.isolated(adjust_found, folder, settings, MAX_OFF * largest_error_px)
+    adjusted = read_model(folder)
+    return adjusted if len(adjusted.images) == len(model.images) else model
