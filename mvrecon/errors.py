@@ -48,14 +48,12 @@ class StageCrashError(MvreconError):
     exit_code = 1
 
 
-class OutOfMemoryError(MvreconError):
+class OutOfMemoryError(StageCrashError):
     """Work needed more memory than there is, or than the user allows."""
 
-    exit_code = 1
-
-    def __init__(self, label: str) -> None:
+    def __init__(self, label: str, cause: str = "") -> None:
         super().__init__(
-            f"stage {label} ran out of memory",
+            f"stage {label} ran out of memory" + (f" ({cause})" if cause else ""),
             "Lower --workers, --depth.max_size or --frames.max_size, or allow more with --max-ram;"
             " what was finished is kept",
         )

@@ -34,6 +34,8 @@ SMALL = (
     "--depth.max_size=160",
     "--depth.sweep.max_hypotheses=48",
     "--surface.mesh.max_faces=5000",
+    # Such small maps are poor, and remedies would be tried.
+    "--mend=none",
 )
 # What users are promised, from the signal to the end of the process.
 STOP_S = 2.0

@@ -20,7 +20,7 @@ from mvrecon.engine import channel
 from mvrecon.engine.measure import wait_for
 from mvrecon.engine.memory import is_told
 from mvrecon.engine.progress import Progress
-from mvrecon.errors import MvreconError, OutOfMemoryError, StageCrashError
+from mvrecon.errors import OutOfMemoryError, StageCrashError
 
 T = TypeVar("T")
 
@@ -155,12 +155,12 @@ def _processor_seconds(pid: int) -> float | None:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _crash(label: str, status: int, log: Path) -> MvreconError:
+def _crash(label: str, status: int, log: Path) -> StageCrashError:
     output = log.read_text(errors="replace")
+    cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
     # Where memory is short, the system kills without a word.
     if status == -signal.SIGKILL or is_told(output):
-        return OutOfMemoryError(label)
-    cause = signal.Signals(-status).name if status < 0 else f"exit status {status}"
+        return OutOfMemoryError(label, cause)
     last_words = _last_words(output)[:LAST_WORDS_CHARACTERS]
     return StageCrashError(
         f"stage {label} was ended by its native code ({cause}: {last_words})",

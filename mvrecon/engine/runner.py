@@ -76,7 +76,11 @@ class Runner:
         self._told: set[str] = set()
 
     def run(
-        self, until: str, forced: Collection[str] = (), verify: bool = False
+        self,
+        until: str,
+        forced: Collection[str] = (),
+        verify: bool = False,
+        checked_until: str | None = None,
     ) -> dict[str, Artifact]:
         """Bring every stage up to `until` up to date.
 
@@ -84,6 +88,8 @@ class Runner:
             until: last stage to run.
             forced: stages to run even if their result is there.
             verify: check the hash of every stored item, not only sizes and times.
+            checked_until: last stage whose options are checked before the first runs; `until` if
+                None.
 
         Returns:
             The results by stage name.
@@ -91,7 +97,7 @@ class Runner:
         pending = set(forced)
         for folder in (self.run_dir, self.store.root, *self.store.root.glob("*/")):
             remove_leftovers(folder)
-        self._unchecked = list(self._up_to(until))
+        self._unchecked = list(self._up_to(checked_until or until))
         for _ in range(MAX_REPAIRS):
             results: dict[str, Artifact] = {}
             try:

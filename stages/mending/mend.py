@@ -68,7 +68,7 @@ def run_and_mend(
             continue
         judgement = _Judgement(make_runner, runner, mendings, after, options.attempts)
         if not judgement.is_made():
-            judgement.run_first(pending, verify)
+            judgement.run_first(pending, verify, until)
             pending -= set(judgement.names)
         mending = judgement.make()
         mendings.append(mending)
@@ -136,10 +136,10 @@ class _Judgement:
         """Whether the store holds it."""
         return self._as_run.status()[0].state == "cached"
 
-    def run_first(self, forced: Collection[str], verify: bool) -> None:
+    def run_first(self, forced: Collection[str], verify: bool, until: str) -> None:
         """Make what is judged; that no model grew is for the judgement to see."""
         try:
-            self._runner.run(self._after, forced, verify)
+            self._runner.run(self._after, forced, verify, checked_until=until)
         except NoModelError:
             if not self._attempts:
                 raise

@@ -30,6 +30,14 @@ def load_grey(context: StageContext[PoseConfig], name: str) -> NDArray[np.uint8]
     return read_pixels(stored_image(context, name), "grey")
 
 
+def load_kept(context: StageContext[PoseConfig], name: str) -> NDArray[np.bool_] | None:
+    """What a given mask leaves (h, w) of a key frame as it is stored; None without a mask."""
+    item = mask_item(name)
+    if item not in context.inputs["frames"].names(item):
+        return None
+    return np.asarray(read_pixels(context.inputs["frames"].path(item), "grey") > 127)
+
+
 def write_excluded(context: StageContext[PoseConfig], frame: PosedFrame, maps: ImageMaps) -> None:
     """Mark what a given mask leaves out of the undistorted image; nothing without a mask."""
     source = mask_item(frame.name)

@@ -14,7 +14,7 @@ from mvrecon.formats.colmap_model import ColmapModel
 from stages.pose.adjustment.lens import adjust_found
 from stages.pose.adjustment.refinding import find_again
 from stages.pose.config import PoseConfig, error_px
-from stages.pose.images import load_grey
+from stages.pose.images import load_grey, load_kept
 from stages.pose.mapping.mapper import MapperSettings
 
 # Error of an observation that is no outlier, in units of the largest one of two-view geometry.
@@ -39,7 +39,11 @@ def lengthen_tracks(
     prior = table.cameras[frames[Path(model.images[0].name).stem].camera]
     largest_error_px = error_px(options.mapping.max_error, prior.camera)
     with single_opencv_thread():
-        found = find_again(model, lambda name: load_grey(context, Path(name).stem))
+        found = find_again(
+            model,
+            lambda name: load_grey(context, Path(name).stem),
+            lambda name: load_kept(context, Path(name).stem),
+        )
     folder = context.out.scratch() / "found"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

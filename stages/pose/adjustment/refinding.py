@@ -27,6 +27,7 @@ from stages.pose.tracks.patch_alignment import (
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 LoadGrey = Callable[[str], NDArray[np.uint8]]
+LoadKept = Callable[[str], NDArray[np.bool_] | None]
 
 # A point is where the model expects it to so many pixels; farther off is something else.
 MAX_SHIFT_PX = 3.0
@@ -45,17 +46,23 @@ FIELD = 1.2
 REMEMBERED = 48
 
 
-def find_again(model: ColmapModel, load_grey: LoadGrey) -> ColmapModel:
+def find_again(
+    model: ColmapModel, load_grey: LoadGrey, load_kept: LoadKept = lambda _: None
+) -> ColmapModel:
     """The model with more observations of its points.
 
     Args:
         model: of one camera, of the images as they are stored.
         load_grey: image (h, w) by the name of the model's image.
+        load_kept: what a mask leaves (h, w) of it, or None.
     """
     search = _Search(model, load_grey)
     images = []
     for row, image in enumerate(model.images):
         point_k, xy_k2 = search.find_in(row)
+        if (kept_hw := load_kept(image.name)) is not None:
+            x_k, y_k = np.round(xy_k2).astype(np.int64).T
+            point_k, xy_k2 = point_k[kept_hw[y_k, x_k]], xy_k2[kept_hw[y_k, x_k]]
         images.append(
             replace(
                 image,

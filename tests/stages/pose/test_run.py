@@ -8,6 +8,7 @@ import pytest
 
 from mvrecon.artifacts.frames import image_item
 from mvrecon.artifacts.poses import POINTS_ITEM, POSES_ITEM, SparsePoints, load_poses
+from mvrecon.engine.partial import PartialArtifact
 from mvrecon.errors import NotEnoughDataError
 from mvrecon.formats.colmap import read_model
 from mvrecon.formats.trajectory import read_trajectory
@@ -111,6 +112,7 @@ def test_an_interrupted_stage_goes_on_with_the_images(solved, monkeypatch):
     lost = context.out.path(image_item("000005"))
     before = lost.read_bytes()
     lost.unlink()
+    context.out = PartialArtifact(context.out.folder)  # as a later process finds it
 
     def not_again(*_):
         raise AssertionError("solved twice")
