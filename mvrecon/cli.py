@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from mvrecon import __version__
-from mvrecon.commands import batch, bench, doctor, evaluate, export, models, run, train
+from mvrecon.commands import batch, bench, doctor, evaluate, export, models, run, train, view
 from mvrecon.errors import MvreconError, UsageError, one_line
 from mvrecon.interrupts import ended_by_signals
 from mvrecon.options import Commands, Parser, refuse
@@ -117,6 +117,7 @@ def make_parser() -> Parser:
     run.add_commands(commands)
     batch.add_commands(commands)
     export.add_commands(commands)
+    view.add_commands(commands)
     for heading, modules in COMMAND_GROUPS:
         group = commands.under(heading)
         for module in modules:

@@ -22,14 +22,19 @@ def require(run_dir: Path, name: str) -> Path:
     return path
 
 
-def require_package(module: str, extra: str) -> None:
+def require_package(module: str, extra: str, what: str = "this format") -> None:
     """Ask for an optional package.
+
+    Args:
+        module: that it offers.
+        extra: of this program that installs it.
+        what: needs it.
 
     Raises:
         UsageError: it is not installed.
     """
     if find_spec(module) is None:
         raise UsageError(
-            f"this format needs the package of the extra {extra!r}",
+            f"{what} needs the package of the extra {extra!r}",
             f"Install it with: pip install 'mvrecon[{extra}]'",
         )

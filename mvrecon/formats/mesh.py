@@ -107,6 +107,38 @@ def read_cloud_ply(path: Path) -> PointCloud:
     )
 
 
+def sample_cloud_ply(path: Path, most: int) -> PointCloud:
+    """At most so many points, evenly taken, of a file that `write_cloud_ply` wrote.
+
+    The other points are never in memory.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    remedy = "Run again: it is rebuilt"
+    try:
+        with path.open("rb") as file:
+            lines = [file.readline(200) for _ in range(len(VERTEX_FIELDS) + 4)]
+            start = file.tell()
+        count = int(lines[2].removeprefix(b"element vertex "))
+        if b"".join(lines) != _ply_header(count, None):
+            raise ValueError("another header")
+        vertices = np.memmap(path, VERTEX_FIELDS, "r", start, (count,))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged or not a cloud of this program", remedy) from error
+    chosen = vertices[:: -(-count // most)]
+
+    def columns(*names: str) -> NDArray[Any]:
+        return np.stack([chosen[name] for name in names], axis=1)
+
+    return PointCloud(
+        columns("x", "y", "z"),
+        columns("nx", "ny", "nz"),
+        columns("red", "green", "blue"),
+        np.array(chosen["confidence"]),
+    )
+
+
 def read_mesh_ply(path: Path) -> Mesh:
     """Read a PLY mesh; what it lacks is zero (confidence: one).
 
@@ -135,18 +167,22 @@ def _write_ply(path: Path, points: PointCloud, faces_m3: NDArray[np.int32] | Non
     for channel, name in enumerate(("red", "green", "blue")):
         vertices[name] = points.rgb_n3[:, channel]
     vertices["confidence"] = points.confidence_n
-    header = ["ply", "format binary_little_endian 1.0", f"element vertex {len(vertices)}"]
-    header += [f"property {PLY_TYPE[kind]} {name}" for name, kind in VERTEX_FIELDS]
-    if faces_m3 is not None:
-        header += [f"element face {len(faces_m3)}", "property list uchar int vertex_indices"]
     with path.open("wb") as file:
-        file.write("\n".join([*header, "end_header\n"]).encode("ascii"))
+        file.write(_ply_header(len(vertices), None if faces_m3 is None else len(faces_m3)))
         file.write(vertices.tobytes())
         if faces_m3 is not None:
             faces = np.empty(len(faces_m3), dtype=[("count", "u1"), ("indices", "<i4", 3)])
             faces["count"] = 3
             faces["indices"] = faces_m3
             file.write(faces.tobytes())
+
+
+def _ply_header(vertices: int, faces: int | None) -> bytes:
+    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {vertices}"]
+    lines += [f"property {PLY_TYPE[kind]} {name}" for name, kind in VERTEX_FIELDS]
+    if faces is not None:
+        lines += [f"element face {faces}", "property list uchar int vertex_indices"]
+    return "\n".join([*lines, "end_header\n"]).encode("ascii")
 
 
 def write_glb(path: Path, mesh: Mesh) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.poses import PosedFrame, SparsePoints
-from mvrecon.formats.mesh import Mesh
+from mvrecon.formats.mesh import Mesh, PointCloud
 from mvrecon.report.pictures import spread
 
 FloatArray = NDArray[np.float64]
@@ -70,9 +70,9 @@ def scene(layers: Sequence[dict[str, Any]], view: Viewpoint, lit: bool = False) 
 
 def mesh_layer(name: str, mesh: Mesh) -> dict[str, Any]:
     """A mesh with vertex colours, simplified for the page."""
-    xyz_n3, rgb_n3, faces_m3 = _simplified(mesh)
-    layer = _layer(name, "triangles", xyz_n3, rgb_n3)
-    layer["indices"] = _base64(faces_m3.astype("<u4"))
+    small = simplified(mesh, MAX_FACES)
+    layer = _layer(name, "triangles", small.points.xyz_n3, small.points.rgb_n3)
+    layer["indices"] = _base64(small.faces_m3.astype("<u4"))
     return layer
 
 
@@ -114,11 +114,11 @@ def _frustum(frame: PosedFrame, size: float) -> FloatArray:
     return np.asarray(world_53)
 
 
-def _simplified(mesh: Mesh) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Vertices, colours and faces, at most `MAX_FACES`."""
+def simplified(mesh: Mesh, most_faces: int) -> Mesh:
+    """The mesh with at most so many faces; confidence is one where it is simplified."""
     points = mesh.points
-    if len(mesh.faces_m3) <= MAX_FACES:
-        return points.xyz_n3, points.rgb_n3, mesh.faces_m3
+    if len(mesh.faces_m3) <= most_faces:
+        return mesh
     import open3d as o3d
 
     full = o3d.geometry.TriangleMesh(
@@ -126,9 +126,17 @@ def _simplified(mesh: Mesh) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         o3d.utility.Vector3iVector(mesh.faces_m3),
     )
     full.vertex_colors = o3d.utility.Vector3dVector(points.rgb_n3 / 255.0)
-    small = full.simplify_quadric_decimation(MAX_FACES)
+    small = full.simplify_quadric_decimation(most_faces)
+    small.compute_vertex_normals()
     rgb_n3 = np.round(np.clip(np.asarray(small.vertex_colors), 0.0, 1.0) * 255)
-    return np.asarray(small.vertices), rgb_n3, np.asarray(small.triangles)
+    xyz_n3 = np.asarray(small.vertices, np.float32)
+    few = PointCloud(
+        xyz_n3,
+        np.asarray(small.vertex_normals, np.float32),
+        rgb_n3.astype(np.uint8),
+        np.ones(len(xyz_n3), np.float32),
+    )
+    return Mesh(few, np.asarray(small.triangles, np.int32))
 
 
 def _layer(name: str, kind: str, xyz_n3: NDArray[Any], rgb_n3: NDArray[Any]) -> dict[str, Any]:
