@@ -32,7 +32,9 @@ class Panel:
         self.trouble = gui.add_text("Trouble", "", disabled=True, visible=False)
         with gui.add_folder("Show"):
             self.mesh = gui.add_checkbox("Mesh", True)
-            self.cloud = gui.add_checkbox("Cloud", False)
+            self.cloud = gui.add_checkbox(
+                "Cloud", False, hint="always shown where there is no mesh"
+            )
             self.cameras = gui.add_checkbox("Cameras", True)
             self.colours = gui.add_dropdown("Colours", COLOURS)
             self.point_size = gui.add_slider("Point size", 0.2, 5.0, 0.1, 1.0)

@@ -100,7 +100,11 @@ class Viewer:
 
     def _show_cloud(self) -> None:
         self.cloud = layers.load_cloud(self.state)
-        self._put_cloud("cloud", self.cloud, self.panel.cloud.value)
+        self._put_cloud("cloud", self.cloud, self._shows_cloud())
+
+    def _shows_cloud(self) -> bool:
+        """Without a mesh the cloud is all that there is to see."""
+        return self.mesh is None or bool(self.panel.cloud.value)
 
     def _put_cloud(self, name: str, cloud: layers.CloudLayer | None, shown: bool) -> None:
         points = None
@@ -112,9 +116,7 @@ class Viewer:
     def _show_mesh(self) -> None:
         self.mesh = layers.load_mesh(self.state, self.panel.colours.value == "confidence")
         self.scene.put_mesh(self.mesh.glb if self.mesh else None, self.panel.mesh.value)
-        # Without a mesh the cloud is all that there is to see.
-        self.panel.cloud.value = self.panel.cloud.value or self.mesh is None
-        self.scene.show("cloud", self.panel.cloud.value)
+        self.scene.show("cloud", self._shows_cloud())
 
     def _show_cameras(self) -> None:
         self.frames = layers.load_cameras(self.state)
@@ -213,7 +215,7 @@ class Viewer:
 
         self._on_click = does(self._click)
         panel.mesh.on_update(does(lambda _: scene.show("mesh", panel.mesh.value)))
-        panel.cloud.on_update(does(lambda _: scene.show("cloud", panel.cloud.value)))
+        panel.cloud.on_update(does(lambda _: scene.show("cloud", self._shows_cloud())))
         panel.cameras.on_update(does(lambda _: scene.show("camera", panel.cameras.value)))
         panel.point_size.on_update(does(lambda _: scene.resize_points(panel.point_size.value)))
         panel.colours.on_update(does(lambda _: self._recolour()))
@@ -224,6 +226,6 @@ class Viewer:
         panel.true_m.on_update(does(lambda _: self._measure(self.length)))
 
     def _recolour(self) -> None:
-        self._put_cloud("cloud", self.cloud, self.panel.cloud.value)
+        self._put_cloud("cloud", self.cloud, self._shows_cloud())
         self._show_mesh()
         self._show_depth()

@@ -22,7 +22,7 @@ FLAGS = (
     "--window-size=1280,800",
     "--remote-debugging-port=0",
 )
-LAUNCH_S, LOOK_S = 60.0, 120.0
+LAUNCH_S, LOOK_S = 60.0, 60.0
 
 
 class Page:

@@ -80,6 +80,7 @@ def test_stages_are_shown_as_they_finish(tmp_path, view):
     run.add("texture")
     assert viewer.update()
     assert viewer.scene.node("mesh").glb_data != plain
+    assert not viewer.scene.node("cloud").visible
     assert not viewer.update()
 
 
