@@ -69,7 +69,7 @@ class Viewer:
                 for show, stages in (
                     (self._show_cloud, ("pose", "surface")),
                     (self._show_mesh, ("surface", "texture", "mesh")),
-                    (self._show_cameras, ("pose",)),
+                    (self._show_cameras, ("pose", "mesh")),
                     (self._show_depth, ("pose", "depth", "fusion")),
                 )
                 if before.keys(*stages) != self.state.keys(*stages)

@@ -12,6 +12,7 @@ from mvrecon.formats.mesh import (
     linear_from_srgb,
     read_cloud_ply,
     read_mesh_ply,
+    sample_cloud_ply,
     write_cloud_ply,
     write_glb,
     write_mesh_ply,
@@ -35,6 +36,27 @@ def mesh():
 def assert_same_points(first, second):
     for name, values in vars(first).items():
         assert np.array_equal(values, getattr(second, name)), name
+
+
+def test_a_part_of_a_cloud_is_evenly_taken(mesh, tmp_path):
+    write_cloud_ply(tmp_path / "c.ply", mesh.points)
+    assert_same_points(sample_cloud_ply(tmp_path / "c.ply", 20), mesh.points)
+    assert_same_points(
+        sample_cloud_ply(tmp_path / "c.ply", 7), mesh.points.rows(slice(None, None, 3))
+    )
+
+
+def test_a_part_of_what_is_no_cloud_is_refused(mesh, tmp_path):
+    path = tmp_path / "c.ply"
+    write_cloud_ply(path, mesh.points)
+    whole = path.read_bytes()
+    foreign = whole.replace(b"red", b"rot")
+    for data in (b"", whole[:-1], whole[:40], foreign, whole.replace(b"vertex 20", b"vertex -1")):
+        path.write_bytes(data)
+        with pytest.raises(InputError, match="damaged"):
+            sample_cloud_ply(path, 7)
+    with pytest.raises(InputError, match="damaged"):
+        sample_cloud_ply(tmp_path / "none.ply", 7)
 
 
 def test_ply_round_trip(mesh, tmp_path):

@@ -36,6 +36,10 @@ NEEDS = {
     "fusion": ("frames", "pose", "depth"),
     "surface": ("frames", "pose", "fusion"),
     "texture": ("frames", "pose", "surface"),
+    # Of a volume.
+    "load": (),
+    "segment": ("load",),
+    "mesh": ("load", "segment"),
 }
 NAMES = ("000000", "000004", "000009")
 
@@ -92,6 +96,9 @@ class FakeRun:
             items.write(depth_item(name), DepthMap(depth_hw, depth_hw / 4, half, pose).save)
 
     _fusion = _depth
+
+    def _mesh(self, items):
+        items.write("mesh.ply", lambda path: write_mesh_ply(path, Mesh(POINTS, FACES)))
 
     def _surface(self, items):
         items.write("mesh.ply", lambda path: write_mesh_ply(path, Mesh(POINTS, FACES)))

@@ -95,6 +95,20 @@ def test_a_mesh_of_other_poses_is_taken_away(tmp_path, view):
     assert viewer.panel.camera.options == NAMES[:2]
 
 
+def test_a_volume_is_shown_as_its_mesh(tmp_path, view):
+    run = FakeRun(tmp_path)
+    RunRecord(tmp_path / "scan.nii", {}, command="volume").save(tmp_path)
+    for stage in ("load", "segment", "mesh"):
+        run.add(stage)
+    viewer = view(run)
+    assert viewer.scene.node("mesh") is not None
+    assert viewer.scene.node("cloud") is None
+    assert viewer.panel.camera.options == ("none yet",)
+    start = viewer.server.initial_camera
+    assert np.allclose(start.look_at, [0, 0, 4])
+    assert np.linalg.norm(start.position - start.look_at) > np.sqrt(8)
+
+
 def test_what_is_damaged_is_told_and_the_rest_is_shown(tmp_path, view):
     run = FakeRun(tmp_path).until("texture")
     path = run.store.latest("surface").folder / "cloud.ply"
