@@ -51,6 +51,7 @@ class Viewer:
         self._picking = False
         self._run_dir, self._command = run_dir, command
         self._marks: tuple[int, ...] = ()
+        self._failed: list[Callable[[], None]] = []  # to be tried again when the run goes on
         # The watcher and the callbacks of who looks run in threads of their own.
         self._lock = threading.RLock()
         self._listen()
@@ -72,9 +73,9 @@ class Viewer:
                     (self._show_cameras, ("pose", "mesh")),
                     (self._show_depth, ("pose", "depth", "fusion")),
                 )
-                if before.keys(*stages) != self.state.keys(*stages)
+                if show in self._failed or before.keys(*stages) != self.state.keys(*stages)
             ]
-            self._carefully(*changed)
+            self._failed = self._carefully(*changed)
         return bool(changed)
 
     def pick(self, eye_3: FloatArray, ray_3: FloatArray) -> FloatArray | None:
@@ -88,15 +89,17 @@ class Viewer:
         ends = () if self.length.measured is not None else self.length.ends
         self._measure(Length((*ends, point_3), self._is_in_metres()))
 
-    def _carefully(self, *shows: Callable[[], None]) -> None:
-        """Show things; those that cannot be shown are told, and kept for when the run goes on."""
-        troubles = []
+    def _carefully(self, *shows: Callable[[], None]) -> list[Callable[[], None]]:
+        """Show things; those that cannot be shown are told and returned."""
+        troubles, failed = [], []
         for show in shows:
             try:
                 show()
             except UNREADABLE as error:
                 troubles.append(one_line(str(error) or type(error).__name__))
+                failed.append(show)
         self.panel.show_trouble(" ".join(troubles))
+        return failed
 
     def _show_cloud(self) -> None:
         self.cloud = layers.load_cloud(self.state)

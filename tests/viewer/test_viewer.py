@@ -112,12 +112,19 @@ def test_a_volume_is_shown_as_its_mesh(tmp_path, view):
 def test_what_is_damaged_is_told_and_the_rest_is_shown(tmp_path, view):
     run = FakeRun(tmp_path).until("texture")
     path = run.store.latest("surface").folder / "cloud.ply"
-    path.write_bytes(path.read_bytes()[:-9])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
     viewer = view(run)
     assert "cloud.ply" in viewer.panel.trouble.value
     assert viewer.panel.trouble.visible
     assert viewer.scene.node("mesh") is not None
     assert viewer.scene.node("camera 0") is not None
+    assert viewer.scene.node("cloud") is None
+    path.write_bytes(whole)
+    (tmp_path / "store/surface/abc.partial").mkdir()  # the run goes on
+    assert viewer.update()
+    assert np.array_equal(viewer.scene.node("cloud").points, XYZ)
+    assert not viewer.panel.trouble.visible
 
 
 def test_controls_show_hide_and_colour(tmp_path, view):
