@@ -122,6 +122,8 @@ class Viewer:
         self.scene.show("cloud", self._shows_cloud())
 
     def _show_cameras(self) -> None:
+        if self.length.ends:  # of another world
+            self._measure(Length(()))
         self.frames = layers.load_cameras(self.state)
         self.panel.offer_cameras([one_line(frame.name) for frame in self.frames])
         view = self._start()

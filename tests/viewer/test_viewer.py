@@ -87,11 +87,13 @@ def test_stages_are_shown_as_they_finish(tmp_path, view):
 def test_a_mesh_of_other_poses_is_taken_away(tmp_path, view):
     run = FakeRun(tmp_path).until("texture")
     viewer = view(run)
+    viewer.add_end(np.zeros(3))
     run.names = NAMES[:2]
     run.add("pose", version=2)
     assert viewer.update()
     assert viewer.scene.node("mesh") is None
     assert viewer.scene.node("camera 2") is None
+    assert viewer.scene.node("length 0") is None  # of another world
     assert viewer.panel.camera.options == NAMES[:2]
 
 
