@@ -22,7 +22,8 @@ NOISE_PAIRS = 24  # pairs of views in which noise is measured: more change the m
 # How far apart they are in the order: views beside each other share what fusion made of them, and
 # agree too well; views so far apart as fusion looks share little.
 NEAR_SPAN, FAR_SPAN = 1, 8
-FAR_OVERLAP = 0.3  # of what near pairs have in common: with less, chance agreement counts
+# Of the pixels that agree in a near pair; of different surfaces, about a tenth agree by chance.
+FAR_OVERLAP = 0.25
 NOISE_STRIDE_PX = 6  # the same of pixels
 SAME_SURFACE = 0.05  # relative depth difference above which two pixels see different things
 DEVIATION_OF_MEDIAN = 0.6745  # median absolute value of a normal variable of deviation 1
@@ -212,25 +213,31 @@ def depth_noise(names: Sequence[str], load: DepthLoader, min_confidence: float) 
         0 if no two views overlap.
     """
     near, far = (_differences(names, load, min_confidence, span) for span in (NEAR_SPAN, FAR_SPAN))
-    trusted = [near, far] if len(far) > FAR_OVERLAP * len(near) else [near]
-    medians = [float(np.median(np.abs(found))) for found in trusted if len(found)]
+    trusted = [near, far] if _agreeing(far) > FAR_OVERLAP * _agreeing(near) else [near]
+    medians = [
+        float(np.median(np.abs(np.concatenate(of_pairs))))
+        for of_pairs in trusted
+        if _agreeing(of_pairs)
+    ]
     return max(medians, default=0.0) / DEVIATION_OF_MEDIAN / float(np.sqrt(2.0))
 
 
 def _differences(
     names: Sequence[str], load: DepthLoader, min_confidence: float, span: int
-) -> NDArray[np.float64]:
-    """Relative differences (n,) of depth between views that are `span` apart."""
+) -> list[NDArray[np.float64]]:
+    """Relative differences of depth in each pair of views that are `span` apart."""
     last = len(names) - 1 - span
     if last < 0:
-        return np.empty(0)
-    starts = np.unique(np.linspace(0, last, NOISE_PAIRS).astype(int))
-    return np.concatenate(
-        [
-            _relative_difference(load(names[start]), load(names[start + span]), min_confidence)
-            for start in starts
-        ]
-    )
+        return []
+    return [
+        _relative_difference(load(names[start]), load(names[start + span]), min_confidence)
+        for start in np.unique(np.linspace(0, last, NOISE_PAIRS).astype(int))
+    ]
+
+
+def _agreeing(of_pairs: Sequence[NDArray[np.float64]]) -> float:
+    """Pixels of a pair that see the same surface, on average."""
+    return sum(map(len, of_pairs)) / max(len(of_pairs), 1)
 
 
 def _relative_difference(
