@@ -108,7 +108,7 @@ class MeshOptions(OptionGroup):
         4.0, ge=0, le=200, description="holes up to this diameter are closed; 0 = none [voxels]"
     )
     face_density: float = Field(
-        1.6,
+        1.2,
         ge=0.001,
         le=10,
         description="faces at most for each square of a voxel's edge, where only far views see it "
