@@ -30,6 +30,7 @@ SETS = {
     "phone_fox50": ("posed/phone_fox50/images", "posed/phone_fox50"),
 }
 LIMITS = {
+    "volume.resolution": "1.5",
     "volume.max_blocks": "10000",
     "volume.see_through": "1000",
     "mesh.face_density": "10",

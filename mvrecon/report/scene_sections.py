@@ -53,6 +53,7 @@ def model_section(report: ReportInput) -> Section | None:
     cameras = cameras_layer("Cameras", frames, _frustum_size(view), shown=False)
     return {
         "triangles": len(mesh.faces_m3),
+        "textured": report.item("texture", "mesh.glb") is not None,
         "scene": scene([mesh_layer("Model", mesh), cameras], view),
         "compared": _compared(report, mesh, frames),
     }

@@ -18,6 +18,9 @@ Keys = NDArray[np.int32]
 BLOCK_VOXELS = 8  # along each edge
 KEY_BITS = 21  # of a block's coordinate: three of them fit an integer of 64 bits
 HALF_RANGE = 1 << (KEY_BITS - 1)  # block coordinates lie in ± this
+# Finest detail of depth maps, in their pixels: they are matched by windows of 5 and smoothed over
+# 3, so that pixels beside each other say nearly the same.
+DETAIL_PX = 1.5
 # Edge of a voxel in deviations of depth, at least: finer voxels cost time and add froth.
 NOISE_SHARE = 0.75
 SAMPLE_SPACING = 0.3  # of a block's edge: no block on the surface is stepped over
@@ -42,14 +45,15 @@ class Scale:
     depth_noise: float
 
     def voxel_size(self, resolution: float, depth: float | None = None) -> float:
-        """Edge of a voxel for `resolution` voxels to a pixel, not far below the noise.
+        """Edge of a voxel for `resolution` voxels to the finest detail, not far below the noise.
 
         Args:
-            resolution: voxels to a pixel or to `NOISE_SHARE` of the noise.
+            resolution: voxels to `DETAIL_PX` pixels or to `NOISE_SHARE` of the noise.
             depth: of the view, world units; the reference depth if not given.
         """
-        footprint = max(self.pixel_footprint, NOISE_SHARE * self.depth_noise * self.reference_depth)
-        return footprint / resolution * (1.0 if depth is None else depth / self.reference_depth)
+        noise = self.depth_noise * self.reference_depth
+        detail = max(DETAIL_PX * self.pixel_footprint, NOISE_SHARE * noise)
+        return detail / resolution * (1.0 if depth is None else depth / self.reference_depth)
 
 
 def survey(

@@ -44,7 +44,7 @@ class VolumeOptions(OptionGroup):
         1.0,
         ge=0.1,
         le=10,
-        description="voxels to a depth pixel at the median depth, or to 3/4 of the depth maps' "
+        description="voxels to 1.5 depth pixels at the median depth, or to 3/4 of the depth maps' "
         "noise where that is larger, if voxel_size is 0",
     )
     memory: float = Field(
@@ -108,7 +108,7 @@ class MeshOptions(OptionGroup):
         4.0, ge=0, le=200, description="holes up to this diameter are closed; 0 = none [voxels]"
     )
     face_density: float = Field(
-        0.8,
+        1.2,
         ge=0.001,
         le=10,
         description="faces at most for each square of a voxel's edge, where only far views see it "
@@ -123,7 +123,7 @@ class CloudOptions(OptionGroup):
     """Size of the point cloud."""
 
     point_density: float = Field(
-        0.5,
+        1.0,
         ge=0.001,
         le=10,
         description="points at most for each square of a voxel's edge, where only far views see "

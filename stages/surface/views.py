@@ -19,6 +19,11 @@ MIN_COSINE = 0.1  # steeper than 84°: a smeared depth edge, not a surface
 WEIGHT_RANGE = (0.05, 4.0)  # of the distance term: neither near nor far views count alone
 DEPTH_JUMP = 0.05  # relative difference of depth at which something is in front
 NOISE_PAIRS = 24  # pairs of views in which noise is measured: more change the median little
+# How far apart they are in the order: views beside each other share what fusion made of them, and
+# agree too well; views so far apart as fusion looks share little.
+NEAR_SPAN, FAR_SPAN = 1, 8
+# Of the pixels that agree in a near pair; of different surfaces, about a tenth agree by chance.
+FAR_OVERLAP = 0.25
 NOISE_STRIDE_PX = 6  # the same of pixels
 SAME_SURFACE = 0.05  # relative depth difference above which two pixels see different things
 DEVIATION_OF_MEDIAN = 0.6745  # median absolute value of a normal variable of deviation 1
@@ -198,24 +203,41 @@ def _smaller_difference(
 
 
 def depth_noise(names: Sequence[str], load: DepthLoader, min_confidence: float) -> float:
-    """Standard deviation of depth divided by depth, from how neighbours in the order agree.
+    """Standard deviation of depth divided by depth, from how views agree near and far in the order.
 
-    Confident pixels of one view are projected into the next; the median absolute relative
-    difference, where both see the same surface, is scaled to a deviation of one map.
+    Confident pixels of one view are projected into another; the median absolute relative
+    difference, where both see the same surface, is scaled to a deviation of one map. The larger
+    one counts, if far pairs overlap.
 
     Returns:
         0 if no two views overlap.
     """
-    starts = np.unique(np.linspace(0, max(len(names) - 2, 0), NOISE_PAIRS).astype(int))
-    differences = [
-        _relative_difference(load(names[start]), load(names[start + 1]), min_confidence)
-        for start in starts
-        if start + 1 < len(names)
+    near, far = (_differences(names, load, min_confidence, span) for span in (NEAR_SPAN, FAR_SPAN))
+    trusted = [near, far] if _agreeing(far) > FAR_OVERLAP * _agreeing(near) else [near]
+    medians = [
+        float(np.median(np.abs(np.concatenate(of_pairs))))
+        for of_pairs in trusted
+        if _agreeing(of_pairs)
     ]
-    pooled = np.abs(np.concatenate(differences)) if differences else np.empty(0)
-    if len(pooled) == 0:
-        return 0.0
-    return float(np.median(pooled) / DEVIATION_OF_MEDIAN / np.sqrt(2.0))
+    return max(medians, default=0.0) / DEVIATION_OF_MEDIAN / float(np.sqrt(2.0))
+
+
+def _differences(
+    names: Sequence[str], load: DepthLoader, min_confidence: float, span: int
+) -> list[NDArray[np.float64]]:
+    """Relative differences of depth in each pair of views that are `span` apart."""
+    last = len(names) - 1 - span
+    if last < 0:
+        return []
+    return [
+        _relative_difference(load(names[start]), load(names[start + span]), min_confidence)
+        for start in np.unique(np.linspace(0, last, NOISE_PAIRS).astype(int))
+    ]
+
+
+def _agreeing(of_pairs: Sequence[NDArray[np.float64]]) -> float:
+    """Pixels of a pair that see the same surface, on average."""
+    return sum(map(len, of_pairs)) / max(len(of_pairs), 1)
 
 
 def _relative_difference(

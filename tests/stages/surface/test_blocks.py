@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from mvrecon.errors import NotEnoughDataError
-from stages.surface.blocks import block_rows, choose_voxel_size, find_blocks, survey
+from stages.surface.blocks import DETAIL_PX, block_rows, choose_voxel_size, find_blocks, survey
 from stages.surface.config import SurfaceConfig
 from tests.stages.surface.scenes import CAMERA, depth_map, exact_depth, make_frames
 
@@ -52,7 +52,7 @@ def test_the_scale_is_that_of_the_depth_maps():
     medians = [np.median(one.depth_hw) for one in maps.values()]
     assert scale.reference_depth == pytest.approx(np.median(medians))
     assert scale.pixel_footprint == pytest.approx(scale.reference_depth / CAMERA.fx)
-    assert scale.voxel_size(2.0) == pytest.approx(scale.pixel_footprint / 2, rel=0.01)
+    assert scale.voxel_size(2.0) == pytest.approx(DETAIL_PX * scale.pixel_footprint / 2, rel=0.01)
     far = scale.voxel_size(2.0, 5 * scale.reference_depth)
     assert far == pytest.approx(5 * scale.voxel_size(2.0))
     with pytest.raises(NotEnoughDataError, match="confidence"):

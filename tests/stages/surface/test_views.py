@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from stages.surface.views import (
     confident_depth,
@@ -69,6 +70,36 @@ def test_noise_is_measured():
         noisy = depth * (1 + 0.01 * rng.normal(size=depth.shape))
         maps[frame.name] = depth_map(frame, noisy.astype(np.float32))
     assert 0.008 < depth_noise([frame.name for frame in frames], maps.__getitem__, 0.1) < 0.013
+
+
+def test_noise_that_neighbours_share_is_measured_between_views_farther_apart():
+    frames = [frame for frame in make_frames() for _ in range(8)]
+    names = [str(number) for number in range(len(frames))]
+    maps = {}
+    for name, frame in zip(names, frames, strict=True):
+        # Eight views in a row share one error.
+        off = np.float32(1.0 + 0.02 * (int(name) // 8 % 2))
+        maps[name] = depth_map(frame, (exact_depth(frame) * off).astype(np.float32))
+    noise = depth_noise(names, maps.__getitem__, 0.1)
+    assert noise == pytest.approx(0.02 / 0.6745 / np.sqrt(2), rel=0.2)
+
+
+def test_noise_is_not_measured_where_far_views_hardly_overlap():
+    frame = make_frames()[0]
+    depth_hw = exact_depth(frame)
+    left_hw = np.zeros_like(depth_hw)
+    left_hw[:, : CAMERA.width // 2 + 4] = 1.0
+    right_hw = np.zeros_like(depth_hw)
+    right_hw[:, CAMERA.width // 2 - 4 :] = 1.0
+    maps = {
+        str(number): depth_map(
+            frame,
+            depth_hw * np.float32(1.0 if number < 8 else 1.03),
+            left_hw if number < 8 else right_hw,
+        )
+        for number in range(16)
+    }
+    assert depth_noise(list(maps), maps.__getitem__, 0.1) < 1e-4
 
 
 def test_points_of_confident_pixels_lie_on_the_scene():
