@@ -42,8 +42,13 @@ MAX_SOUGHT = 500
 WARP_REACH_PX = 4.0
 # So far outside a picture, in units of half its size, distortion may fold points back into it.
 FIELD = 1.2
-# Images held: those that a part of a sequence looks like.
-REMEMBERED = 48
+# Points come from so many images at most, of those near enough evenly over time, so that an image
+# costs the same however often its place was visited. As many are held.
+MAX_IMAGES = 48
+# Farther away than this part of what an image sees, every view is too different.
+REACH = np.tan(MAX_ANGLE_RAD) * MAX_SCALE
+# Of the depths of an image's points; a few points may be anywhere.
+FAR_QUANTILE = 0.9
 
 
 def find_again(
@@ -74,28 +79,35 @@ def find_again(
 
 
 class _Search:
-    """Observations sorted by point, and how each looks at its point."""
+    """Observations sorted by image, and how each looks at its point."""
 
     def __init__(self, model: ColmapModel, load_grey: LoadGrey) -> None:
         self._model = model
-        self._grey = lru_cache(REMEMBERED)(load_grey)
+        self._grey = lru_cache(MAX_IMAGES)(load_grey)
         self._camera = model.cameras[model.images[0].camera_id]
         point_m, image_m, xy_m2 = model.observations()
-        order = np.argsort(point_m, kind="stable")
-        point_m, self._image_m, self._xy_m2 = point_m[order], image_m[order], xy_m2[order]
+        self._point_m, self._image_m, self._xy_m2 = point_m, image_m, xy_m2
         self._count_n = np.bincount(point_m, minlength=len(model.xyz_n3))
-        self._begin_n = np.cumsum(self._count_n) - self._count_n
         self._cam_from_world = np.stack([image.cam_from_world for image in model.images])
         self._world_from_cam = inverse_rigid(self._cam_from_world)
         poses_m = self._cam_from_world[self._image_m]
         xyz_m3 = model.xyz_n3[point_m]
         self._depth_m = np.einsum("mj,mj->m", poses_m[:, 2, :3], xyz_m3) + poses_m[:, 2, 3]
         self._from_point_m3 = _unit(self._world_from_cam[self._image_m, :3, 3] - xyz_m3)
+        bounds = np.searchsorted(image_m, np.arange(len(model.images) + 1))
+        self._seen_by = np.split(np.arange(len(image_m)), bounds[1:-1])
+        self._far_i = np.array(
+            [
+                np.quantile(self._depth_m[seen], FAR_QUANTILE) if len(seen) else 0.0
+                for seen in self._seen_by
+            ]
+        )
 
     def find_in(self, row: int) -> tuple[IntArray, FloatArray]:
         """Points (k,) found again in an image, and their pixels (k, 2)."""
-        point_k, expected_k2, depth_k = self._expected(row)
-        kept_k, seen_k = self._most_alike(row, point_k, depth_k)
+        seen_m = np.concatenate([self._seen_by[other] for other in self._near(row)])
+        point_k, expected_k2, depth_k = self._expected(row, seen_m)
+        kept_k, seen_k = self._most_alike(row, seen_m, point_k, depth_k)
         point_k, expected_k2 = point_k[kept_k], expected_k2[kept_k]
         if not len(point_k):
             return np.zeros(0, np.int64), np.zeros((0, 2))
@@ -106,29 +118,47 @@ class _Search:
         )
         return point_k[found_k], xy_k2[found_k].astype(np.float64)
 
-    def _expected(self, row: int) -> tuple[IntArray, FloatArray, FloatArray]:
+    def _near(self, row: int) -> IntArray:
+        """Images whose points an image may show from about where they were seen."""
+        centre_i3 = self._world_from_cam[:, :3, 3]
+        far = np.maximum(self._far_i[row], self._far_i)
+        near_i = np.linalg.norm(centre_i3 - centre_i3[row], axis=1) <= REACH * far
+        # Two pictures share something only if their axes are less apart than a picture is wide.
+        size_2 = np.array(
+            [self._camera.width / self._camera.fx, self._camera.height / self._camera.fy]
+        )
+        widest_rad = 2 * np.arctan(FIELD * np.linalg.norm(size_2) / 2) + MAX_ANGLE_RAD
+        axis_i3 = self._cam_from_world[:, 2, :3]
+        near_i &= axis_i3 @ axis_i3[row] > np.cos(min(widest_rad, np.pi))
+        near = np.flatnonzero(near_i)
+        evenly = np.linspace(0, len(near) - 1, min(len(near), MAX_IMAGES))
+        return near[np.round(evenly).astype(np.int64)]
+
+    def _expected(self, row: int, seen_m: IntArray) -> tuple[IntArray, FloatArray, FloatArray]:
         """Points that an image may show but is not known to, their pixels and depths."""
         camera, image = self._camera, self._model.images[row]
-        cam_n3 = transform_points(self._cam_from_world[row], self._model.xyz_n3)
+        sought_n = np.zeros(len(self._count_n), bool)
+        sought_n[self._point_m[seen_m]] = True
+        sought_n[image.point_k[image.point_k != NO_POINT]] = False
+        sought_k = np.flatnonzero(sought_n)
+        cam_k3 = transform_points(self._cam_from_world[row], self._model.xyz_n3[sought_k])
         reach_2 = FIELD * np.array([camera.width / camera.fx, camera.height / camera.fy]) / 2
-        ahead_n = np.all(np.abs(cam_n3[:, :2]) < reach_2 * cam_n3[:, 2:], axis=1)
-        ahead_n &= self._count_n > 0
-        ahead_n[image.point_k[image.point_k != NO_POINT]] = False
-        point_k = np.flatnonzero(ahead_n)
-        xy_k2 = camera.project(cam_n3[point_k])
+        ahead_k = np.all(np.abs(cam_k3[:, :2]) < reach_2 * cam_k3[:, 2:], axis=1)
+        point_k, cam_k3 = sought_k[ahead_k], cam_k3[ahead_k]
+        xy_k2 = camera.project(cam_k3)
         margin_px = RADIUS_PX + MAX_SHIFT_PX
         last_2 = np.array([camera.width, camera.height]) - 1 - margin_px
         inside_k = np.all((xy_k2 > margin_px) & (xy_k2 < last_2), axis=1)
-        return point_k[inside_k], xy_k2[inside_k], cam_n3[point_k[inside_k], 2]
+        return point_k[inside_k], xy_k2[inside_k], cam_k3[inside_k, 2]
 
     def _most_alike(
-        self, row: int, point_k: IntArray, depth_k: FloatArray
+        self, row: int, seen_m: IntArray, point_k: IntArray, depth_k: FloatArray
     ) -> tuple[IntArray, IntArray]:
         """Which of the points are worth a look, and the observation of each that is most alike."""
-        count_k = self._count_n[point_k]
-        which_m = np.repeat(np.arange(len(point_k)), count_k)
-        first_k = np.cumsum(count_k) - count_k
-        seen_m = self._begin_n[point_k][which_m] + np.arange(len(which_m)) - first_k[which_m]
+        place_n = np.full(len(self._count_n), -1)
+        place_n[point_k] = np.arange(len(point_k))
+        which_m = place_n[self._point_m[seen_m]]
+        seen_m, which_m = seen_m[which_m >= 0], which_m[which_m >= 0]
         here_k3 = _unit(self._world_from_cam[row, :3, 3] - self._model.xyz_n3[point_k])
         cosine_m = np.einsum("mj,mj->m", self._from_point_m3[seen_m], here_k3[which_m])
         angle_m = np.arccos(np.clip(cosine_m, -1.0, 1.0))
@@ -136,7 +166,7 @@ class _Search:
         alike = np.flatnonzero((angle_m < MAX_ANGLE_RAD) & (scale_m < np.log(MAX_SCALE)))
         alike = alike[np.lexsort(((angle_m + scale_m)[alike], which_m[alike]))]
         best = alike[np.diff(which_m[alike], prepend=-1) > 0]
-        most = np.argsort(-count_k[which_m[best]], kind="stable")[:MAX_SOUGHT]
+        most = np.argsort(-self._count_n[point_k[which_m[best]]], kind="stable")[:MAX_SOUGHT]
         best = best[np.sort(most)]
         return which_m[best], seen_m[best]
 

@@ -9,6 +9,7 @@ import pytest
 
 from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid
+from stages.pose.adjustment import refinding
 from stages.pose.adjustment.refinding import MAX_SHIFT_PX, find_again
 from tests.stages.pose.scene import CAMERA, Relief, sideways_path
 
@@ -88,3 +89,18 @@ def test_no_place_is_farther_from_the_expected_one_than_allowed(model: ColmapMod
             inverse_rigid(image.cam_from_world), found.xyz_n3[image.point_k]
         )
         assert np.linalg.norm(image.xy_k2 - expected_k2, axis=1).max() <= MAX_SHIFT_PX
+
+
+def test_few_of_many_visits_are_enough(model: ColmapModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refinding, "MAX_IMAGES", 2)
+    found = find_again(model, IMAGES.__getitem__)
+    for image in found.images[SEEN_IN:]:
+        assert len(image.point_k) > 0.6 * len(model.xyz_n3)
+
+
+def test_images_of_another_place_are_not_opened(model: ColmapModel) -> None:
+    far = inverse_rigid(POSES[5])
+    far[0, 3] += 100.0
+    images = [replace(i, cam_from_world=far) if i.name == "5.jpg" else i for i in model.images]
+    near = {name: image for name, image in IMAGES.items() if name != "5.jpg"}
+    find_again(replace(model, images=tuple(images)), near.__getitem__)
