@@ -10,6 +10,8 @@ from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
 from mvrecon.artifacts.image_maps import ImageMaps
 from mvrecon.artifacts.poses import POSES_ITEM, load_poses
 from mvrecon.engine.stage import StageContext, Summary
+from mvrecon.formats.colmap_model import ColmapModel
+from stages.pose.adjustment.choose import Shutter
 from stages.pose.adjustment.longer_tracks import lengthen_tracks
 from stages.pose.adjustment.shutter import find_shutter
 from stages.pose.config import PoseConfig
@@ -59,15 +61,25 @@ def _results(context: StageContext[PoseConfig], table: FrameTable) -> Results:
     is_known = solution.known is not None
     shutter = None
     if not is_known:
-        model = lengthen_tracks(context, table, solution.models[0])
-        shutter = find_shutter(context, table, model)
-        model = shutter.model if shutter else model
+        model, shutter = adjusted(context, table, solution.models[0])
         solution = replace(solution, models=[model, *solution.models[1:]])
     world = choose_world(table, solution.models[0], config.scale, is_known)
     distorted = move_model(solution.models[0], world.world_from_model)
     reasons = _lost_reasons(context, table, solution)
     others = pose_other_frames(context, table, distorted) if config.all_frames else {}
     return Results(table, solution, world, distorted, reasons, others, shutter)
+
+
+def adjusted(
+    context: StageContext[PoseConfig], table: FrameTable, model: ColmapModel
+) -> tuple[ColmapModel, Shutter | None]:
+    """The model of the camera that fits its errors, and that camera if it is no ordinary one.
+
+    Points are found again, and told from outliers, by what an ordinary camera sees. Done first, it
+    would bend the model of any other, and choose the observations that the camera is told by.
+    """
+    shutter = find_shutter(context, table, model)
+    return (shutter.model, shutter) if shutter else (lengthen_tracks(context, table, model), None)
 
 
 def _lost_reasons(

@@ -14,6 +14,7 @@ from mvrecon.engine.context import RunContext
 from stages.pose.adjustment.shutter import find_shutter
 from stages.pose.config import PoseConfig
 from stages.pose.options import MappingOptions
+from stages.pose.run import adjusted
 from tests.stages.pose.adjustment.scene import FRAME_S, STEP, Shot, shoot
 from tests.stages.pose.scene import pose_context
 
@@ -66,3 +67,16 @@ def test_it_is_not_looked_for(tmp_path: Path, reason: str) -> None:
         images = (replace(model.images[0], camera_id=2), *model.images[1:])
         model = replace(model, images=images, cameras={1: model.cameras[1], 2: model.cameras[1]})
     assert find_shutter(context, table, model) is None
+
+
+def test_points_are_not_found_again_as_by_an_ordinary_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_this(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("stages.pose.run.lengthen_tracks", not_this)
+    table = table_of(SHOT)
+    model, shutter = adjusted(context_of(tmp_path, SHOT, table), table, SHOT.model)
+    assert shutter is not None
+    assert model is shutter.model
