@@ -14,6 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+
+# The robust cost must fall by this part of it for a second term of radial distortion: rendered
+# images gained a thousandth, a Kinect's a hundredth, a phone's a twelfth.
+SECOND_TERM_GAIN = 0.004
 IntArray = NDArray[np.int64]
 
 POSE = 6

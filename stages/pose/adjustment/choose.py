@@ -17,7 +17,13 @@ from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import rigid
 from stages.pose.adjustment.bundle import Adjusted, Freedom, adjust
-from stages.pose.adjustment.cameras import Cameras, FloatArray, Observations, residuals
+from stages.pose.adjustment.cameras import (
+    SECOND_TERM_GAIN,
+    Cameras,
+    FloatArray,
+    Observations,
+    residuals,
+)
 
 # The robust cost must fall by this part of it: noise alone gives a thousandth. A focal length for
 # each frame explains more of anything, moving people too (a seventh of the cost, seen in a street).
@@ -83,7 +89,7 @@ def explain_errors(
         return None
     given = np.asarray(times_s, np.float64), motions, scale_px, calibrated
     problem = _Problem(thinned(model, OBSERVATIONS), *given)
-    ordinary = problem.adjust(problem.start, readout=False, zoom=False)
+    ordinary = problem.adjust_ordinary()
     rolling = problem.adjust(ordinary.cameras, readout=True, zoom=False)
     shares = abs(rolling.cameras.readout_s) / frame_s
     # By whether the rows are read in turn, and whether the focal length changes.
@@ -105,6 +111,7 @@ def explain_errors(
         if both.cost < (1.0 - (READOUT_GAIN if kind[1] else ZOOM_GAIN)) * found[kind].cost:
             kind, found[True, True] = (True, True), both
     whole = _Problem(model, *given)
+    whole.radial_terms = problem.radial_terms
     start = whole.started(problem, found[kind].cameras)
     best = whole.adjust(start, *kind, least_gain=FINAL_GAIN)
     return Shutter(
@@ -160,7 +167,7 @@ class _Problem:
         self._frame_m, self._xy_m2 = frame_m[order], xy_m2[order]
         self._camera = camera = model.cameras[model.images[0].camera_id]
         # As many as the adjustment before has found.
-        self._radial_terms = 2 if any(camera.distortion[1:2]) else 1
+        self.radial_terms = 2 if any(camera.distortion[1:2]) else 1
         poses_n44 = np.array([image.cam_from_world for image in model.images])
         self.start = Cameras(
             rotation_n33=poses_n44[:, :3, :3],
@@ -171,13 +178,28 @@ class _Problem:
             radial_2=np.array((0.0, 0.0) if calibrated else (*camera.distortion, 0.0, 0.0)[:2]),
         )
 
+    def adjust_ordinary(self) -> Adjusted:
+        """Adjust an ordinary camera, with a second term of distortion if that explains errors.
+
+        Without it a read-out would be believed to explain what the lens does.
+        """
+        found = self.adjust(self.start, readout=False, zoom=False)
+        if self._calibrated or self.radial_terms > 1:
+            return found
+        self.radial_terms = 2
+        bent = self.adjust(found.cameras, readout=False, zoom=False)
+        if bent.cost < (1.0 - SECOND_TERM_GAIN) * found.cost:
+            return bent
+        self.radial_terms = 1
+        return found
+
     def adjust(
         self, start: Cameras, readout: bool, zoom: bool, least_gain: float = ROUGH_GAIN
     ) -> Adjusted:
         """Adjust with these freedoms."""
         freedom = Freedom(
             focal=not self._calibrated,
-            radial=0 if self._calibrated else self._radial_terms,
+            radial=0 if self._calibrated else self.radial_terms,
             readout=readout,
             zoom=ZOOM_PER_ROOT_S if zoom else 0.0,
         )

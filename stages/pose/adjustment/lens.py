@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from stages.pose.adjustment.cameras import SECOND_TERM_GAIN
 from stages.pose.colmap import quieten
 from stages.pose.mapping.mapper import MapperSettings, adjust_robustly
 
 if TYPE_CHECKING:
     import pycolmap
 
-# The robust cost must fall by this part of it for a second term of radial distortion: rendered
-# images gained a thousandth, a Kinect's a hundredth, a phone's a twelfth.
-SECOND_TERM_GAIN = 0.004
 # From the middle of the picture to its corner the image of a ray keeps moving outwards, at least
 # at this share of the speed that it has in the middle.
 LEAST_SPREAD = 0.3
