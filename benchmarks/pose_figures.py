@@ -19,7 +19,7 @@ from mvrecon.evaluation.metrics.drift import (
 )
 from mvrecon.evaluation.metrics.trajectory import MIN_POSES, align_poses
 from mvrecon.evaluation.run.reference import nearest
-from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
+from mvrecon.formats.colmap.model import ColmapImage, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid, transform_points
 from mvrecon.geometry.similarity import align_similarity
 

@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.formats.colmap import read_model, write_model
-from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
+from mvrecon.formats.colmap.files import read_model, write_model
+from mvrecon.formats.colmap.model import ColmapImage, ColmapModel
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, rigid, transform_points
 from mvrecon.geometry.similarity import align_similarity

@@ -26,7 +26,7 @@ from benchmarks.pose_figures import PoseFigures, pose_figures
 from mvrecon.engine.store import Store
 from mvrecon.evaluation.metrics.drift import PART_LENGTHS
 from mvrecon.evaluation.run.files import read_key_frames
-from mvrecon.formats.colmap import read_model
+from mvrecon.formats.colmap.files import read_model
 from mvrecon.formats.trajectory import read_trajectory
 
 TABLE = Path(__file__).with_suffix(".md")

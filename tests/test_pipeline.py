@@ -19,8 +19,8 @@ import pytest
 from mvrecon import cli
 from mvrecon.commands.pipelines import PIPELINES, RUN
 from mvrecon.config import build_configs, load_preset
-from mvrecon.engine.isolate import run_isolated
 from mvrecon.engine.partial import MANIFEST
+from mvrecon.engine.processes.isolate import run_isolated
 from mvrecon.engine.runner import Runner
 from mvrecon.run_dir import RunRecord
 from stages.pipeline import PIPELINE

@@ -21,7 +21,7 @@ from mvrecon.commands.running import (
     refresh_report,
 )
 from mvrecon.config import Options, load_preset, merge_options, preset_names
-from mvrecon.engine.memory import limit_memory
+from mvrecon.engine.processes.memory import limit_memory
 from mvrecon.engine.runner import STORE, StageStatus
 from mvrecon.engine.store import Store
 from mvrecon.errors import UsageError, one_line

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mvrecon.datasets.posed import read_posed_file
 from mvrecon.errors import InputError
-from mvrecon.formats.colmap import read_model
+from mvrecon.formats.colmap.files import read_model
 from mvrecon.formats.images import natural_key
 from mvrecon.formats.trajectory import read_trajectory
 from mvrecon.formats.transforms import read_transforms

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from mvrecon.engine.config import StageConfig
-from mvrecon.engine.isolate import run_isolated
 from mvrecon.engine.partial import PartialArtifact
+from mvrecon.engine.processes.isolate import run_isolated
 from mvrecon.engine.progress import Progress
 from mvrecon.engine.stage import StoredItems
 from mvrecon.engine.store import Artifact

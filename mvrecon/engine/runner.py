@@ -16,7 +16,7 @@ from mvrecon.engine.config import StageConfig
 from mvrecon.engine.context import RunContext
 from mvrecon.engine.hashing import FileHashes, canonical_json
 from mvrecon.engine.keys import Key, changed_parts, make_key
-from mvrecon.engine.memory import is_lack_of_memory
+from mvrecon.engine.processes.memory import is_lack_of_memory
 from mvrecon.engine.stage import Stage, Summary
 from mvrecon.engine.store import SUMMARY_ITEM, Artifact, CorruptItemError, Store
 from mvrecon.errors import MvreconError, OutOfMemoryError

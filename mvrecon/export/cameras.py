@@ -10,8 +10,8 @@ import numpy as np
 
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.export.source import require
-from mvrecon.formats.colmap import read_model, write_model
-from mvrecon.formats.colmap_text import write_text_model
+from mvrecon.formats.colmap.files import read_model, write_model
+from mvrecon.formats.colmap.text import write_text_model
 from mvrecon.formats.images import write_png
 from mvrecon.formats.mesh import PointCloud, write_cloud_ply
 from mvrecon.formats.trajectory import read_trajectory

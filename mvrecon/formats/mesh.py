@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
-
-GLB_MAGIC = 0x46546C67
-GLB_JSON_CHUNK = 0x4E4F534A
-GLB_BINARY_CHUNK = 0x004E4942
-GL_UNSIGNED_SHORT = 5123
-GL_UNSIGNED_INT = 5125
-GL_FLOAT = 5126
-GL_ARRAY_BUFFER = 34962
-GL_ELEMENT_ARRAY_BUFFER = 34963
+from mvrecon.formats.gltf import (
+    GL_ARRAY_BUFFER,
+    GL_ELEMENT_ARRAY_BUFFER,
+    GL_FLOAT,
+    GL_UNSIGNED_INT,
+    GL_UNSIGNED_SHORT,
+    unlit_gltf,
+    write_glb_chunks,
+)
 
 VERTEX_FIELDS: list[tuple[str, str]] = [
     ("x", "<f4"),
@@ -203,16 +201,6 @@ def write_glb(path: Path, mesh: Mesh) -> None:
     write_glb_chunks(path, _gltf(parts), b"".join(part.tobytes() for part in parts))
 
 
-def write_glb_chunks(path: Path, gltf: dict[str, Any], binary: bytes) -> None:
-    """Write glTF's JSON and its one buffer, a multiple of four bytes, as a .glb file."""
-    text = json.dumps(gltf, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 4)
-    with path.open("wb") as file:
-        file.write(struct.pack("<III", GLB_MAGIC, 2, 12 + 8 + len(text) + 8 + len(binary)))
-        file.write(struct.pack("<II", len(text), GLB_JSON_CHUNK) + text)
-        file.write(struct.pack("<II", len(binary), GLB_BINARY_CHUNK) + binary)
-
-
 def _gltf(parts: list[NDArray[Any]]) -> dict[str, Any]:
     """The JSON part; every part's size is a multiple of four bytes, as glTF asks."""
     xyz_n3, normals_n3, rgba_n4, indices = parts
@@ -246,24 +234,15 @@ def _gltf(parts: list[NDArray[Any]]) -> dict[str, Any]:
             "type": "SCALAR",
         },
     ]
-    material = {
-        "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 1.0},
-        "doubleSided": True,
-        "extensions": {"KHR_materials_unlit": {}},
-    }
     attributes = {"POSITION": 0, "NORMAL": 1, "COLOR_0": 2}
-    return {
-        "asset": {"version": "2.0", "generator": "mvrecon"},
-        "extensionsUsed": ["KHR_materials_unlit"],
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [{"attributes": attributes, "indices": 3, "material": 0}]}],
-        "materials": [material],
-        "buffers": [{"byteLength": starts[-1]}],
-        "bufferViews": views,
-        "accessors": accessors,
-    }
+    return unlit_gltf(
+        attributes,
+        colour={},
+        texture={},
+        size_bytes=starts[-1],
+        views=views,
+        accessors=accessors,
+    )
 
 
 def linear_from_srgb(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:

@@ -12,14 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
-from mvrecon.formats.images import decode_rgb, write_png
-from mvrecon.formats.mesh import (
+from mvrecon.formats.gltf import (
     GL_ARRAY_BUFFER,
     GL_ELEMENT_ARRAY_BUFFER,
     GL_FLOAT,
     GL_UNSIGNED_INT,
+    unlit_gltf,
     write_glb_chunks,
 )
+from mvrecon.formats.images import decode_rgb, write_png
 
 GL_LINEAR, GL_LINEAR_MIPMAP_LINEAR, GL_CLAMP_TO_EDGE = 9729, 9987, 33071
 GLB_HEADER, CHUNK_HEADER = struct.Struct("<III"), struct.Struct("<II")
@@ -86,37 +87,27 @@ def _gltf(mesh: TexturedMesh, sizes: list[int]) -> dict[str, Any]:
             "type": "SCALAR",
         },
     ]
-    material = {
-        "pbrMetallicRoughness": {
-            "baseColorTexture": {"index": 0},
-            "metallicFactor": 0.0,
-            "roughnessFactor": 1.0,
-        },
-        "doubleSided": True,
-        "extensions": {"KHR_materials_unlit": {}},
-    }
     sampler = {
         "magFilter": GL_LINEAR,
         "minFilter": GL_LINEAR_MIPMAP_LINEAR,
         "wrapS": GL_CLAMP_TO_EDGE,
         "wrapT": GL_CLAMP_TO_EDGE,
     }
-    attributes = {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2}
-    return {
-        "asset": {"version": "2.0", "generator": "mvrecon"},
-        "extensionsUsed": ["KHR_materials_unlit"],
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [{"attributes": attributes, "indices": 3, "material": 0}]}],
-        "materials": [material],
+    texture = {
         "textures": [{"source": 0, "sampler": 0}],
         "samplers": [sampler],
         "images": [{"bufferView": 4, "mimeType": "image/jpeg"}],
-        "buffers": [{"byteLength": starts[-1]}],
-        "bufferViews": views,
-        "accessors": accessors,
     }
+    attributes = {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 2}
+    colour = {"baseColorTexture": {"index": 0}}
+    return unlit_gltf(
+        attributes,
+        colour=colour,
+        texture=texture,
+        size_bytes=starts[-1],
+        views=views,
+        accessors=accessors,
+    )
 
 
 def read_textured_glb(path: Path) -> TexturedMesh:

@@ -13,7 +13,7 @@ import numpy as np
 from mvrecon.artifacts.frames import FrameRecord, FrameTable
 from mvrecon.artifacts.image_motion import ImageMotion
 from mvrecon.atomic import replacing
-from mvrecon.engine.channel import report_progress
+from mvrecon.engine.processes.channel import report_progress
 from mvrecon.formats.images import (
     ImageHeader,
     list_images,

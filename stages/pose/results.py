@@ -23,8 +23,8 @@ from mvrecon.artifacts.poses import (
     poses_to_json,
 )
 from mvrecon.engine.stage import StageContext, StageOutput
-from mvrecon.formats.colmap import write_model
-from mvrecon.formats.colmap_model import ColmapModel
+from mvrecon.formats.colmap.files import write_model
+from mvrecon.formats.colmap.model import ColmapModel
 from mvrecon.formats.images import read_pixels
 from mvrecon.formats.trajectory import trajectory_text
 from mvrecon.formats.transforms import TransformsFrame, transforms_text

@@ -10,7 +10,7 @@ from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item
 from mvrecon.artifacts.image_maps import ImageMaps
 from mvrecon.artifacts.poses import POSES_ITEM, load_poses
 from mvrecon.engine.stage import StageContext, Summary
-from mvrecon.formats.colmap_model import ColmapModel
+from mvrecon.formats.colmap.model import ColmapModel
 from stages.pose.adjustment.choose import Shutter
 from stages.pose.adjustment.longer_tracks import lengthen_tracks
 from stages.pose.adjustment.shutter import find_shutter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mvrecon.formats.colmap_model import ColmapModel
+from mvrecon.formats.colmap.model import ColmapModel
 from stages.pose.matching.features import Matched
 
 

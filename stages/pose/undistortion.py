@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
+from mvrecon.formats.colmap.model import NO_POINT, ColmapModel
 from mvrecon.geometry.camera import Camera
 
 FloatArray = NDArray[np.float64]

@@ -119,7 +119,7 @@ def test_volumes_that_ship_with_packages_run_to_the_end(
     path: Path, tmp_path: Path, run: Callable[..., tuple[int, str, str]]
 ) -> None:
     if not path.exists():
-        pytest.skip("not shipped with this version of the package")
+        pytest.skip(f"this version of the package does not ship {path.name}")
     code, _, told = run("volume", path, "-o", tmp_path / "out", *QUICK)
     assert code == 0, told
     assert (tmp_path / "out" / "report.html").is_file()

@@ -5,8 +5,8 @@ import pytest
 
 from mvrecon.datasets.given_poses import read_given_poses
 from mvrecon.errors import InputError
-from mvrecon.formats.colmap import write_model
-from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
+from mvrecon.formats.colmap.files import write_model
+from mvrecon.formats.colmap.model import ColmapImage, ColmapModel
 from mvrecon.formats.trajectory import trajectory_text
 from mvrecon.formats.transforms import TransformsFrame, transforms_text
 from mvrecon.geometry.camera import Camera

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from mvrecon.engine.isolate import run_isolated
 from mvrecon.engine.measure import Usage, versions, wait_for
+from mvrecon.engine.processes.isolate import run_isolated
 from mvrecon.errors import StageCrashError
 from tests.engine.workload import (
     burn,

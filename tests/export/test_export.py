@@ -15,8 +15,8 @@ from pxr import Usd, UsdGeom
 from mvrecon import cli
 from mvrecon.artifacts.depth import DepthMap
 from mvrecon.export.formats import FORMATS, export
-from mvrecon.formats.colmap import write_model
-from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
+from mvrecon.formats.colmap.files import write_model
+from mvrecon.formats.colmap.model import ColmapImage, ColmapModel
 from mvrecon.formats.images import encode_jpeg, write_jpeg
 from mvrecon.formats.mesh import Mesh, PointCloud, write_cloud_ply, write_mesh_ply
 from mvrecon.formats.textured_mesh import TexturedMesh, write_textured_glb

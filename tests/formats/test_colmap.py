@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mvrecon.engine.isolate import run_isolated
+from mvrecon.engine.processes.isolate import run_isolated
 from mvrecon.errors import InputError
-from mvrecon.formats.colmap import read_model, write_model
-from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel, camera_from_parameters
+from mvrecon.formats.colmap.files import read_model, write_model
+from mvrecon.formats.colmap.model import NO_POINT, ColmapImage, ColmapModel, camera_from_parameters
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import rigid, rotation_from_quaternion
 

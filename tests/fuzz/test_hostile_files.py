@@ -22,9 +22,9 @@ import torch
 from mvrecon.config import load_preset
 from mvrecon.datasets.given_poses import read_given_poses
 from mvrecon.datasets.posed import load_posed_set
-from mvrecon.engine.isolate import run_isolated
 from mvrecon.engine.keys import Key
 from mvrecon.engine.partial import MANIFEST
+from mvrecon.engine.processes.isolate import run_isolated
 from mvrecon.engine.store import Store
 from mvrecon.errors import InputError, MvreconError
 from mvrecon.run_dir import RunRecord

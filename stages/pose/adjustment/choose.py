@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from mvrecon.artifacts.image_motion import ImageMotion
-from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
+from mvrecon.formats.colmap.model import NO_POINT, ColmapImage, ColmapModel
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import rigid
 from stages.pose.adjustment.bundle import Adjusted, Freedom, adjust

@@ -9,8 +9,8 @@ from pathlib import Path
 from mvrecon.artifacts.frames import FrameTable
 from mvrecon.engine.stage import StageContext
 from mvrecon.engine.threads import single_opencv_thread
-from mvrecon.formats.colmap import read_model, write_model
-from mvrecon.formats.colmap_model import ColmapModel
+from mvrecon.formats.colmap.files import read_model, write_model
+from mvrecon.formats.colmap.model import ColmapModel
 from stages.pose.adjustment.lens import adjust_found
 from stages.pose.adjustment.refinding import find_again
 from stages.pose.config import PoseConfig, error_px

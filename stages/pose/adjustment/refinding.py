@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
+from mvrecon.formats.colmap.model import NO_POINT, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid, transform_points
 from stages.pose.tracks.patch_alignment import (
     RADIUS_PX,

@@ -9,7 +9,7 @@ import numpy as np
 from mvrecon.artifacts.frames import FrameTable
 from mvrecon.artifacts.image_motion import ImageMotion, motion_item
 from mvrecon.engine.stage import StageContext
-from mvrecon.formats.colmap_model import ColmapModel
+from mvrecon.formats.colmap.model import ColmapModel
 from stages.pose.adjustment.choose import Shutter, explain_errors
 from stages.pose.config import PoseConfig, error_px
 

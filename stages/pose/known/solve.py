@@ -12,8 +12,8 @@ from mvrecon.artifacts.frames import CameraPrior, FrameTable
 from mvrecon.datasets.given_poses import read_given_poses
 from mvrecon.engine.stage import StageContext
 from mvrecon.errors import InputError
-from mvrecon.formats.colmap import read_model
-from mvrecon.formats.colmap_model import ColmapModel
+from mvrecon.formats.colmap.files import read_model
+from mvrecon.formats.colmap.model import ColmapModel
 from stages.pose.config import PoseConfig, error_px
 from stages.pose.known.assignment import assign_poses, stored_camera
 from stages.pose.known.epipolar_check import (

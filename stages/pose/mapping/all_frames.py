@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mvrecon.artifacts.frames import FrameRecord, FrameTable
 from mvrecon.engine.stage import StageContext
-from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
+from mvrecon.formats.colmap.model import NO_POINT, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid
 from stages.pose.config import PoseConfig, error_px
 from stages.pose.images import stored_image

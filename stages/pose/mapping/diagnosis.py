@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.frames import FrameTable
 from mvrecon.errors import NoModelError
-from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
+from mvrecon.formats.colmap.model import NO_POINT, ColmapModel
 from stages.pose.mapping.parallax import pair_motion
 from stages.pose.matching.features import FeatureMatches, Pair
 

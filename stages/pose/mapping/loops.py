@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
+from mvrecon.formats.colmap.model import NO_POINT, ColmapImage, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid, transform_points
 from stages.pose.matching.features import FeatureMatches, Pair
 

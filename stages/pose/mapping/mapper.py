@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mvrecon.engine.channel import report_progress
+from mvrecon.engine.processes.channel import report_progress
 from stages.pose.colmap import SEED, quieten, reproducible_pipeline
 from stages.pose.mapping.focal_guard import assume_focals, cost_ratio_allowed, prior_focals
 from stages.pose.options import MappingOptions

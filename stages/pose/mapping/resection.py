@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.engine.channel import report_progress
+from mvrecon.engine.processes.channel import report_progress
 from mvrecon.errors import InputError
 from mvrecon.formats.images import list_images, read_grey, read_pixels
 from mvrecon.formats.video import Video

@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.formats.colmap_model import NO_POINT, ColmapModel
+from mvrecon.formats.colmap.model import NO_POINT, ColmapModel
 
 # So many points are no chance, however many a frame sees.
 MAX_SEAM_POINTS = 60

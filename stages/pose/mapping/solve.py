@@ -7,8 +7,8 @@ from pathlib import Path
 
 from mvrecon.artifacts.frames import FrameTable
 from mvrecon.engine.stage import StageContext
-from mvrecon.formats.colmap import read_model
-from mvrecon.formats.colmap_model import ColmapModel
+from mvrecon.formats.colmap.files import read_model
+from mvrecon.formats.colmap.model import ColmapModel
 from stages.pose.config import PoseConfig, error_px
 from stages.pose.mapping.diagnosis import no_model_error
 from stages.pose.mapping.given_intrinsics import fit_of_given

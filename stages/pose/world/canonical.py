@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.formats.colmap_model import ColmapModel
+from mvrecon.formats.colmap.model import ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid
 from mvrecon.geometry.similarity import Similarity
 

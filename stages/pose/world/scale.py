@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.frames import FrameTable
 from mvrecon.errors import NotEnoughDataError, UsageError
-from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
+from mvrecon.formats.colmap.model import NO_POINT, ColmapImage, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid, transform_points
 from mvrecon.geometry.similarity import Similarity
 from stages.pose.undistortion import pinhole_without_blanks

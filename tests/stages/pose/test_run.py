@@ -10,7 +10,7 @@ from mvrecon.artifacts.frames import image_item
 from mvrecon.artifacts.poses import POINTS_ITEM, POSES_ITEM, SparsePoints, load_poses
 from mvrecon.engine.partial import PartialArtifact
 from mvrecon.errors import NotEnoughDataError
-from mvrecon.formats.colmap import read_model
+from mvrecon.formats.colmap.files import read_model
 from mvrecon.formats.trajectory import read_trajectory
 from mvrecon.formats.transforms import read_transforms
 from mvrecon.geometry.rigid import rigid, transform_points

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from mvrecon.artifacts.flow import FlowPair
 from mvrecon.datasets.flow_pairs import FlowSample
-from mvrecon.engine import channel
-from mvrecon.engine.isolate import run_isolated
 from mvrecon.engine.measure import Usage
 from mvrecon.engine.partial import PartialArtifact
+from mvrecon.engine.processes import channel
+from mvrecon.engine.processes.isolate import run_isolated
 from mvrecon.engine.store import Artifact
 from mvrecon.engine.threads import set_single_torch_thread
 from mvrecon.errors import InputError

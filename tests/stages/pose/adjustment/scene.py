@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mvrecon.artifacts.image_motion import ImageMotion
-from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
+from mvrecon.formats.colmap.model import ColmapImage, ColmapModel
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import rigid
 from stages.pose.adjustment.cameras import rotations

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mvrecon.formats.colmap import read_model, write_model
-from mvrecon.formats.colmap_model import ColmapModel
+from mvrecon.formats.colmap.files import read_model, write_model
+from mvrecon.formats.colmap.model import ColmapModel
 from stages.pose.adjustment.lens import adjust_found
 from stages.pose.mapping.mapper import MapperSettings
 from tests.stages.pose.adjustment.scene import FOCAL_PX, shoot

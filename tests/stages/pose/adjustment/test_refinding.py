@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
+from mvrecon.formats.colmap.model import ColmapImage, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid
 from stages.pose.adjustment import refinding
 from stages.pose.adjustment.refinding import MAX_SHIFT_PX, find_again

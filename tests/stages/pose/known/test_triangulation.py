@@ -3,8 +3,8 @@
 import numpy as np
 
 from mvrecon.artifacts.frames import CameraPrior
-from mvrecon.engine.isolate import run_isolated
-from mvrecon.formats.colmap import read_model
+from mvrecon.engine.processes.isolate import run_isolated
+from mvrecon.formats.colmap.files import read_model
 from mvrecon.geometry.rigid import inverse_rigid
 from stages.pose.known.triangulation import triangulate_known
 from stages.pose.matching.features import MappingProblem

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mvrecon.engine.isolate import run_isolated
-from mvrecon.formats.colmap import read_model
+from mvrecon.engine.processes.isolate import run_isolated
+from mvrecon.formats.colmap.files import read_model
 from stages.pose.mapping.mapper import MapperSettings, adjust_robustly
 from tests.stages.pose.mapping.test_mapper import (
     CAMERA,

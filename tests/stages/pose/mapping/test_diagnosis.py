@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
+from mvrecon.formats.colmap.model import NO_POINT, ColmapImage, ColmapModel
 from stages.pose.mapping.diagnosis import count_reasons, cuts_between, lost_reasons
 from stages.pose.matching.features import FeatureMatches
 from tests.stages.pose.scene import CAMERA, frame_table, turn

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mvrecon.engine.isolate import run_isolated
-from mvrecon.formats.colmap import read_model
+from mvrecon.engine.processes.isolate import run_isolated
+from mvrecon.formats.colmap.files import read_model
 from mvrecon.geometry.rigid import rigid
 from stages.pose.mapping.focal_guard import assume_focals, cost_ratio_allowed
 from tests.stages.pose.mapping import test_mapper as mapping

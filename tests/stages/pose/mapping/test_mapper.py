@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from mvrecon.artifacts.frames import CameraPrior
-from mvrecon.engine.isolate import run_isolated
+from mvrecon.engine.processes.isolate import run_isolated
 from mvrecon.errors import StageCrashError
-from mvrecon.formats.colmap import read_model
+from mvrecon.formats.colmap.files import read_model
 from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, rigid
 from mvrecon.geometry.similarity import align_similarity

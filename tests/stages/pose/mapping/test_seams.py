@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mvrecon.formats.colmap_model import NO_POINT, ColmapImage, ColmapModel
+from mvrecon.formats.colmap.model import NO_POINT, ColmapImage, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid
 from stages.pose.mapping.seams import split_at_seams
 from stages.pose.options import MappingOptions

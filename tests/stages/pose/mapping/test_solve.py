@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
+from mvrecon.formats.colmap.model import ColmapImage, ColmapModel
 from stages.pose.mapping.solve import is_believable, needed_frames
 from tests.stages.pose.scene import CAMERA, frame_table
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mvrecon.artifacts.frames import CameraPrior
-from mvrecon.engine.isolate import run_isolated
+from mvrecon.engine.processes.isolate import run_isolated
 from stages.pose.matching.database import MAX_IMAGES, copy_without, create_database
 from stages.pose.matching.features import FeatureMatches, MappingProblem
 from tests.stages.pose.scene import CAMERA

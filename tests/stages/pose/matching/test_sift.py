@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mvrecon.artifacts.frames import CameraPrior
-from mvrecon.engine.isolate import run_isolated
+from mvrecon.engine.processes.isolate import run_isolated
 from stages.pose.matching.features import FeatureMatches, MappingProblem
 from stages.pose.matching.sift import SiftSettings, match_sift
 from stages.pose.options import SiftOptions

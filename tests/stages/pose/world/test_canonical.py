@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mvrecon.formats.colmap_model import ColmapImage, ColmapModel
+from mvrecon.formats.colmap.model import ColmapImage, ColmapModel
 from mvrecon.geometry.rigid import inverse_rigid, rigid, rotation_from_quaternion
 from mvrecon.geometry.similarity import Similarity
 from stages.pose.world.canonical import move_model, normal_world

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from mvrecon.engine.isolate import run_isolated
-from mvrecon.engine.memory import is_lack_of_memory, machine_bytes
+from mvrecon.engine.processes.isolate import run_isolated
+from mvrecon.engine.processes.memory import is_lack_of_memory, machine_bytes
 from mvrecon.errors import OutOfMemoryError
 
 MIB = 1024**2
 PROGRAM = """
 import sys
 from pathlib import Path
-from mvrecon.engine.memory import limit_memory
+from mvrecon.engine.processes.memory import limit_memory
 from mvrecon.errors import MvreconError
-from tests.engine import test_memory, toy
+from tests.engine import toy
+from tests.engine.processes import test_memory
 
 folder, limit_mib, isolated = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "child"
 limit_memory(limit_mib * 1024**2)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mvrecon.engine import isolate, progress
-from mvrecon.engine.channel import report_progress
-from mvrecon.engine.isolate import run_isolated
+from mvrecon.engine import progress
+from mvrecon.engine.processes import isolate
+from mvrecon.engine.processes.channel import report_progress
+from mvrecon.engine.processes.isolate import run_isolated
 from mvrecon.errors import InputError, StageCrashError
 
 

@@ -16,9 +16,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-from mvrecon.engine import channel
 from mvrecon.engine.measure import wait_for
-from mvrecon.engine.memory import is_told
+from mvrecon.engine.processes import channel
+from mvrecon.engine.processes.memory import is_told
 from mvrecon.engine.progress import Progress
 from mvrecon.errors import OutOfMemoryError, StageCrashError
 
@@ -36,7 +36,7 @@ def run_isolated(
 
     Args:
         function: importable by its module and qualified name; may call
-            `mvrecon.engine.channel.report_progress`.
+            `mvrecon.engine.processes.channel.report_progress`.
         arguments: pickled to the child.
         log: file that takes what the child prints.
         label: name of the stage, for errors and progress.
@@ -52,7 +52,14 @@ def run_isolated(
     with log.open("wb") as log_file:
         child = subprocess.Popen(
             # -P: nothing is imported from the folder that the program is called in.
-            [sys.executable, "-P", "-m", "mvrecon.engine.child", reference, str(write_fd)],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "mvrecon.engine.processes.child",
+                reference,
+                str(write_fd),
+            ],
             stdin=subprocess.PIPE,
             stdout=log_file,
             stderr=subprocess.STDOUT,

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mvrecon.errors import InputError
-from mvrecon.formats.colmap_model import (
+from mvrecon.formats.colmap.model import (
     CAMERA_MODELS,
     NO_POINT,
     ColmapImage,

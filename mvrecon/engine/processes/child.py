@@ -1,6 +1,6 @@
 """The child's side of `isolate`: run one function, send back what it returns or raises.
 
-Started as `python -m mvrecon.engine.child FUNCTION PIPE_FD` with the framed arguments on
+Started as `python -m mvrecon.engine.processes.child FUNCTION PIPE_FD` with the framed arguments on
 standard input, which the parent then keeps open: when it closes, the parent is gone.
 """
 
@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import Any
 
-from mvrecon.engine import channel
+from mvrecon.engine.processes import channel
 
 
 def resolve(reference: str) -> Any:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mvrecon.formats.colmap_model import (
+from mvrecon.formats.colmap.model import (
     NO_POINT,
     ColmapModel,
     parameters_from_camera,

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from mvrecon.engine import channel
-from mvrecon.engine.child import resolve
+from mvrecon.engine.processes import channel
+from mvrecon.engine.processes.child import resolve
 
 
 class Outer:
@@ -31,7 +31,7 @@ def tell_and_sleep() -> None:
 def start(reference: str) -> tuple[subprocess.Popen[bytes], int]:
     """A child for a function, and the end of the pipe that it answers through."""
     read_fd, write_fd = os.pipe()
-    command = [sys.executable, "-m", "mvrecon.engine.child", reference, str(write_fd)]
+    command = [sys.executable, "-m", "mvrecon.engine.processes.child", reference, str(write_fd)]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=(write_fd,))
     os.close(write_fd)
     return child, read_fd

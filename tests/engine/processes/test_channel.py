@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from mvrecon.engine import channel
-from mvrecon.engine.channel import ProgressMessage, ResultMessage
+from mvrecon.engine.processes import channel
+from mvrecon.engine.processes.channel import ProgressMessage, ResultMessage
 
 MESSAGES = [ProgressMessage(1, None, "step"), ResultMessage({"a": [1.5]}, raised=False), "text"]
 

@@ -1,0 +1,1 @@
+"""COLMAP models: what they hold, and their files."""
