@@ -1,5 +1,6 @@
 """Flow files of formats that the library only reads."""
 
+import h5py
 import numpy as np
 
 from mvrecon.formats.flow import FLO_MAGIC, FLO_UNKNOWN_PX
@@ -19,3 +20,9 @@ def write_pfm(path, image):
     kind = "PF" if image.ndim == 3 else "Pf"
     header = f"{kind}\n{image.shape[1]} {image.shape[0]}\n-1.0\n"
     path.write_bytes(header.encode() + np.ascontiguousarray(image[::-1], "<f4").tobytes())
+
+
+def write_flo5(path, flow_hw2):
+    """Write Spring's form of flow."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("flow", data=flow_hw2.astype("<f4"), compression="gzip")

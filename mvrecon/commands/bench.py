@@ -25,6 +25,8 @@ FLOW_TITLES = {
     "kitti2012": "KITTI flow 2012",
     "kitti2015": "KITTI flow 2015",
     "sintel": "MPI Sintel",
+    "spring": "Spring",
+    "hd1k": "HD1K",
     "middlebury": "Middlebury",
     "flyingchairs": "FlyingChairs",
     "flyingthings3d": "FlyingThings3D",

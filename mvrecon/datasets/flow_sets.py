@@ -8,15 +8,19 @@ from pathlib import Path
 from mvrecon.datasets.flow_pairs import FlowDataSet, FlowSample
 from mvrecon.datasets.flyingchairs import FLYINGCHAIRS
 from mvrecon.datasets.flyingthings3d import FLYINGTHINGS3D, FLYINGTHINGS3D_STEREO
+from mvrecon.datasets.hd1k import HD1K
 from mvrecon.datasets.kitti import KITTI_FLOW, KITTI_STEREO
 from mvrecon.datasets.middlebury import MIDDLEBURY
 from mvrecon.datasets.sintel import SINTEL
+from mvrecon.datasets.spring import SPRING
 from mvrecon.errors import InputError
 
 FLOW_SETS = (
     MIDDLEBURY,
     *KITTI_FLOW,
     SINTEL,
+    SPRING,
+    HD1K,
     FLYINGCHAIRS,
     FLYINGTHINGS3D,
     FLYINGTHINGS3D_STEREO,

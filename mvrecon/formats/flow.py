@@ -1,4 +1,4 @@
-"""Files of optical flow: Middlebury's .flo, KITTI's 16-bit PNG, and PFM."""
+"""Files of optical flow: Middlebury's .flo, Spring's .flo5, KITTI's 16-bit PNG, and PFM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.errors import InputError
+from mvrecon.errors import InputError, UsageError
 from mvrecon.formats.images import read_pixels, write_png
 
 FloatImage = NDArray[np.float32]
@@ -17,6 +17,8 @@ Mask = NDArray[np.bool_]
 FLO_MAGIC = b"PIEH"
 # Middlebury marks unknown flow with larger values than this.
 FLO_UNKNOWN_PX = 1e9
+# Spring's have 8 million values; a header that promises far more is not believed.
+MAX_FLO5_PX = 134_000_000
 KITTI_SCALE = np.float32(64)
 KITTI_OFFSET = np.float32(32768)
 PFM_HEADER = re.compile(rb"(P[Ff])\s+(\d+)\s+(\d+)\s+([-+.\deE]+)\s")
@@ -42,6 +44,36 @@ def read_flo(path: Path) -> tuple[FloatImage, Mask]:
     _check_length(path, len(data), 12 + width * height * 8)
     flow_hw2 = np.frombuffer(data, "<f4", offset=12).reshape(height, width, 2).astype(np.float32)
     valid_hw = np.asarray((np.abs(flow_hw2) < FLO_UNKNOWN_PX).all(axis=-1))
+    flow_hw2[~valid_hw] = 0
+    return flow_hw2, valid_hw
+
+
+def read_flo5(path: Path) -> tuple[FloatImage, Mask]:
+    """Read a .flo5 file of Spring: HDF5 with one array "flow", NaN where unknown.
+
+    Returns:
+        flow_hw2: x then y, pixels; 0 where unknown.
+        valid_hw: where it is known.
+
+    Raises:
+        InputError: missing, not such a file, or larger than any image that is read.
+        UsageError: h5py is not installed.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise UsageError(
+            f"{path} is an HDF5 file", 'Install its reader: pip install "mvrecon[spring]"'
+        ) from error
+    try:
+        with h5py.File(path, "r") as file:
+            stored = file["flow"]
+            if stored.ndim != 3 or stored.shape[2] != 2 or stored.size > 2 * MAX_FLO5_PX:
+                raise InputError(f"{path} gives an impossible size, {stored.shape}", RESTORE)
+            flow_hw2 = stored[()].astype(np.float32)
+    except (OSError, KeyError, AttributeError) as error:
+        raise InputError(f"{path} is not a .flo5 file with an array flow", RESTORE) from error
+    valid_hw = np.asarray(np.isfinite(flow_hw2).all(axis=-1))
     flow_hw2[~valid_hw] = 0
     return flow_hw2, valid_hw
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from mvrecon.formats.flow import write_kitti_flow
-from tests.flow_files import write_flo, write_pfm
+from tests.flow_files import write_flo, write_flo5, write_pfm
 from tests.media import pan
 
 HEIGHT, WIDTH = 48, 64
@@ -81,6 +81,26 @@ def make_sintel(root: Path) -> None:
     write_flo(in_folder(root / "training/flow/alley_1/frame_0001.flo"), FLOW)
     write_mask(root / "training/occlusions/alley_1/frame_0001.png")
     write_mask(root / "training/invalid/alley_1/frame_0001.png", TOP[::-1])
+
+
+def make_spring(root: Path) -> None:
+    scene = root / "train/0004"
+    for side in ("left", "right"):
+        for number, image in ((1, FIRST), (2, SECOND)):
+            write_image(scene / f"frame_{side}/frame_{side}_{number:04d}.png", image)
+    fine_hw2 = FLOW.repeat(2, axis=0).repeat(2, axis=1)
+    # Between the values that are taken.
+    fine_hw2[1::2, 1::2] = 99
+    for word, number, sign in (("FW", 1, 1), ("BW", 2, -1)):
+        name = f"flow_{word}_left/flow_{word}_left_{number:04d}.flo5"
+        write_flo5(in_folder(scene / name), sign * fine_hw2)
+
+
+def make_hd1k(root: Path) -> None:
+    for number, image in ((10, FIRST), (11, SECOND)):
+        name = f"000003_{number:04d}.png"
+        write_image(root / "hd1k_input/image_2" / name, image)
+        write_kitti_flow(in_folder(root / "hd1k_flow_gt/flow_occ" / name), FLOW, ~TOP)
 
 
 def make_things(root: Path) -> None:

@@ -40,6 +40,18 @@ SETS = [
         "training/final/alley_1/frame_0002.png",
     ),
     (
+        "spring",
+        trees.make_spring,
+        {"Spring left future": ["0004-0001"], "Spring left past": ["0004-0002"]},
+        "train/0004/frame_left/frame_left_0002.png",
+    ),
+    (
+        "hd1k",
+        trees.make_hd1k,
+        {"HD1K": ["000003_0010"]},
+        "hd1k_input/image_2/000003_0011.png",
+    ),
+    (
         "flyingthings3d",
         trees.make_things,
         {
@@ -112,6 +124,8 @@ def test_the_first_missing_file_is_named_with_the_layout(tmp_path, name, make, _
         ("kitti2015", trees.make_kitti2015, "training/flow_noc/000045_10.png"),
         ("sintel", trees.make_sintel, "training/flow/alley_1/frame_0001.flo"),
         ("flyingchairs", trees.make_chairs, "00002_flow.flo"),
+        ("spring", trees.make_spring, "train/0004/flow_FW_left/flow_FW_left_0001.flo5"),
+        ("hd1k", trees.make_hd1k, "hd1k_flow_gt/flow_occ/000003_0010.png"),
         ("flyingthings3d", trees.make_things, "frames_cleanpass/TEST/A/0003/left/0006.png"),
         ("flyingthings3d-stereo", trees.make_things_stereo, "disparity/left/A-1.pfm"),
     ],

@@ -1,17 +1,19 @@
 import cv2
+import h5py
 import numpy as np
 import pytest
 
 from mvrecon.errors import InputError
 from mvrecon.formats.flow import (
     read_flo,
+    read_flo5,
     read_kitti_disparity,
     read_kitti_flow,
     read_pfm,
     write_kitti_flow,
 )
 from mvrecon.formats.flow_colours import flow_to_rgb
-from tests.flow_files import write_flo, write_pfm
+from tests.flow_files import write_flo, write_flo5, write_pfm
 
 
 @pytest.fixture
@@ -40,6 +42,26 @@ def test_flo_bytes_are_middleburys(tmp_path):
     assert np.frombuffer(data, "<f4", 1)[0] == np.float32(202021.25)
     assert np.frombuffer(data, "<i4", 2, 4).tolist() == [2, 1]
     assert np.frombuffer(data, "<f4", offset=12).tolist() == [1, 2, 3, 4]
+
+
+def test_flo5_tells_what_is_unknown(tmp_path, flow_hw2, valid_hw):
+    write_flo5(tmp_path / "a.flo5", np.where(valid_hw[..., None], flow_hw2, np.nan))
+    read_hw2, known_hw = read_flo5(tmp_path / "a.flo5")
+    np.testing.assert_array_equal(known_hw, valid_hw)
+    np.testing.assert_array_equal(read_hw2[valid_hw], flow_hw2[valid_hw])
+    assert (read_hw2[~valid_hw] == 0).all()
+
+
+def test_what_is_no_flo5_is_told(tmp_path):
+    (tmp_path / "text.flo5").write_text("no flow")
+    write_flo5(tmp_path / "flat.flo5", np.zeros((4, 4, 3)))
+    with h5py.File(tmp_path / "huge.flo5", "w") as file:
+        file.create_dataset("flow", (2**20, 2**20, 2), chunks=(64, 64, 2))
+    with h5py.File(tmp_path / "other.flo5", "w") as file:
+        file["disparity"] = np.zeros(3)
+    for name in ("text", "flat", "huge", "other", "missing"):
+        with pytest.raises(InputError, match=f"{name}.flo5"):
+            read_flo5(tmp_path / f"{name}.flo5")
 
 
 def test_kitti_round_trip(tmp_path, flow_hw2, valid_hw):
