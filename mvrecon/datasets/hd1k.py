@@ -13,13 +13,13 @@ FLOWS, IMAGES = "hd1k_flow_gt/flow_occ", "hd1k_input/image_2"
 
 def _read(root: Path, _split: str) -> Parts:
     """Flow from each frame of a sequence to the next; the last frame has none to go to."""
-    numbers: dict[str, set[int]] = {}
+    numbers_of: dict[str, set[int]] = {}
     for path in [*(root / IMAGES).glob("*_*.png"), *(root / FLOWS).glob("*_*.png")]:
-        sequence, _, number = path.stem.partition("_")
-        numbers.setdefault(sequence, set()).add(int(number))
+        sequence, _, last = path.stem.partition("_")
+        numbers_of.setdefault(sequence, set()).add(int(last))
     pairs = []
-    for sequence in sorted(numbers):
-        for number in range(min(numbers[sequence]), max(numbers[sequence])):
+    for sequence, numbers in sorted(numbers_of.items()):
+        for number in range(min(numbers), max(numbers)):
             name, after = (f"{sequence}_{n:04d}" for n in (number, number + 1))
             first, second = (root / IMAGES / f"{one}.png" for one in (name, after))
             truth = root / FLOWS / f"{name}.png"
