@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+# Of steps that are given, over which the learning rate falls.
+DECAY_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -31,3 +34,9 @@ class TrainingSettings:
     average: float = 0.998
     validate_every: int = 250
     save_every: int = 50
+
+    def within(self, steps: int | None) -> TrainingSettings:
+        """The same for so many steps, if they are given."""
+        if steps is None:
+            return self
+        return replace(self, steps=steps, decay_steps=round(DECAY_SHARE * steps))

@@ -32,7 +32,7 @@ def check(config: DepthConfig) -> None:
 
 STAGE = Stage(
     name="depth",
-    version=3,
+    version=4,
     config=DepthConfig,
     needs=("frames", "flow", "pose"),
     run=run,

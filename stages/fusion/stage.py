@@ -40,7 +40,7 @@ def check(config: FusionConfig) -> None:
 
 STAGE = Stage(
     name="fusion",
-    version=4,
+    version=5,
     config=FusionConfig,
     needs=("frames", "pose", "depth"),
     run=run,

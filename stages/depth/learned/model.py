@@ -34,6 +34,9 @@ from stages.depth.views import MATCHED_VIEWS, View
 
 # The network compares features of 4 × 4 pixels; what is finer is found in the images.
 REFINEMENT_PX = 0.5
+# What is left to correct in the logit of the network's confidence after filling in and refining,
+# fitted like the sweep's confidence.
+CONFIDENCE_SLOPE, CONFIDENCE_SHIFT = 0.889, 0.468
 
 
 class LearnedDepth:
@@ -122,7 +125,8 @@ def depth_of(output: DepthNetOutput, image_hw3: NDArray[np.uint8]) -> SweptDepth
         filled_hw = fill_by_planes(
             coarse_hw, error_hw, small_hw3.astype(np.float32) / np.float32(255)
         )
-        confidence_hw = probability_within(output.mixture_b3hw)[0].numpy()
+        logit_hw = probability_within(output.mixture_b3hw)[0].logit(1e-4)
+        confidence_hw = torch.sigmoid(CONFIDENCE_SLOPE * logit_hw + CONFIDENCE_SHIFT).numpy()
     inverse_hw = _at_full_size(filled_hw, image_hw3) * np.float32(output.scale_b[0])
     return SweptDepth(inverse_hw, confidence_hw)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +30,6 @@ from stages.depth.training.validation import validate, validation_clips
 
 WEIGHTS = "depthnet.pt"
 PICTURE = "validation.png"
-DECAY_SHARE = 0.6
 FIRST_AND_LAST = (
     "encoder.stem",
     "trust",
@@ -64,10 +62,7 @@ def train_depth(
     clips = list(add_starts(_rendered(options), flows_of_clip))
     training, validation = split(clips, options.without)
     held = validation_clips(validation)
-    settings = options.settings
-    if options.steps is not None:
-        decay = round(DECAY_SHARE * options.steps)
-        settings = replace(settings, steps=options.steps, decay_steps=decay)
+    settings = options.settings.within(options.steps)
     torch.manual_seed(settings.seed)
     network = DepthNet() if options.start is None else load_network(options.start).train()
     trainer = Trainer(network, settings, supervised, device, depth_optimizer(network))

@@ -58,19 +58,20 @@ def train_fusion(
             f"{options.clips} has {len(used)} clips to train and {len(clips)} to validate with",
             "Render some dozens with: mvrecon train depth",
         )
-    torch.manual_seed(options.settings.seed)
+    settings = options.settings.within(options.steps)
+    torch.manual_seed(settings.seed)
     network = load_network(options.start).train() if options.start else FusionNetwork()
     validation = Validation(clips, options.folder / PICTURE)
-    data = ClipSequences(used, depths_of_clips, cache, options.settings, WINDOW_FRAMES)
+    data = ClipSequences(used, depths_of_clips, cache, settings, WINDOW_FRAMES)
     if options.adversary > 0:
         rivals = AdversarialFusion(network, options.adversary)
-        trainer = Trainer(rivals, options.settings, adversarial_objective, device)
+        trainer = Trainer(rivals, settings, adversarial_objective, device)
         yield from train(
             trainer, data, options.folder, options.minutes, lambda model: validation(model.network)
         )
         trained = trainer.averaged_model().network.cpu()
     else:
-        alone = Trainer(network, options.settings, objective, device)
+        alone = Trainer(network, settings, objective, device)
         yield from train(alone, data, options.folder, options.minutes, validation)
         trained = alone.averaged_model().cpu()
     export_weights(trained, trained.settings, options.folder / WEIGHTS)

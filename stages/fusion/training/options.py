@@ -34,8 +34,11 @@ class TrainFusionOptions(TrainOptions):
     adversary: float = Field(
         0.0, ge=0, description="weight of an adversary that tells fused from true depth, 0 for none"
     )
+    steps: int | None = Field(
+        None, ge=1, description="at which the learning rate has fallen to zero"
+    )
     settings: Annotated[TrainingSettings, Argument(offered=False)] = Field(
-        FUSION, description="of the training"
+        FUSION, description="of the training, but for steps that are given"
     )
 
 
