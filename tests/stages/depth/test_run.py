@@ -10,10 +10,12 @@ from mvrecon.engine.store import Artifact
 from tests.stages.depth.pipeline import FRAMES, PLANES, make_runner
 from tests.stages.depth.scenes import CAMERA, POSES, render
 
+SWEEP = {"depth": {"model": "sweep"}}
+
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
-    return make_runner(tmp_path_factory.mktemp("serial")).run("fusion")
+    return make_runner(tmp_path_factory.mktemp("serial"), **SWEEP).run("fusion")
 
 
 def errors_of(artifact: Artifact) -> list[np.ndarray]:
@@ -49,13 +51,13 @@ def test_summary_tells_coverage(results: dict[str, Artifact]) -> None:
 
 
 def test_threads_change_nothing(results: dict[str, Artifact], tmp_path: Path) -> None:
-    threaded = make_runner(tmp_path, workers=3).run("fusion")
+    threaded = make_runner(tmp_path, workers=3, **SWEEP).run("fusion")
     assert threaded["depth"].digest == results["depth"].digest
     assert threaded["fusion"].digest == results["fusion"].digest
 
 
 def test_size_is_bounded_and_fusion_can_be_left_out(tmp_path: Path) -> None:
-    options = {"depth": {"max_size": 80}, "fusion": {"model": "none"}}
+    options = {"depth": {**SWEEP["depth"], "max_size": 80}, "fusion": {"model": "none"}}
     results = make_runner(tmp_path, **options).run("fusion")
     item = depth_item(FRAMES[0].name)
     depth_map = DepthMap.load(results["fusion"].path(item))

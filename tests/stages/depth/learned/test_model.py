@@ -164,7 +164,7 @@ def test_precision_is_part_of_the_key_of_the_learned_model_only() -> None:
     sixteen, thirty_two = ({"learned": {"precision": name}} for name in ("bf16", "fp32"))
     networks = [DepthConfig(model="learned", **one).key_options() for one in (sixteen, thirty_two)]
     assert networks[0] != networks[1]
-    sweeps = [DepthConfig(**one).key_options() for one in (sixteen, thirty_two)]
+    sweeps = [DepthConfig(model="sweep", **one).key_options() for one in (sixteen, thirty_two)]
     assert sweeps[0] == sweeps[1]
 
 
@@ -173,6 +173,6 @@ def test_weights_are_part_of_the_key_of_the_learned_model_only(untrained: Path) 
     assert DepthConfig(model="learned", learned=given).content_files() == {
         "learned.weights": untrained
     }
-    assert DepthConfig(learned=given).content_files() == {}
+    assert DepthConfig(model="sweep", learned=given).content_files() == {}
     assert weight_files(DepthConfig(model="learned", learned=given)) == {}
     assert set(weight_files(DepthConfig(model="learned"))) == {"depthnet"}

@@ -30,7 +30,7 @@ from stages.fusion.training.options import FUSION as DEFAULT
 from stages.fusion.training.options import TrainFusionOptions
 from tests.stages.fusion.clips import write_clips
 
-DEPTHS = depths_by_stage(DepthConfig())
+DEPTHS = depths_by_stage(DepthConfig(model="sweep"))
 SETTINGS = replace(DEFAULT, batch=1, size_hw=(96, 128), steps=3, validate_every=2, save_every=1)
 
 
