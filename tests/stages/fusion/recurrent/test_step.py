@@ -73,7 +73,7 @@ def test_a_result_is_trusted_less_where_the_views_disagree(frames) -> None:
     trusted_n = trusted.confidence_hw[:, ::2].ravel()
     order_n = np.argsort(agreement_n)
     assert np.all(np.diff(trusted_n[order_n]) >= 0) and trusted_n.max() > trusted_n.min()
-    assert 0 < trusted.confidence_hw.min() and trusted.confidence_hw.max() < 1
+    assert trusted.confidence_hw.min() > 0 and trusted.confidence_hw.max() < 1
     # Where the network knows nothing, nothing is trusted.
     nothing = DepthMap(depth_hw, 0 * sure_hw, view.k_33, np.eye(4))
     assert not trusted_by_views(nothing, view).confidence_hw.any()
