@@ -51,7 +51,7 @@ def _fusion(parsed: argparse.Namespace) -> int:
     from stages.clip_pipeline import depths_by_stage
     from stages.fusion.training.command import WEIGHTS, train_fusion
 
-    figures = train_fusion(options, depths_by_stage(DepthConfig()))
+    figures = train_fusion(options, depths_by_stage(DepthConfig(model=options.depth)))
     return _show(figures, options.folder / WEIGHTS)
 
 

@@ -70,9 +70,9 @@ class DepthConfig(StageConfig):
     }
 
     model: Literal["sweep", "learned"] = Field(
-        default="learned",
-        description="method: learned (a network corrects a coarse sweep; weights are shipped), or "
-        "sweep (plane sweep with semi-global aggregation, no network)",
+        default="sweep",
+        description="method: sweep (plane sweep with semi-global aggregation), or learned (a "
+        "network corrects a coarser sweep; weights are shipped)",
     )
     max_size: int = Field(
         default=640,

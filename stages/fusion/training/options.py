@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -31,6 +31,9 @@ class TrainFusionOptions(TrainOptions):
     """Training on posed clips with true depth."""
 
     clips: Path = Field(description="folder of posed clips")
+    depth: Literal["sweep", "learned"] = Field(
+        "sweep", description="depth.model that measures them, whose errors are learned"
+    )
     adversary: float = Field(
         0.0, ge=0, description="weight of an adversary that tells fused from true depth, 0 for none"
     )
