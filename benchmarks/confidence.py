@@ -29,7 +29,7 @@ from mvrecon.synthetic.training.textures import some_textures
 TABLE = Path(__file__).with_suffix(".md")
 FIRST_SEED = 700_000
 SIZES_HW = ((384, 512), (480, 640), (512, 384), (320, 448))
-FIT_CLIPS, MEASURED_CLIPS = 28, 20
+FIT_CLIPS, MEASURED_CLIPS = 28, 16
 BINS = 10
 # Of logistic regressions: Newton's steps, and a pull towards 0 that hardly biases.
 STEPS, RIDGE = 30, 1e-4
