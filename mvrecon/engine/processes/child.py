@@ -7,7 +7,6 @@ that sooner, even where native code keeps Python's threads from running.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
 import signal
@@ -16,9 +15,7 @@ import threading
 from typing import Any
 
 from mvrecon.engine.processes import channel
-
-# Of prctl(2): the signal that this process gets when its parent dies.
-PR_SET_PDEATHSIG = 1
+from mvrecon.interrupts import end_with_parent
 
 
 def resolve(reference: str) -> Any:
@@ -34,7 +31,7 @@ def main() -> None:
     """Read the arguments, call the function, send the outcome."""
     reference, pipe_fd = sys.argv[1], int(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _be_killed_with_parent()
+    end_with_parent(signal.SIGKILL)
     channel.connect(pipe_fd)
     arguments = _read_arguments()
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -57,12 +54,6 @@ def _read_arguments() -> tuple[Any, ...]:
             os._exit(1)
         buffer += chunk
     return tuple(arguments)
-
-
-def _be_killed_with_parent() -> None:
-    """Ask the kernel for it, where it can; one that died before is told by the closed input."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _die_with_parent() -> None:
