@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_RUN := runs/demo
 
-.PHONY: demo test test-slow torture fuzz docs lint clean
+.PHONY: demo test test-slow torture fuzz docs lint lock licences audit clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mvrecon run sample_data/clip.mp4 -o $(DEMO_RUN)
@@ -39,7 +39,24 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-$(VENV)/.installed: pyproject.toml constraints.txt setup.sh
+# Hashes of all files that an installation may take, for the versions of constraints.txt.
+lock: $(VENV)/tools/.installed
+	$(BIN)/python .ci/lock.py $(VENV)/tools/bin/uv
+
+# docs/licences.md: under which terms each dependency may be used.
+licences: $(VENV)/.installed-dev
+	$(BIN)/python .ci/licences.py
+
+# Known vulnerabilities of the versions of constraints.txt; asks a database on the network.
+audit: $(VENV)/tools/.installed
+	$(VENV)/tools/bin/python .ci/audit.py
+
+$(VENV)/tools/.installed: | $(VENV)/.installed
+	$(PYTHON) -m venv $(VENV)/tools
+	$(VENV)/tools/bin/python -m pip install --quiet "pip-audit>=2.9" "uv>=0.8"
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml constraints.txt setup.sh $(wildcard .ci/locked/*.txt)
 	PYTHON=$(PYTHON) ./setup.sh $(VENV) .
 	@touch $@
 

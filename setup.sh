@@ -30,4 +30,17 @@ if [ -n "$missing" ]; then
 fi
 
 [ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
+
+# First what the hashes in .ci/locked know of, which is all but torch and the project itself.
+locked="-r .ci/locked/run.txt"
+case $requirement in *test*) locked="$locked -r .ci/locked/test.txt" ;; esac
+case $requirement in *dev*) locked="$locked -r .ci/locked/dev.txt" ;; esac
+# shellcheck disable=SC2086 # several words are meant
+if [ -z "${ANY_FILES:-}" ] &&
+    ! "$venv/bin/python" -m pip install --quiet --require-hashes --no-deps $locked
+then
+    echo "The registry lacks files that the hashes in .ci/locked know of. If it is one that you" >&2
+    echo "trust, install by versions alone, with: ANY_FILES=1 make ..." >&2
+    exit 1
+fi
 "$venv/bin/python" -m pip install --quiet --constraint constraints.txt --editable "$requirement"

@@ -13,6 +13,11 @@ TEMPORARY_PREFIX = ".writing-"
 _HOST = "".join(character for character in platform.node() if character.isalnum())[:32] or "host"
 
 
+def writer() -> str:
+    """Name of this process among those of all machines that may write to a folder."""
+    return f"{_HOST}-{os.getpid()}"
+
+
 @contextmanager
 def replacing(path: Path, sync: bool = False) -> Iterator[Path]:
     """A path to write, which replaces `path` in one step when the block ends without error.
@@ -24,8 +29,8 @@ def replacing(path: Path, sync: bool = False) -> Iterator[Path]:
         path: the file to make or replace, in a folder that exists.
         sync: have the content on the disk before the name.
     """
-    writer = f"{_HOST}-{os.getpid()}-{threading.get_ident()}"
-    temporary = path.with_name(f"{TEMPORARY_PREFIX}{writer}-{path.name}")
+    name = f"{TEMPORARY_PREFIX}{writer()}-{threading.get_ident()}-{path.name}"
+    temporary = path.with_name(name)
     try:
         yield temporary
         if sync:

@@ -11,12 +11,10 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
 
 from mvrecon import __version__
 from mvrecon.commands import batch, bench, doctor, evaluate, export, models, run, train, view
 from mvrecon.errors import MvreconError, UsageError, one_line
-from mvrecon.interrupts import ended_by_signals
 from mvrecon.options import Commands, Parser, refuse
 
 DESCRIPTION = """\
@@ -34,12 +32,6 @@ COMMAND_GROUPS = (
     ("this machine", (doctor,)),
 )
 FULL_OR_FORBIDDEN = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
-
-
-def program() -> NoReturn:
-    """The program `mvrecon`, in a process of its own."""
-    with ended_by_signals(f"mvrecon: interrupted; go on with: {_command_line(sys.argv[1:])}"):
-        sys.exit(main(sys.argv[1:]))
 
 
 def main(arguments: Sequence[str]) -> int:

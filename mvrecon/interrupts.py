@@ -5,6 +5,7 @@ What is finished is safe at every instant, so nothing has to be awaited.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -18,6 +19,17 @@ from mvrecon.errors import INTERRUPTED_EXIT_CODE
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # For what cleans up after itself; threads and native code that take longer are left behind.
 GRACE_S = 1.0
+# Of prctl(2): the signal that this process gets when its parent dies.
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent(number: signal.Signals) -> None:
+    """Get a signal when the process that started this one dies, where the kernel can do that.
+
+    It counts from now on, and from the thread that started this process.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 @contextmanager

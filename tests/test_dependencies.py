@@ -10,6 +10,10 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
+# Of other platforms than the one whose versions were tested.
+ELSEWHERE = {"open3d"}
+# Registries have builds of their own, whose hashes differ.
+WITHOUT_HASHES = {"torch"}
 
 
 def imported(folder: Path) -> set[str]:
@@ -22,6 +26,33 @@ def imported(folder: Path) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names.add(node.module)
     return {name.partition(".")[0] for name in names}
+
+
+def normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def pinned() -> dict[str, str]:
+    lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if "==" in line)
+    return {normalized(name): version for name, version in pins.items()}
+
+
+def test_what_is_installed_by_hash_is_what_was_tested() -> None:
+    locked = {}
+    for path in sorted((REPOSITORY / ".ci/locked").glob("*.txt")):
+        text = path.read_text()
+        entries = re.findall(r"^([\w.-]+)==(\S+).*\\\n +--hash=sha256:", text, re.MULTILINE)
+        assert len(entries) == len(re.findall(r"^[\w.-]+==", text, re.MULTILINE))
+        locked |= {normalized(name): version for name, version in entries}
+    pins = {name: version for name, version in pinned().items() if name not in WITHOUT_HASHES}
+    assert {name: locked[name] for name in locked if name not in ELSEWHERE} == pins, "make lock"
+
+
+def test_every_licence_is_listed() -> None:
+    page = (REPOSITORY / "docs/licences.md").read_text()
+    rows = re.findall(r"^\| ([\w.-]+) \| (\d\S*) \| (\S[^|]*) \| \w+ \|$", page, re.MULTILINE)
+    assert {normalized(name): version for name, version, _ in rows} == pinned(), "make licences"
 
 
 def test_every_import_is_asked_for() -> None:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,6 +19,8 @@ from mvrecon.run_dir import RECORD
 LOGS, OUTCOMES = "logs", "outcomes"
 DONE, OUR_FAULT = 0, 1
 KIB = 1024
+# Between two looks of a helper at whether it is still needed.
+LOOK_EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def run_job(job: Job) -> Outcome:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     started, fingerprint = time.monotonic(), job.fingerprint()
     with job.log.open("wb") as log:
-        status, usage = _call([sys.executable, "-m", "mvrecon", *job.arguments()], log.fileno())
+        status, usage = _call(job, log.fileno())
     words = job.log.read_text(errors="replace").strip().splitlines()
     message = "" if status == DONE else (words[-1] if words else "").removeprefix("mvrecon: ")
     if status < 0:
@@ -134,16 +135,33 @@ def run_job(job: Job) -> Outcome:
     return outcome
 
 
-def _call(command: Sequence[str], output_fd: int) -> tuple[int, resource.struct_rusage]:
+def help_job(job: Job, number: int) -> None:
+    """Make items of a run that another worker is at, until that has its outcome.
+
+    Args:
+        job: the run.
+        number: of its helpers, from 1.
+    """
+    log_path = job.log.with_suffix(f".helper{number}.log")
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    before = _time_ns(job.outcome_file)
+    with log_path.open("wb") as log:
+        process = _start(job, log.fileno())
+    try:
+        while process.poll() is None and _time_ns(job.outcome_file) == before:
+            time.sleep(LOOK_EVERY_S)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _time_ns(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def _call(job: Job, output_fd: int) -> tuple[int, resource.struct_rusage]:
     """Exit status, negative for a signal, and what the process and its children used."""
-    path = os.pathsep.join(entry or "." for entry in sys.path)
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=output_fd,
-        env={**os.environ, "PYTHONPATH": path},
-    )
+    process = _start(job, output_fd)
     try:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -152,3 +170,14 @@ def _call(command: Sequence[str], output_fd: int) -> tuple[int, resource.struct_
         process.wait()
         raise
     return process.returncode, usage
+
+
+def _start(job: Job, output_fd: int) -> subprocess.Popen[bytes]:
+    path = os.pathsep.join(entry or "." for entry in sys.path)
+    return subprocess.Popen(
+        [sys.executable, "-m", "mvrecon.batch.child", *job.arguments()],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=output_fd,
+        env={**os.environ, "PYTHONPATH": path},
+    )

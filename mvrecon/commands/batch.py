@@ -49,6 +49,9 @@ def add_commands(commands: Commands) -> None:
     batch.add_argument(
         "--again", action="store_true", help="also what an earlier batch here finished"
     )
+    batch.add_argument(
+        "--alone", action="store_true", help="idle workers do not help with runs of others"
+    )
     add_stage_options(batch, CONFIG_CLASSES)
 
 
@@ -87,8 +90,8 @@ def _outcomes(jobs: Sequence[Job], options: argparse.Namespace) -> Iterator[Outc
     from mvrecon.batch.executors import run_in_processes, run_on_dask
 
     if options.executor == "dask" or options.scheduler:
-        return run_on_dask(jobs, options.scheduler, options.jobs)
-    return run_in_processes(jobs, options.jobs)
+        return run_on_dask(jobs, options.scheduler, options.jobs, not options.alone)
+    return run_in_processes(jobs, options.jobs, not options.alone)
 
 
 def _job(name: str, raw_input: Path, folder: Path, options: argparse.Namespace) -> Job:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from mvrecon.engine.claims import Claims, claims_path
 from mvrecon.engine.config import StageConfig
 from mvrecon.engine.partial import PartialArtifact
 from mvrecon.engine.processes.isolate import run_isolated
@@ -19,6 +21,9 @@ from mvrecon.engine.threads import set_single_torch_thread, single_opencv_thread
 
 C = TypeVar("C", bound=StageConfig)
 T = TypeVar("T")
+
+# Until items that another process is at are looked for again.
+BUSY_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -48,30 +53,49 @@ class RunContext(Generic[C]):
     def make_items(self, names: Sequence[str], make: Callable[[str], None], unit: str) -> None:
         """Call `make` for each missing item in up to `workers` threads."""
         self.out.expect(list(names))
+        with Claims(claims_path(self.out.folder)) as claims:
+            self.make_missing(names, make, unit, claims)
+
+    def make_missing(
+        self, names: Sequence[str], make: Callable[[str], None], unit: str, claims: Claims
+    ) -> None:
+        """Make the items that are not there and that no other process makes; wait for those."""
+
+        def make_one(name: str) -> bool:
+            with claims.of(name) as is_ours:
+                if is_ours and not self.out.has(name):
+                    make(name)
+            return is_ours
+
         missing = [name for name in names if not self.out.has(name)]
         done = len(names) - len(missing)
         with Progress(self.name, len(names), unit, done) as progress, single_opencv_thread():
-            self._make_in_threads(missing, make, progress)
+            while missing := self._make_in_threads(missing, make_one, progress):
+                time.sleep(BUSY_S)
 
     def _make_in_threads(
-        self, names: Sequence[str], make: Callable[[str], None], progress: Progress
-    ) -> None:
-        waiting = iter(names)
+        self, names: Sequence[str], make: Callable[[str], bool], progress: Progress
+    ) -> list[str]:
+        """Make items; those that another process is at."""
+        waiting, elsewhere = iter(names), []
         with ThreadPoolExecutor(self.workers, initializer=set_single_torch_thread) as pool:
-            running: set[Future[None]] = set()
+            running: dict[Future[bool], str] = {}
             try:
                 for name in islice(waiting, self.workers):
-                    running.add(pool.submit(make, name))
+                    running[pool.submit(make, name)] = name
                 while running:
-                    finished, running = wait(running, return_when=FIRST_COMPLETED)
-                    for future in finished:
-                        future.result()
-                        progress.advance()
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        name = running.pop(future)
+                        if future.result():
+                            progress.advance()
+                        else:
+                            elsewhere.append(name)
                         if (next_name := next(waiting, None)) is not None:
-                            running.add(pool.submit(make, next_name))
+                            running[pool.submit(make, next_name)] = next_name
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+        return elsewhere
 
     def track(self, items: Iterable[T], unit: str, total: int | None = None) -> Iterator[T]:
         """Iterate with a progress bar."""

@@ -5,44 +5,54 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from mvrecon import atomic
 from mvrecon.atomic import TEMPORARY_PREFIX, replacing
+from mvrecon.engine import journal
 from mvrecon.engine.hashing import hash_file, hash_items
 from mvrecon.engine.keys import Key
 
 MANIFEST = "manifest.json"
 EXPECTED = "expected.json"
-# What each item holds: a line of JSON for each, written before the item has its name.
-JOURNAL = "journal.jsonl"
 SCRATCH = "scratch"
 REPLACED_SUFFIX = ".replaced"
-BOOKKEEPING = frozenset({MANIFEST, EXPECTED, JOURNAL})
+BOOKKEEPING = (MANIFEST, EXPECTED, journal.NAMES)
 
 
 class PartialArtifact:
-    """The folder in which a stage works; finished items in it survive an interruption."""
+    """The folder in which a stage works; finished items in it survive an interruption.
+
+    Args:
+        folder: made if it is not there.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         for path in folder.rglob("*"):
             if path.is_symlink():  # this program makes none; writing would follow it
                 path.unlink()
-        self._sha256 = _read_journal(folder / JOURNAL)
+        self._open(folder)
+
+    def _open(self, folder: Path) -> None:
+        self.folder = folder
+        self._journal = journal.Journal(folder)
         self._written: set[str] = set()
-        self._journal_lock = Lock()
 
     def has(self, name: str) -> bool:
         """Whether an item is there already, with the content that was written."""
         if name in self._written:
             return True
         path = self.folder / name
-        if not path.is_file() or hash_file(path) != self._sha256.get(name):
+        if not path.is_file():
             return False
+        sha256 = hash_file(path)
+        if not self._journal.holds(name, sha256):
+            self._journal.read()  # another process may have made it
+            if not self._journal.holds(name, sha256):
+                return False
         self._written.add(name)
         return True
 
@@ -56,7 +66,7 @@ class PartialArtifact:
         final.parent.mkdir(parents=True, exist_ok=True)
         with replacing(final, sync=True) as temporary:
             save(temporary)
-            self._note(name, hash_file(temporary))
+            self._journal.note(name, hash_file(temporary))
         self._written.add(name)
 
     def write_text(self, name: str, text: str) -> None:
@@ -66,12 +76,6 @@ class PartialArtifact:
             path.write_text(text)
 
         self.write(name, save)
-
-    def _note(self, name: str, sha256: str) -> None:
-        """Tell a later process what the item holds, before it has its name."""
-        with self._journal_lock, (self.folder / JOURNAL).open("a") as file:
-            file.write(_journal_line(name, sha256))
-            self._sha256[name] = sha256
 
     def scratch(self) -> Path:
         """A folder for intermediate files, deleted when the stage is done."""
@@ -91,15 +95,16 @@ class PartialArtifact:
         """Write the manifest and move the folder to its final name."""
         shutil.rmtree(self.folder / SCRATCH, ignore_errors=True)
         (self.folder / EXPECTED).unlink(missing_ok=True)
+        self._journal.read()
         items: dict[str, dict[str, Any]] = {}
         for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
             name = path.relative_to(self.folder).as_posix()
             if path.name.startswith(TEMPORARY_PREFIX):
                 path.unlink()
-            elif name not in BOOKKEEPING:
+            elif not any(fnmatch(name, pattern) for pattern in BOOKKEEPING):
                 status = path.stat()
                 items[name] = {
-                    "sha256": self._sha256.get(name) or hash_file(path),
+                    "sha256": self._journal.only(name) or hash_file(path),
                     "size": status.st_size,
                     "mtime_ns": status.st_mtime_ns,
                 }
@@ -116,27 +121,5 @@ class PartialArtifact:
             final.rename(replaced)
         self.folder.rename(final)
         # Only now: until then an interrupted run may go on with the items.
-        (final / JOURNAL).unlink(missing_ok=True)
+        journal.Journal(final).remove()
         shutil.rmtree(replaced, ignore_errors=True)
-
-
-def write_journal(folder: Path, sha256_of: Mapping[str, str]) -> None:
-    """Note what the items of a folder hold, in one step."""
-    lines = (_journal_line(name, sha256) for name, sha256 in sha256_of.items())
-    atomic.write_text(folder / JOURNAL, "".join(lines), sync=True)
-
-
-def _journal_line(name: str, sha256: str) -> str:
-    return json.dumps([name, sha256]) + "\n"
-
-
-def _read_journal(path: Path) -> dict[str, str]:
-    """Hashes by item; a line that a kill cut short is passed over."""
-    found = {}
-    for line in path.read_text(errors="replace").splitlines() if path.is_file() else []:
-        try:
-            name, sha256 = json.loads(line)
-        except (ValueError, TypeError):
-            continue
-        found[str(name)] = str(sha256)
-    return found

@@ -12,9 +12,11 @@ from typing import Any, Literal
 
 from mvrecon.atomic import remove_leftovers, replacing
 from mvrecon.engine import lock, measure
+from mvrecon.engine.claims import Claims, claims_path
 from mvrecon.engine.config import StageConfig
 from mvrecon.engine.context import RunContext
 from mvrecon.engine.hashing import FileHashes, canonical_json
+from mvrecon.engine.helping import Helper, JoinedArtifact, help_while_locked
 from mvrecon.engine.keys import Key, changed_parts, make_key
 from mvrecon.engine.processes.memory import is_lack_of_memory
 from mvrecon.engine.stage import Stage, Summary
@@ -142,7 +144,10 @@ class Runner:
         log.debug("%s: key %s of %s", stage.name, key.name, canonical_json(key.parts))
 
         def on_wait() -> None:
-            log.info("%s: another process works on it; waiting", stage.name)
+            words = "helping" if stage.shares_items else "waiting"
+            log.info("%s: another process works on it; %s", stage.name, words)
+            if stage.shares_items:
+                self._help(stage, key, results, forced)
 
         with lock.exclusive(self.store.lock_path(stage.name, key), on_wait):
             self.store.recover(stage.name, key)
@@ -177,34 +182,44 @@ class Runner:
         self._check_options()
         log.info("%s: running", stage.name)
         out = self.store.open_partial(stage.name, key)
-        context = RunContext(
-            name=stage.name,
-            config=self.configs[stage.name],
-            inputs={name: results[name] for name in stage.needs},
-            raw_input=self.raw_input,
-            workers=self.workers,
-            out=out,
-            earlier=earlier,
-        )
-        try:
-            with measure.Usage() as usage:
-                summary: Summary = stage.run(context)
-        except Exception as error:
-            if not is_lack_of_memory(error):
-                raise
-            raise OutOfMemoryError(stage.name) from error
+        context = RunContext(out=out, earlier=earlier, **self._given(stage, results))
+        with measure.Usage() as usage:
+            summary = _run(stage, context)
         out.write_text(
             SUMMARY_ITEM,
             canonical_json({"numbers": dict(summary.numbers), "warnings": list(summary.warnings)}),
         )
         recorded = {**usage.to_json(), "versions": measure.versions(), "command": sys.argv[1:]}
-        out.finish(key, recorded, self.store.folder(stage.name, key))
+        with Claims(claims_path(out.folder)) as claims, claims.folder(alone=True):
+            out.finish(key, recorded, self.store.folder(stage.name, key))
         artifact = self.store.find(stage.name, key)
         assert artifact is not None
         for warning in summary.warnings:
             log.warning("%s: warning: %s", stage.name, warning)
         log.info("%s: done in %.1f s (%s)", stage.name, usage.wall_s, _numbers(summary))
         return artifact
+
+    def _help(
+        self, stage: Stage[Any], key: Key, results: Mapping[str, Artifact], forced: bool
+    ) -> None:
+        """Make items of a result that another process works on, until it is done."""
+        given = self._given(stage, results)
+        given["earlier"] = None if forced else self.store.latest(stage.name)
+
+        def run(out: JoinedArtifact, claims: Claims) -> None:
+            _run(stage, Helper(out, claims, **given))
+
+        help_while_locked(self.store, stage, key, run)
+
+    def _given(self, stage: Stage[Any], results: Mapping[str, Artifact]) -> dict[str, Any]:
+        """What a stage's context holds besides its folder."""
+        return {
+            "name": stage.name,
+            "config": self.configs[stage.name],
+            "inputs": {name: results[name] for name in stage.needs},
+            "raw_input": self.raw_input,
+            "workers": self.workers,
+        }
 
     def _check_options(self) -> None:
         """Before anything runs: what is wrong with the options of any stage.
@@ -251,6 +266,17 @@ class Runner:
             why = changed_parts(latest.manifest["key_parts"], key.parts)
             return StageStatus(stage.name, "stale", why or ["items are corrupt"], artifact=latest)
         return StageStatus(stage.name, "missing")
+
+
+def _run(stage: Stage[Any], context: RunContext[Any]) -> Summary:
+    """Call the stage; a lack of memory is told as such."""
+    try:
+        summary: Summary = stage.run(context)
+    except Exception as error:
+        if not is_lack_of_memory(error):
+            raise
+        raise OutOfMemoryError(stage.name) from error
+    return summary
 
 
 def _reasons(key: Key, artifact: Artifact | None, latest: Artifact | None) -> Sequence[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from mvrecon import atomic
 from mvrecon.engine.hashing import hash_file
+from mvrecon.engine.journal import write_journal
 from mvrecon.engine.keys import Key
 from mvrecon.engine.lock import is_held
 from mvrecon.engine.partial import (
@@ -22,7 +23,6 @@ from mvrecon.engine.partial import (
     MANIFEST,
     REPLACED_SUFFIX,
     PartialArtifact,
-    write_journal,
 )
 from mvrecon.errors import MvreconError
 from mvrecon.formats.files import stays_inside
@@ -164,25 +164,32 @@ class Store:
 
     def open_partial(self, stage: str, key: Key) -> PartialArtifact:
         """The folder to work in, with the items that an interrupted run left."""
+        return PartialArtifact(self.partial_folder(stage, key))
+
+    def partial_folder(self, stage: str, key: Key) -> Path:
+        """Where a result is while it is in work."""
         folder = self.folder(stage, key)
-        return PartialArtifact(folder.with_name(folder.name + PARTIAL_SUFFIX))
+        return folder.with_name(folder.name + PARTIAL_SUFFIX)
 
     def drop_partial(self, stage: str, key: Key) -> None:
         """Delete an interrupted replacement of a result that is to stay as it is."""
-        folder = self.folder(stage, key)
-        shutil.rmtree(folder.with_name(folder.name + PARTIAL_SUFFIX), ignore_errors=True)
+        shutil.rmtree(self.partial_folder(stage, key), ignore_errors=True)
 
     def partial_progress(self, stage: str, key: Key) -> tuple[int, int] | None:
         """(items there, items expected) of an interrupted run."""
-        folder = self.folder(stage, key)
-        partial = folder.with_name(folder.name + PARTIAL_SUFFIX)
+        partial = self.partial_folder(stage, key)
         if not partial.is_dir():
             return None
-        try:
-            names = [str(name) for name in json.loads(_text(partial / EXPECTED))]
-        except (ValueError, TypeError):
-            names = []
+        names = self.expected_items(stage, key)
         return sum((partial / name).is_file() for name in names), len(names)
+
+    def expected_items(self, stage: str, key: Key) -> tuple[str, ...]:
+        """What a stage in work said last that it is going to make; nothing if it did not."""
+        partial = self.partial_folder(stage, key)
+        try:
+            return tuple(str(name) for name in json.loads(_text(partial / EXPECTED)))
+        except (ValueError, TypeError):
+            return ()
 
     def reopen(self, artifact: Artifact, corrupt: list[str]) -> None:
         """Turn a finished result back into one in work, without its corrupt items."""

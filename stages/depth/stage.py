@@ -36,6 +36,7 @@ STAGE = Stage(
     config=DepthConfig,
     needs=("frames", "flow", "pose"),
     run=run,
+    shares_items=True,
     files=weight_files,
     check=check,
 )

@@ -41,6 +41,7 @@ STAGE = Stage(
     config=FlowConfig,
     needs=("frames",),
     run=run,
+    shares_items=True,
     files=weight_files,
     check=check,
 )

@@ -44,6 +44,7 @@ STAGE = Stage(
     config=FusionConfig,
     needs=("frames", "pose", "depth"),
     run=run,
+    shares_items=True,
     files=shipped_files,
     check=check,
     publishes={"depth": "depth"},

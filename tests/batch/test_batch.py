@@ -6,6 +6,8 @@ import csv
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +15,14 @@ from pathlib import Path
 import pytest
 
 from mvrecon import cli
-from mvrecon.batch.executors import run_in_processes, run_on_dask
+from mvrecon.batch.executors import Idle, run_in_processes, run_on_dask
 from mvrecon.batch.jobs import Job, Outcome, is_done
 from mvrecon.batch.table import TABLE
 from tests import media
 
 FRAMES_ONLY = ("--until", "frames")
+# Far above what anything here takes.
+PATIENCE_S = 60
 
 
 @pytest.fixture
@@ -92,7 +96,7 @@ class Deadly:
 def test_a_job_whose_worker_dies_is_begun_again_elsewhere(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     jobs = [Job(name, "clip.mp4", str(tmp_path)) for name in ("a", "b", "c", "d")]
-    outcomes = list(run_on_dask(jobs, None, 2, Deadly("b")))
+    outcomes = list(run_on_dask(jobs, None, 2, helping=False, run=Deadly("b")))
     assert sorted(outcome.name for outcome in outcomes) == ["a", "b", "c", "d"]
     assert {outcome.exit_code for outcome in outcomes} == {0}
     assert (tmp_path / "b.begun").read_text() == "xx"
@@ -125,3 +129,41 @@ def test_a_scheduler_that_does_not_answer_is_named(
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
         assert cli.main(command) == 2
     assert "no Dask scheduler answers at 127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_workers_without_a_run_help_with_those_of_others(tmp_path: Path) -> None:
+    jobs = [Job(name, "clip.mp4", str(tmp_path)) for name in ("a", "b")]
+    idle = Idle(jobs)
+    assert list(idle.to_help(2)) == []
+    assert [(job.name, number) for job, number in idle.to_help(5)] == [("a", 1), ("b", 1), ("a", 2)]
+    assert list(idle.to_help(5)) == []
+    idle.ended("a")
+    assert [(job.name, number) for job, number in idle.to_help(3)] == [("b", 2)]
+    idle.ended("b")
+    assert list(idle.to_help(5)) == []
+
+
+def test_a_batch_that_is_killed_leaves_no_stray_run(inputs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "mvrecon", "batch", str(inputs / "one.mp4"), "-o", str(out)]
+    batch = subprocess.Popen([*command, *FRAMES_ONLY], start_new_session=True)
+    lock = out / "one.mvrecon/store/frames"
+    while not list(lock.glob("*.lock")):
+        assert batch.poll() is None
+        time.sleep(0.01)
+    batch.kill()
+    batch.wait()
+    deadline = time.monotonic() + PATIENCE_S
+    while is_alive(batch.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert cli.main([*command[3:], *FRAMES_ONLY]) == 0
+    assert rows(out)["one"]["state"] == "done"
+
+
+def is_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -58,6 +58,7 @@ def run_shout(context: StageContext[ShoutConfig]) -> Summary:
         calls.append(name)
         text = context.inputs["lines"].path(name.replace("shouts", "lines")).read_text()
         context.out.write_text(name, text.upper() + context.config.mark)
+        context.say(f"made {name}")
 
     names = [name.replace("lines", "shouts") for name in context.inputs["lines"].names("lines/")]
     context.make_items(names, make, unit="line")
@@ -73,7 +74,7 @@ def run_join(context: StageContext[JoinConfig]) -> Summary:
 
 
 LINES = Stage("lines", 1, LinesConfig, (), run_lines, reads_raw_input=True)
-SHOUT = Stage("shout", 1, ShoutConfig, ("lines",), run_shout)
+SHOUT = Stage("shout", 1, ShoutConfig, ("lines",), run_shout, shares_items=True)
 JOIN = Stage("join", 1, JoinConfig, ("shout",), run_join, publishes={"joined.txt": "joined.txt"})
 TOY = (LINES, SHOUT, JOIN)
 

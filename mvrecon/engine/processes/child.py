@@ -1,7 +1,8 @@
 """The child's side of `isolate`: run one function, send back what it returns or raises.
 
 Started as `python -m mvrecon.engine.processes.child FUNCTION PIPE_FD` with the framed arguments on
-standard input, which the parent then keeps open: when it closes, the parent is gone.
+standard input, which the parent then keeps open: when it closes, the parent is gone. Linux tells
+that sooner, even where native code keeps Python's threads from running.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import threading
 from typing import Any
 
 from mvrecon.engine.processes import channel
+from mvrecon.interrupts import end_with_parent
 
 
 def resolve(reference: str) -> Any:
@@ -29,6 +31,7 @@ def main() -> None:
     """Read the arguments, call the function, send the outcome."""
     reference, pipe_fd = sys.argv[1], int(sys.argv[2])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(signal.SIGKILL)
     channel.connect(pipe_fd)
     arguments = _read_arguments()
     threading.Thread(target=_die_with_parent, daemon=True).start()

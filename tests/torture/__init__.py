@@ -1,0 +1,1 @@
+"""The real pipeline killed, told to stop, and out of disk, again and again; `make torture`."""
