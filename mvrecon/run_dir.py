@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,17 @@ class RunRecord:
         raw_input: the user's video, folder or volume.
         options: stage → field → value, all layers merged.
         command: the command that it was asked with, `run` or `volume`.
+        used: stages of other packages.
         mendings: what the run changed of them by itself.
+        fitted: the budget that was given, and what was changed to keep to it; empty without one.
     """
 
     raw_input: Path
     options: Mapping[str, Mapping[str, Any]]
     command: str = "run"
     mendings: Sequence[Mending] = ()
+    fitted: Mapping[str, Any] = field(default_factory=dict)
+    used: Sequence[str] = ()
 
     def save(self, run_dir: Path) -> None:
         """Write into the run directory, creating it.
@@ -44,6 +48,8 @@ class RunRecord:
                 "input": str(self.raw_input.resolve()),
                 "options": self.options,
                 "mendings": [mending.to_json() for mending in self.mendings],
+                "fitted": self.fitted,
+                "used": list(self.used),
             }
             atomic.write_text(run_dir / RECORD, json.dumps(record, indent=1))
         except OSError as error:
@@ -65,7 +71,9 @@ class RunRecord:
             options = {name: dict(values) for name, values in data["options"].items()}
             mendings = tuple(Mending.from_json(one) for one in data.get("mendings", ()))
             command = str(data.get("command", "run"))
-            return cls(Path(data["input"]), options, command, mendings)
+            fitted = dict(data.get("fitted", {}))
+            used = tuple(map(str, data.get("used", ())))
+            return cls(Path(data["input"]), options, command, mendings, fitted, used)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
                 f"{run_dir} is not a run directory ({RECORD} is missing or damaged)",

@@ -42,11 +42,13 @@ def make_key(
         raw_input: the user's video or folder; its content counts if the stage reads it.
         hashes: hashes of files.
     """
+    provider = {"provider": stage.provider} if stage.provider else {}
     files = {**config.content_files(), **stage.files(config)}
     return Key(
         {
             "stage": stage.name,
             "version": stage.version,
+            **provider,
             "config": config.key_options(),
             "inputs": {name: input_digests[name] for name in stage.needs},
             "raw_input": hashes.of(raw_input) if stage.reads_raw_input and raw_input else None,

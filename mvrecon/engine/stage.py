@@ -157,6 +157,7 @@ class Stage(Generic[C]):
         check: raises what is wrong with the files that the options name (weights that do not
             fit, poses that cannot be read); called before the first stage runs.
         publishes: name in the run directory → item, or folder of items, that it shows.
+        provider: package and version that it comes from, if it is not ours.
     """
 
     name: str
@@ -168,3 +169,4 @@ class Stage(Generic[C]):
     files: Callable[[C], Mapping[str, Path]] = no_files
     check: Callable[[C], None] = nothing_to_check
     publishes: Mapping[str, str] = field(default_factory=dict)
+    provider: str = ""

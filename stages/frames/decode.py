@@ -135,7 +135,7 @@ def _choose_from_video(path: Path, config: FramesConfig) -> tuple[FrameTable, li
     video = Video(path)
     frames = video_frames(video, Trim(config.start_s, config.end_s))
     looks = look_at_frames(_with_progress(frames, video.expected_frames))
-    selection = select_from_sequence(looks, _limits(config), path)
+    selection = select_from_sequence(looks, selection_limits(config), path)
     order = Order("sequence", "a video is a sequence")
     headers = {index: ImageHeader(video.size, None) for index in selection.kept}
     warnings = [f"{path.name} is damaged: {video.damage}"] if video.damage else []
@@ -149,9 +149,9 @@ def _choose_from_folder(path: Path, config: FramesConfig) -> tuple[FrameTable, l
     finely_spaced = order.step < CHOSEN_STEP * config.min_parallax
     is_sequence = config.kind == "sequence" or (config.kind == "auto" and order.kind == "sequence")
     if is_sequence and finely_spaced:
-        selection = select_from_sequence(looks, _limits(config), path)
+        selection = select_from_sequence(looks, selection_limits(config), path)
     else:
-        selection = select_from_set(looks, _limits(config), path, in_order=is_sequence)
+        selection = select_from_set(looks, selection_limits(config), path, in_order=is_sequence)
     headers = {index: read_header(images[index]) for index in selection.kept}
     unreadable = [look.flaw for look in selection.looks if look.flaw.startswith(UNREADABLE)]
     return _finish(selection, order, headers, config, unreadable)
@@ -194,7 +194,8 @@ def _records(
         )
 
 
-def _limits(config: FramesConfig) -> Limits:
+def selection_limits(config: FramesConfig) -> Limits:
+    """What the options say of the choice."""
     return Limits(config.max, config.min_parallax, config.every_frame, config.selection)
 
 
