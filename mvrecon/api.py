@@ -87,7 +87,7 @@ class Run:
 
 
 def run(
-    source: Path | str,
+    source: Path | str | Sequence[Path | str],
     output: Path | str | None = None,
     *,
     preset: str = "default",
@@ -99,7 +99,7 @@ def run(
     """Reconstruct a video or an image folder; what is there already is not made again.
 
     Args:
-        source: a video file or an image folder.
+        source: a video file or an image folder; several of one scene become one model.
         output: run directory; by default INPUT's name with `.mvrecon`, where the program runs.
         preset: a shipped one, or a TOML file.
         until: the last stage to run; all if None.
@@ -116,13 +116,14 @@ def run(
     from mvrecon.config import load_preset, merge_options
     from mvrecon.run_dir import RunRecord
 
-    source = Path(source)
+    sources = [source] if isinstance(source, Path | str) else source
+    first, *more = map(Path, sources)
     names = PIPELINES[RUN].names
     if until is not None and until not in names:
         raise UsageError(f"no stage {until!r}", f"The stages are {', '.join(names)}")
-    run_dir = Path(output or f"{source.resolve().stem}.mvrecon")
+    run_dir = Path(output or f"{first.resolve().stem}.mvrecon")
     merged = merge_options([load_preset(preset), options])
-    record = RunRecord(source, merged, used=tuple(use))
+    record = RunRecord(first, merged, used=tuple(use), more_inputs=tuple(more))
     carry_out(run_dir, record, How(until or names[-1], workers=workers))
     return Run(run_dir)
 

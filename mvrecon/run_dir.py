@@ -21,6 +21,7 @@ class RunRecord:
 
     Attributes:
         raw_input: the user's video, folder or volume.
+        more_inputs: what is to be in one model with it.
         options: stage → field → value, all layers merged.
         command: the command that it was asked with, `run` or `volume`.
         used: stages of other packages.
@@ -34,6 +35,12 @@ class RunRecord:
     mendings: Sequence[Mending] = ()
     fitted: Mapping[str, Any] = field(default_factory=dict)
     used: Sequence[str] = ()
+    more_inputs: Sequence[Path] = ()
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """All that the user gave."""
+        return (self.raw_input, *self.more_inputs)
 
     def save(self, run_dir: Path) -> None:
         """Write into the run directory, creating it.
@@ -46,6 +53,7 @@ class RunRecord:
             record = {
                 "command": self.command,
                 "input": str(self.raw_input.resolve()),
+                "more_inputs": [str(path.resolve()) for path in self.more_inputs],
                 "options": self.options,
                 "mendings": [mending.to_json() for mending in self.mendings],
                 "fitted": self.fitted,
@@ -73,7 +81,8 @@ class RunRecord:
             command = str(data.get("command", "run"))
             fitted = dict(data.get("fitted", {}))
             used = tuple(map(str, data.get("used", ())))
-            return cls(Path(data["input"]), options, command, mendings, fitted, used)
+            more = tuple(map(Path, data.get("more_inputs", ())))
+            return cls(Path(data["input"]), options, command, mendings, fitted, used, more)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
                 f"{run_dir} is not a run directory ({RECORD} is missing or damaged)",

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from mvrecon.geometry.camera import Camera
 
 FRAMES_ITEM = "frames.json"
+Kind = Literal["sequence", "photos"]
 
 
 def image_item(name: str) -> str:
@@ -48,6 +49,7 @@ class FrameRecord:
         geodetic: latitude and longitude [degrees, WGS 84] and altitude [m], if it tells.
         poses_only: a key frame too blurred for depth, which alone joins those beside it.
         after_cut: the first frame of another scene than that of the frame before.
+        part: which of several inputs it is from.
     """
 
     index: int
@@ -60,21 +62,33 @@ class FrameRecord:
     geodetic: tuple[float, float, float] | None = None
     poses_only: bool = False
     after_cut: bool = False
+    part: int = 0
+
+
+@dataclass(frozen=True)
+class InputPart:
+    """One of several inputs, by the name of its file or folder."""
+
+    name: str
+    kind: Kind
+    kind_reason: str
 
 
 @dataclass(frozen=True)
 class FrameTable:
-    """All frames of the input.
+    """All frames of the input, or of several inputs one after the other.
 
     Attributes:
         kind: whether neighbours in the order overlap, or nothing is promised.
         kind_reason: how that was decided, one sentence.
+        parts: the inputs, if there are several.
     """
 
-    kind: Literal["sequence", "photos"]
+    kind: Kind
     kind_reason: str
     cameras: tuple[CameraPrior, ...]
     frames: tuple[FrameRecord, ...] = field(default=())
+    parts: tuple[InputPart, ...] = ()
 
     @property
     def key_frames(self) -> tuple[FrameRecord, ...]:
@@ -86,21 +100,41 @@ class FrameTable:
         """The first frames after cuts, in order."""
         return tuple(frame for frame in self.frames if frame.after_cut)
 
+    def by_part(self) -> list[FrameTable]:
+        """A table of the frames of each input, in their order; itself if there is one input."""
+        if not self.parts:
+            return [self]
+        return [
+            FrameTable(
+                part.kind,
+                part.kind_reason,
+                self.cameras,
+                tuple(frame for frame in self.frames if frame.part == number),
+            )
+            for number, part in enumerate(self.parts)
+        ]
+
+    def source_of(self, frame: FrameRecord) -> str:
+        """What a frame comes from: with the name of the input, if there are several."""
+        return f"{self.parts[frame.part].name}/{frame.source}" if self.parts else frame.source
+
     def camera_of(self, frame: FrameRecord) -> Camera:
         """Prior intrinsics of one frame."""
         return self.cameras[frame.camera].camera
 
     def to_json(self) -> str:
         """Canonical text form."""
+        several = {"parts": [asdict(part) for part in self.parts]} if self.parts else {}
         return json.dumps(
             {
+                **several,
                 "kind": self.kind,
                 "kind_reason": self.kind_reason,
                 "cameras": [
                     {"camera": prior.camera.to_json(), "source": prior.source}
                     for prior in self.cameras
                 ],
-                "frames": [asdict(frame) for frame in self.frames],
+                "frames": [_entry(frame, several=bool(self.parts)) for frame in self.frames],
             },
             indent=1,
         )
@@ -117,7 +151,13 @@ class FrameTable:
                 for entry in data["cameras"]
             ),
             frames=tuple(_record(entry) for entry in data["frames"]),
+            parts=tuple(InputPart(**entry) for entry in data.get("parts", ())),
         )
+
+
+def _entry(frame: FrameRecord, several: bool) -> dict[str, Any]:
+    entry = asdict(frame)
+    return entry if several else {name: entry[name] for name in entry if name != "part"}
 
 
 def _record(entry: dict[str, Any]) -> FrameRecord:

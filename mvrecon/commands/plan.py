@@ -29,9 +29,9 @@ def add_commands(commands: Commands) -> None:
 def _plan(options: argparse.Namespace) -> int:
     from mvrecon.commands.planning import Planner
 
-    record = RunRecord(
-        options.input, merge_options([load_preset(options.preset), overrides(options)])
-    )
+    first, *more = options.input
+    merged = merge_options([load_preset(options.preset), overrides(options)])
+    record = RunRecord(first, merged, used=tuple(options.use), more_inputs=tuple(more))
     plan = Planner(record, options.until).plan({}, options.workers or cores())
     print(json.dumps(_data(plan), indent=1) if options.json else _text(plan))
     return 0

@@ -38,10 +38,11 @@ class Planner:
 
     def __init__(self, record: RunRecord, until: str) -> None:
         from stages.frames.config import FramesConfig
-        from stages.frames.expected import expect
+        from stages.frames.expected import expect, together
         from stages.planning.costs import Costs, measure_round
 
-        require_input(record.raw_input)
+        for path in record.inputs:
+            require_input(path)
         stages = pipeline_of(RUN, record.used).stages
         self._stages = stages[: PIPELINE.names.index(until) + 1]
         foreign = {stage.name for stage in stages if stage.provider}
@@ -52,8 +53,9 @@ class Planner:
         self._slowness = measure_round() / self._costs.round_s
         frames = cast(FramesConfig, self._configs({})["frames"])
         with tempfile.TemporaryDirectory() as folder:
-            self._expected = run_isolated(
-                expect, (record.raw_input, frames), Path(folder) / "look.log", "plan"
+            log_file = Path(folder) / "look.log"
+            self._expected = together(
+                [run_isolated(expect, (path, frames), log_file, "plan") for path in record.inputs]
             )
 
     def plan(self, changes: Changes, workers: int) -> Plan:

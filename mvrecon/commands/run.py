@@ -69,7 +69,13 @@ def _add_run(commands: Commands) -> None:
 
 def add_run_options(run: Parser) -> None:
     """What a run takes: its input, presets, shorthands, and the options of its stages."""
-    run.add_argument("input", type=Path, metavar="INPUT", help="a video file or an image folder")
+    run.add_argument(
+        "input",
+        type=Path,
+        nargs="+",
+        metavar="INPUT",
+        help="a video file or an image folder; several of one scene become one model",
+    )
     run.add_argument("--preset", default="default", help=f"one of {', '.join(preset_names())}")
     run.add_argument(
         "--camera",
@@ -147,12 +153,14 @@ def _volume(options: argparse.Namespace) -> int:
 def _run_pipeline(
     options: argparse.Namespace, pipeline: Pipeline, preset: Sequence[Options]
 ) -> int:
-    run_dir = options.output or Path(f"{options.input.resolve().stem}.mvrecon")
+    first, *more = options.input if isinstance(options.input, list) else [options.input]
+    run_dir = options.output or Path(f"{first.resolve().stem}.mvrecon")
     record = RunRecord(
-        options.input,
+        first,
         merge_options([*preset, overrides(options)]),
         pipeline.command,
         used=tuple(getattr(options, "use", ())),
+        more_inputs=tuple(more),
     )
     forced = _forced_stages(options, pipeline.names)
     if options.dry_run:
@@ -196,7 +204,7 @@ def _stage(options: argparse.Namespace) -> int:
         if states[name] != "cached":
             raise UsageError(
                 f"stage {options.name} needs {name}, which is {states[name]}",
-                f"Make it with: mvrecon {record.command} {shlex.quote(str(record.raw_input))} "
+                f"Make it with: mvrecon {record.command} {shlex.join(map(str, record.inputs))} "
                 f"-o {shlex.quote(str(options.run_dir))} --until {name}",
             )
     limit_memory(None if options.max_ram is None else round(options.max_ram * GIB))

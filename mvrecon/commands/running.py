@@ -74,11 +74,19 @@ def planned(run_dir: Path, record: RunRecord, workers: int | None) -> Runner:
 
 def make_runner(run_dir: Path, record: RunRecord, workers: int | None) -> Runner:
     """The stages of a run directory, ready to run; a thread for each core if none are given."""
-    require_input(record.raw_input)
+    for path in record.inputs:
+        require_input(path)
     pipeline = pipeline_of(record.command, record.used)
     layers = [record.options, merged_changes(record.mendings)]
     configs = build_configs(pipeline.config_classes, layers)
-    return Runner(pipeline.stages, run_dir, record.raw_input, configs, workers or cores())
+    return Runner(
+        pipeline.stages,
+        run_dir,
+        record.raw_input,
+        configs,
+        workers or cores(),
+        more_inputs=record.more_inputs,
+    )
 
 
 def load_runner(run_dir: Path) -> Runner:

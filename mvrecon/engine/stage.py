@@ -92,6 +92,11 @@ class StageContext(Protocol[C_co]):
         ...
 
     @property
+    def raw_inputs(self) -> Sequence[Path]:
+        """All that the user gave; the first of them is `raw_input`."""
+        ...
+
+    @property
     def workers(self) -> int:
         """Number of threads that the stage may use."""
         ...

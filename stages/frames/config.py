@@ -64,6 +64,11 @@ class FramesConfig(StageConfig):
         description="FOCAL or FX,FY,CX,CY or FX,FY,CX,CY,K1,K2,P1,P2 of the original upright "
         "frames, pixel centres at integers [px]",
     )
+    cameras: Literal["each", "shared"] = Field(
+        "each",
+        description="of several inputs: each has a camera of its own, or frames of one size share "
+        "one; photos whose EXIF says the same always do",
+    )
     masks: ContentPath = Field(
         None,
         description="folder of masks named after the images, or by the number of the video's "

@@ -65,6 +65,18 @@ def expect(path: Path, config: FramesConfig) -> Expected:
     return (_expect_folder if path.is_dir() else _expect_video)(path, config)
 
 
+def together(inputs: Sequence[Expected]) -> Expected:
+    """What is expected of several inputs: as of one with the largest frames of them."""
+    frames = sum(one.frames for one in inputs)
+    return Expected(
+        "photos" if all(one.kind == "photos" for one in inputs) else "sequence",
+        frames,
+        sum(one.key_frames for one in inputs),
+        max((one.size for one in inputs), key=lambda size: size[0] * size[1]),
+        sum(one.look_s * one.frames for one in inputs) / frames,
+    )
+
+
 def _expect_video(path: Path, config: FramesConfig) -> Expected:
     video = Video(path)
     total = video.expected_frames

@@ -27,6 +27,16 @@ def pose_other_frames(
         table: of the input; photos have no frames in between.
         model: in the world of the results, of the images as they are stored.
     """
+    found: dict[int, Resected] = {}
+    for path, part in zip(context.raw_inputs, table.by_part(), strict=True):
+        found |= _pose_others(context, path, part, model)
+    return found
+
+
+def _pose_others(
+    context: StageContext[PoseConfig], path: Path, table: FrameTable, model: ColmapModel
+) -> dict[int, Resected]:
+    """Those of one input."""
     others = [
         frame
         for frame in table.frames
@@ -34,14 +44,17 @@ def pose_other_frames(
     ]
     if table.kind != "sequence" or not others:
         return {}
+    start = table.frames[0].index
     by_name = {frame.name: frame for frame in table.key_frames}
     anchors = []
     for image in model.images:
-        frame = by_name[Path(image.name).stem]
+        frame = by_name.get(Path(image.name).stem)
+        if frame is None:
+            continue
         seen = image.point_k != NO_POINT
         anchors.append(
             Anchor(
-                _position(frame),
+                _position(frame, start),
                 stored_image(context, frame.name),
                 model.cameras[image.camera_id],
                 inverse_rigid(image.cam_from_world),
@@ -50,15 +63,17 @@ def pose_other_frames(
             )
         )
     anchors.sort(key=lambda anchor: anchor.position)
-    positions = [_position(frame) for frame in others]
+    if not anchors:
+        return {}
+    positions = [_position(frame, start) for frame in others]
     max_error_px = error_px(MAX_ERROR_PX, anchors[0].camera)
-    found = context.isolated(resect_frames, context.raw_input, positions, anchors, max_error_px)
+    found = context.isolated(resect_frames, path, positions, anchors, max_error_px)
     return {
         frame.index: found.get(position, Resected(None, NOT_FOUND))
         for frame, position in zip(others, positions, strict=True)
     }
 
 
-def _position(frame: FrameRecord) -> int:
-    """Number in the video, or place in the folder."""
-    return int(frame.source) if frame.source.isdecimal() else frame.index
+def _position(frame: FrameRecord, start: int) -> int:
+    """Number in the video, or place in the folder, whose first frame has the index `start`."""
+    return int(frame.source) if frame.source.isdecimal() else frame.index - start
