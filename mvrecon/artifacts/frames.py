@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from mvrecon.formats.frame_view import FrameView, view_from_json, view_to_json
 from mvrecon.geometry.camera import Camera
 
 FRAMES_ITEM = "frames.json"
@@ -67,11 +68,36 @@ class FrameRecord:
 
 @dataclass(frozen=True)
 class InputPart:
-    """One of several inputs, by the name of its file or folder."""
+    """One of several inputs, or a view of one.
+
+    Attributes:
+        name: of its file or folder.
+        kind, kind_reason: as in `FrameTable`.
+        number: of the input.
+        view: what is taken of its frames; None: all.
+    """
 
     name: str
     kind: Kind
     kind_reason: str
+    number: int = 0
+    view: FrameView | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A form that `from_json` reads back."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "kind_reason": self.kind_reason,
+            "number": self.number,
+            "view": None if self.view is None else view_to_json(self.view),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> InputPart:
+        """The part that `to_json` wrote."""
+        view = data["view"]
+        return cls(**{**data, "view": None if view is None else view_from_json(view)})
 
 
 @dataclass(frozen=True)
@@ -81,7 +107,7 @@ class FrameTable:
     Attributes:
         kind: whether neighbours in the order overlap, or nothing is promised.
         kind_reason: how that was decided, one sentence.
-        parts: the inputs, if there are several.
+        parts: the inputs, if there are several or what is taken of one is not all of its frames.
     """
 
     kind: Kind
@@ -100,9 +126,14 @@ class FrameTable:
         """The first frames after cuts, in order."""
         return tuple(frame for frame in self.frames if frame.after_cut)
 
+    @property
+    def is_joined(self) -> bool:
+        """Whether the frames are from several inputs, or several views of one."""
+        return len(self.parts) > 1
+
     def by_part(self) -> list[FrameTable]:
         """A table of the frames of each input, in their order; itself if there is one input."""
-        if not self.parts:
+        if not self.is_joined:
             return [self]
         return [
             FrameTable(
@@ -116,7 +147,7 @@ class FrameTable:
 
     def source_of(self, frame: FrameRecord) -> str:
         """What a frame comes from: with the name of the input, if there are several."""
-        return f"{self.parts[frame.part].name}/{frame.source}" if self.parts else frame.source
+        return f"{self.parts[frame.part].name}/{frame.source}" if self.is_joined else frame.source
 
     def camera_of(self, frame: FrameRecord) -> Camera:
         """Prior intrinsics of one frame."""
@@ -124,7 +155,7 @@ class FrameTable:
 
     def to_json(self) -> str:
         """Canonical text form."""
-        several = {"parts": [asdict(part) for part in self.parts]} if self.parts else {}
+        several = {"parts": [part.to_json() for part in self.parts]} if self.parts else {}
         return json.dumps(
             {
                 **several,
@@ -151,7 +182,7 @@ class FrameTable:
                 for entry in data["cameras"]
             ),
             frames=tuple(_record(entry) for entry in data["frames"]),
-            parts=tuple(InputPart(**entry) for entry in data.get("parts", ())),
+            parts=tuple(InputPart.from_json(entry) for entry in data.get("parts", ())),
         )
 
 

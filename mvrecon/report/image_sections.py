@@ -47,7 +47,7 @@ def frames_section(report: ReportInput) -> Section | None:
     table = FrameTable.load(path)
     key_frames = table.key_frames
     posed = _posed_names(report)
-    is_named = table.kind == "photos" or bool(table.parts)
+    is_named = table.kind == "photos" or table.is_joined
     thumbnails = []
     for index in spread(len(key_frames), MAX_THUMBNAILS):
         frame = key_frames[index]
@@ -73,6 +73,7 @@ def frames_section(report: ReportInput) -> Section | None:
                 "–" if posed is None else sum(frame.name in posed for frame in one.key_frames),
             ]
             for part, one in zip(table.parts, table.by_part(), strict=False)
+            if table.is_joined
         ],
         "thumbnails": thumbnails,
         "dropped": len(dropped),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
+from mvrecon.formats.frame_view import FrameView
 from mvrecon.formats.images import list_images, read_header
 from mvrecon.formats.video import Video
 from stages.frames.appearance import Look, look_at_frames, mark_blurred
@@ -22,6 +23,7 @@ from stages.frames.motion import MotionSince
 from stages.frames.order import measure_order
 from stages.frames.selection import Limits
 from stages.frames.source import SourceFrame, Trim, folder_frames, video_frames
+from stages.frames.views import find_views, viewed
 
 if TYPE_CHECKING:
     from stages.frames.config import FramesConfig
@@ -62,7 +64,17 @@ def expect(path: Path, config: FramesConfig) -> Expected:
         InputError: it is missing or cannot be read.
     """
     cv2.setNumThreads(1)
-    return (_expect_folder if path.is_dir() else _expect_video)(path, config)
+    views, _ = find_views(path, config)
+    seen = (_expect_folder if path.is_dir() else _expect_video)(path, config, views[0])
+    if views[0] is None:
+        return seen
+    count = len(views)
+    return replace(
+        seen,
+        frames=count * seen.frames,
+        key_frames=count * seen.key_frames,
+        size=views[0].size,
+    )
 
 
 def together(inputs: Sequence[Expected]) -> Expected:
@@ -77,7 +89,7 @@ def together(inputs: Sequence[Expected]) -> Expected:
     )
 
 
-def _expect_video(path: Path, config: FramesConfig) -> Expected:
+def _expect_video(path: Path, config: FramesConfig, view: FrameView | None) -> Expected:
     video = Video(path)
     total = video.expected_frames
     start, end = _trimmed(video, config)
@@ -88,7 +100,7 @@ def _expect_video(path: Path, config: FramesConfig) -> Expected:
     else:
         shares = start + (end - start) * _places(count) / count
         windows = (_video_window(video, share) for share in shares)
-    seen = _look(windows, selection_limits(config))
+    seen = _look((viewed(window, view) for window in windows), selection_limits(config))
     count = max(count, seen.frames if total == 0 else 1)
     return seen.expected("sequence", count, video.size, selection_limits(config))
 
@@ -107,14 +119,15 @@ def _video_window(video: Video, share: float) -> Iterator[SourceFrame]:
         yield SourceFrame(frame.number, "", frame.timestamp_s, frame.grey_hw, frame.rgb_hw3)
 
 
-def _expect_folder(path: Path, config: FramesConfig) -> Expected:
+def _expect_folder(path: Path, config: FramesConfig, view: FrameView | None) -> Expected:
     images = list_images(path)
     order = measure_order(images)
     kind = order.kind if config.kind == "auto" else config.kind
     limits = selection_limits(config)
     is_spaced = kind == "sequence" and order.step < CHOSEN_STEP * config.min_parallax
     windows = (folder_frames(images[place : place + WINDOW]) for place in _places(len(images)))
-    seen = _look(windows, limits, is_chosen=not is_spaced)
+    views = (viewed(window, view) for window in windows)
+    seen = _look(views, limits, is_chosen=not is_spaced)
     return seen.expected(kind, len(images), read_header(images[0]).size, limits)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mvrecon.artifacts.frames import CameraPrior, FrameRecord, FrameTable, InputPart, Kind
 from mvrecon.errors import UsageError
+from mvrecon.formats.frame_view import FrameView
 
 if TYPE_CHECKING:
     from stages.frames.config import FramesConfig
@@ -26,7 +27,7 @@ def require_joinable(paths: Sequence[Path], config: FramesConfig) -> None:
     Raises:
         UsageError: masks of several videos, whose frames have the same numbers; the same twice.
     """
-    if config.masks is not None and not all(path.is_dir() for path in paths):
+    if config.masks is not None and len(paths) > 1 and not all(path.is_dir() for path in paths):
         raise UsageError(
             "--masks cannot tell the frames of several videos apart",
             "Give folders of images, whose masks are named after them",
@@ -45,7 +46,12 @@ def input_names(paths: Sequence[Path]) -> list[str]:
     ]
 
 
-def join_tables(tables: Sequence[FrameTable], names: Sequence[str], shared: bool) -> FrameTable:
+def join_tables(
+    tables: Sequence[FrameTable],
+    names: Sequence[str],
+    shared: bool,
+    taken: Sequence[tuple[int, FrameView | None]] | None = None,
+) -> FrameTable:
     """One table of all frames; indices and times go on from one input to the next.
 
     Args:
@@ -53,6 +59,8 @@ def join_tables(tables: Sequence[FrameTable], names: Sequence[str], shared: bool
         names: of the inputs.
         shared: whether equal priors are one camera whatever they come from; else only those that
             are given or from EXIF.
+        taken: number of the input that each table is of, and what is taken of its frames; each
+            is of an input of its own if None.
     """
     cameras: list[CameraPrior] = []
     frames: list[FrameRecord] = []
@@ -77,9 +85,11 @@ def join_tables(tables: Sequence[FrameTable], names: Sequence[str], shared: bool
                     part=number,
                 )
             )
-        parts.append(InputPart(name, table.kind, table.kind_reason))
+        source, view = taken[number] if taken else (number, None)
+        parts.append(InputPart(name, table.kind, table.kind_reason, source, view))
     kind: Kind = "sequence" if all(part.kind == "sequence" for part in parts) else "photos"
-    reason = "; ".join(f"{part.name}: {part.kind}, {part.kind_reason}" for part in parts)
+    told = [f"{part.name}: {part.kind}, {part.kind_reason}" for part in parts]
+    reason = "; ".join(told) if len(parts) > 1 else parts[0].kind_reason
     return FrameTable(kind, reason, tuple(cameras), tuple(frames), tuple(parts))
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item, mask_item
 from mvrecon.artifacts.image_motion import motion_item
 from mvrecon.engine.stage import StageContext, Summary
-from stages.frames.decode import KeyFrameSettings, choose_key_frames, write_key_frames
+from stages.frames.decode import KeyFrameSettings, choose_from_input, write_key_frames
 from stages.frames.joining import input_names, join_tables, require_joinable
+from stages.frames.views import name_of
 
 if TYPE_CHECKING:
     from stages.frames.config import FramesConfig
@@ -37,18 +38,21 @@ def make_frames(context: StageContext[FramesConfig]) -> Summary:
 def _choose(context: StageContext[FramesConfig]) -> tuple[FrameTable, list[str]]:
     """The key frames of each input, in one table."""
     paths, config = context.raw_inputs, context.config
-    if len(paths) == 1:
-        return context.isolated(choose_key_frames, paths[0], config)
     require_joinable(paths, config)
-    if config.max is not None:
+    if config.max is not None and len(paths) > 1:
         config = config.model_copy(update={"max": max(config.max // len(paths), 2)})
-    tables, warnings = [], []
-    names = input_names(paths)
-    for path, name in zip(paths, names, strict=True):
-        table, told = context.isolated(choose_key_frames, path, config)
-        tables.append(table)
-        warnings += [f"{name}: {warning}" for warning in told]
-    return join_tables(tables, names, shared=config.cameras == "shared"), warnings
+    tables, names, taken = [], [], []
+    warnings: list[str] = []
+    for number, (path, name) in enumerate(zip(paths, input_names(paths), strict=True)):
+        chosen, told = context.isolated(choose_from_input, path, config)
+        warnings += [f"{name}: {warning}" for warning in told] if len(paths) > 1 else told
+        for view, table in chosen:
+            tables.append(table)
+            names.append(f"{name}{name_of(view)}")
+            taken.append((number, view))
+    if taken == [(0, None)]:
+        return tables[0], warnings
+    return join_tables(tables, names, config.cameras == "shared", taken), warnings
 
 
 def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> None:
@@ -65,8 +69,14 @@ def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> Non
         if not context.out.has(item) and not (decoded / file).is_file()
     }
     config = context.config
-    settings = KeyFrameSettings(config.max_size, config.jpeg_quality, config.start_s, config.masks)
-    for path, part in zip(context.raw_inputs, parts, strict=True):
+    for number, part in enumerate(parts):
+        source, view = (
+            (table.parts[number].number, table.parts[number].view) if table.parts else (0, None)
+        )
+        path = context.raw_inputs[source]
+        settings = KeyFrameSettings(
+            config.max_size, config.jpeg_quality, config.start_s, config.masks, view
+        )
         first = part.frames[0].index
         missing = {f.index - first: f.name for f in part.key_frames if f.name in lacking}
         if missing:

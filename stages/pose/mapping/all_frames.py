@@ -7,6 +7,7 @@ from pathlib import Path
 from mvrecon.artifacts.frames import FrameRecord, FrameTable
 from mvrecon.engine.stage import StageContext
 from mvrecon.formats.colmap.model import NO_POINT, ColmapModel
+from mvrecon.formats.frame_view import FrameView
 from mvrecon.geometry.rigid import inverse_rigid
 from stages.pose.config import PoseConfig, error_px
 from stages.pose.images import stored_image
@@ -28,13 +29,19 @@ def pose_other_frames(
         model: in the world of the results, of the images as they are stored.
     """
     found: dict[int, Resected] = {}
-    for path, part in zip(context.raw_inputs, table.by_part(), strict=True):
-        found |= _pose_others(context, path, part, model)
+    parts = table.parts or (None,)
+    for part, own in zip(parts, table.by_part(), strict=True):
+        path = context.raw_inputs[part.number if part else 0]
+        found |= _pose_others(context, path, own, model, part.view if part else None)
     return found
 
 
 def _pose_others(
-    context: StageContext[PoseConfig], path: Path, table: FrameTable, model: ColmapModel
+    context: StageContext[PoseConfig],
+    path: Path,
+    table: FrameTable,
+    model: ColmapModel,
+    view: FrameView | None,
 ) -> dict[int, Resected]:
     """Those of one input."""
     others = [
@@ -67,7 +74,7 @@ def _pose_others(
         return {}
     positions = [_position(frame, start) for frame in others]
     max_error_px = error_px(MAX_ERROR_PX, anchors[0].camera)
-    found = context.isolated(resect_frames, path, positions, anchors, max_error_px)
+    found = context.isolated(resect_frames, path, positions, anchors, max_error_px, view)
     return {
         frame.index: found.get(position, Resected(None, NOT_FOUND))
         for frame, position in zip(others, positions, strict=True)

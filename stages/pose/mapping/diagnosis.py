@@ -73,7 +73,7 @@ def lost_reasons(
     for index, frame in enumerate(frames):
         if index in posed:
             continue
-        if table.parts and frame.part not in posed_inputs:
+        if table.is_joined and frame.part not in posed_inputs:
             reasons[frame.name] = NOT_JOINED.format(table.parts[frame.part].name)
             continue
         if parts[index] not in posed_parts:
