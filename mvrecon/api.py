@@ -8,7 +8,7 @@ run.mesh.points.xyz_n3, run.cameras["000000"].world_from_cam, run.depth("000000"
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -87,22 +87,24 @@ class Run:
 
 
 def run(
-    source: Path | str,
+    source: Path | str | Sequence[Path | str],
     output: Path | str | None = None,
     *,
     preset: str = "default",
     until: str | None = None,
     workers: int | None = None,
+    use: Sequence[str] = (),
     **options: Mapping[str, Any],
 ) -> Run:
     """Reconstruct a video or an image folder; what is there already is not made again.
 
     Args:
-        source: a video file or an image folder.
+        source: a video file or an image folder; several of one scene become one model.
         output: run directory; by default INPUT's name with `.mvrecon`, where the program runs.
         preset: a shipped one, or a TOML file.
         until: the last stage to run; all if None.
         workers: threads; all cores if None.
+        use: stages of other packages, by the names of their entry points.
         options: of each stage, by its name: `depth={"max_size": 480}`, names dotted or nested as in
             a preset.
 
@@ -114,12 +116,14 @@ def run(
     from mvrecon.config import load_preset, merge_options
     from mvrecon.run_dir import RunRecord
 
-    source = Path(source)
+    sources = [source] if isinstance(source, Path | str) else source
+    first, *more = map(Path, sources)
     names = PIPELINES[RUN].names
     if until is not None and until not in names:
         raise UsageError(f"no stage {until!r}", f"The stages are {', '.join(names)}")
-    run_dir = Path(output or f"{source.resolve().stem}.mvrecon")
-    record = RunRecord(source, merge_options([load_preset(preset), options]))
+    run_dir = Path(output or f"{first.resolve().stem}.mvrecon")
+    merged = merge_options([load_preset(preset), options])
+    record = RunRecord(first, merged, used=tuple(use), more_inputs=tuple(more))
     carry_out(run_dir, record, How(until or names[-1], workers=workers))
     return Run(run_dir)
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from mvrecon import __version__
-from mvrecon.commands import batch, bench, doctor, evaluate, export, models, run, train, view
+from mvrecon.commands import batch, bench, doctor, evaluate, export, models, plan, run, train, view
+from mvrecon.commands.foreign import take_options
 from mvrecon.errors import MvreconError, UsageError, one_line
 from mvrecon.options import Commands, Parser, refuse
 
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run_command(arguments: Sequence[str]) -> int:
     try:
         parsed, unknown = make_parser().parse_known_args(arguments)
-        if unknown:
+        if unknown := take_options(parsed, unknown):
             refuse(unknown[0], parsed.known_options, parsed.renamed, parsed.prog)
         command: Callable[[argparse.Namespace], int] = parsed.command
         with _log_shown(parsed.log_level):
@@ -107,6 +108,7 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = Commands(parser, "reconstruct")
     run.add_commands(commands)
+    plan.add_commands(commands)
     batch.add_commands(commands)
     export.add_commands(commands)
     view.add_commands(commands)

@@ -8,11 +8,13 @@ import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from mvrecon.engine.measure import versions
-from mvrecon.errors import MvreconError
+from mvrecon.engine.plugins import FLOW_MODELS, STAGES, Plugins
+from mvrecon.errors import MvreconError, UsageError
 
 # Open3D loads these even where there is no screen: shared library → Debian's package.
 OPEN3D_LIBRARIES = {
@@ -68,6 +70,8 @@ def examine(folder: Path) -> Iterator[Check]:
         yield Check(find_spec(name) is not None, f"Python package {name}")
     for name, version in versions().items():
         yield Check(True, f"{name} {version}")
+    for plugins in (FLOW_MODELS, STAGES):
+        yield from map(partial(_plugin, plugins), plugins.names())
     packages = missing_packages()
     remedy = f": apt-get install -y {' '.join(packages)}" if packages else ""
     yield Check(not packages, f"system libraries for Open3D{remedy}")
@@ -76,6 +80,16 @@ def examine(folder: Path) -> Iterator[Check]:
     free_gib = shutil.disk_usage(folder).free / GIB
     yield Check(free_gib >= MIN_DISK_GIB, f"{free_gib:.1f} GiB free below {folder}")
     yield Check(os.access(folder, os.W_OK), f"{folder} can be written")
+
+
+def _plugin(plugins: Plugins, name: str) -> Check:
+    """Whether what another package offers can be imported."""
+    what = f"{plugins.what} {name} of {plugins.provider(name)}"
+    try:
+        plugins.load(name)
+    except UsageError as error:
+        return Check(False, f"{what}: {error}")
+    return Check(True, what)
 
 
 def _loads(library: str) -> bool:

@@ -241,6 +241,12 @@ def refuse(
     raise UsageError(f"unknown option {name}{hint}", f"See {prog} --help")
 
 
+def seconds(text: str) -> float:
+    """A time such as 90s, 10m or 2h; a number alone is seconds."""
+    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:], 0.0)
+    return (unit or 1.0) * _positive_number(text[:-1] if unit else text)
+
+
 def _positive(text: str) -> int:
     if not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +21,26 @@ class RunRecord:
 
     Attributes:
         raw_input: the user's video, folder or volume.
+        more_inputs: what is to be in one model with it.
         options: stage → field → value, all layers merged.
         command: the command that it was asked with, `run` or `volume`.
+        used: stages of other packages.
         mendings: what the run changed of them by itself.
+        fitted: the budget that was given, and what was changed to keep to it; empty without one.
     """
 
     raw_input: Path
     options: Mapping[str, Mapping[str, Any]]
     command: str = "run"
     mendings: Sequence[Mending] = ()
+    fitted: Mapping[str, Any] = field(default_factory=dict)
+    used: Sequence[str] = ()
+    more_inputs: Sequence[Path] = ()
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """All that the user gave."""
+        return (self.raw_input, *self.more_inputs)
 
     def save(self, run_dir: Path) -> None:
         """Write into the run directory, creating it.
@@ -42,8 +53,11 @@ class RunRecord:
             record = {
                 "command": self.command,
                 "input": str(self.raw_input.resolve()),
+                "more_inputs": [str(path.resolve()) for path in self.more_inputs],
                 "options": self.options,
                 "mendings": [mending.to_json() for mending in self.mendings],
+                "fitted": self.fitted,
+                "used": list(self.used),
             }
             atomic.write_text(run_dir / RECORD, json.dumps(record, indent=1))
         except OSError as error:
@@ -65,7 +79,10 @@ class RunRecord:
             options = {name: dict(values) for name, values in data["options"].items()}
             mendings = tuple(Mending.from_json(one) for one in data.get("mendings", ()))
             command = str(data.get("command", "run"))
-            return cls(Path(data["input"]), options, command, mendings)
+            fitted = dict(data.get("fitted", {}))
+            used = tuple(map(str, data.get("used", ())))
+            more = tuple(map(Path, data.get("more_inputs", ())))
+            return cls(Path(data["input"]), options, command, mendings, fitted, used, more)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(
                 f"{run_dir} is not a run directory ({RECORD} is missing or damaged)",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from mvrecon.commands.foreign import with_foreign
 from mvrecon.engine.config import StageConfig
 from mvrecon.engine.stage import Stage
 from mvrecon.errors import UsageError
@@ -51,12 +53,23 @@ PIPELINES = {
 }
 
 
-def pipeline_of(command: str) -> Pipeline:
+# Those whose options remedies change and whose numbers they go by.
+MENDED = {"frames", "flow", "pose", "depth"}
+
+
+def pipeline_of(command: str, used: Sequence[str] = ()) -> Pipeline:
     """The pipeline that a run directory was made by.
 
+    Args:
+        command: that it was made by.
+        used: stages of other packages; where one of them is to be judged, nothing is mended.
+
     Raises:
-        UsageError: a later version made it.
+        UsageError: a later version made it, or a package is not as it was.
     """
     if command not in PIPELINES:
         raise UsageError(f"the run was made by mvrecon {command}", "Use a newer mvrecon")
-    return PIPELINES[command]
+    pipeline = PIPELINES[command]
+    stages = with_foreign(pipeline.stages, used)
+    foreign = {stage.name for stage in stages if stage.provider}
+    return replace(pipeline, stages=stages, mends=pipeline.mends and not foreign & MENDED)

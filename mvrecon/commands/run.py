@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mvrecon.artifacts.mending import merged_changes
+from mvrecon.commands.foreign import add_use
 from mvrecon.commands.pipelines import PIPELINES, RUN, VOLUME, Pipeline, pipeline_of
 from mvrecon.commands.running import (
     How,
@@ -25,7 +26,7 @@ from mvrecon.engine.processes.memory import limit_memory
 from mvrecon.engine.runner import STORE, StageStatus
 from mvrecon.engine.store import Store
 from mvrecon.errors import UsageError, one_line
-from mvrecon.options import Commands, Parser, add_stage_options, overrides
+from mvrecon.options import Commands, Parser, add_stage_options, overrides, seconds
 from mvrecon.run_dir import RunRecord
 
 MIB = 1024**2
@@ -57,7 +58,24 @@ def add_commands(commands: Commands) -> None:
 
 def _add_run(commands: Commands) -> None:
     run = commands.add("run", _run, "video or photos in; cameras, depth, mesh and report out")
-    run.add_argument("input", type=Path, metavar="INPUT", help="a video file or an image folder")
+    add_run_options(run)
+    run.add_argument(
+        "--max-time",
+        type=seconds,
+        metavar="TIME",
+        help="90s, 10m or 2h: options that keep to it are chosen and told",
+    )
+
+
+def add_run_options(run: Parser) -> None:
+    """What a run takes: its input, presets, shorthands, and the options of its stages."""
+    run.add_argument(
+        "input",
+        type=Path,
+        nargs="+",
+        metavar="INPUT",
+        help="a video file or an image folder; several of one scene become one model",
+    )
     run.add_argument("--preset", default="default", help=f"one of {', '.join(preset_names())}")
     run.add_argument(
         "--camera",
@@ -86,6 +104,7 @@ def _add_run(commands: Commands) -> None:
         choices=("auto", "none"),
         help="whether to try remedies where the evidence is poor, the same as --mend.mode",
     )
+    add_use(run)
     _add_pipeline_options(run, PIPELINES[RUN])
 
 
@@ -123,7 +142,8 @@ def _add_pipeline_options(parser: Parser, pipeline: Pipeline) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    return _run_pipeline(options, PIPELINES[RUN], [load_preset(options.preset)])
+    pipeline = pipeline_of(RUN, options.use)
+    return _run_pipeline(options, pipeline, [load_preset(options.preset)])
 
 
 def _volume(options: argparse.Namespace) -> int:
@@ -133,24 +153,41 @@ def _volume(options: argparse.Namespace) -> int:
 def _run_pipeline(
     options: argparse.Namespace, pipeline: Pipeline, preset: Sequence[Options]
 ) -> int:
-    run_dir = options.output or Path(f"{options.input.resolve().stem}.mvrecon")
+    first, *more = options.input if isinstance(options.input, list) else [options.input]
+    run_dir = options.output or Path(f"{first.resolve().stem}.mvrecon")
     record = RunRecord(
-        options.input, merge_options([*preset, overrides(options)]), pipeline.command
+        first,
+        merge_options([*preset, overrides(options)]),
+        pipeline.command,
+        used=tuple(getattr(options, "use", ())),
+        more_inputs=tuple(more),
     )
     forced = _forced_stages(options, pipeline.names)
     if options.dry_run:
         _print_statuses(planned(run_dir, record, options.workers).status(), forced)
         return 0
-    limit_memory(None if options.max_ram is None else round(options.max_ram * GIB))
     how = How(options.until, forced, options.verify, options.workers)
+    if pipeline.command == RUN and (options.max_time or options.max_ram):
+        record, how = _keep_to(options, run_dir, record, how)
+    limit_memory(None if options.max_ram is None else round(options.max_ram * GIB))
     report = carry_out(run_dir, record, how)
     _print_outputs(run_dir, pipeline, report)
     return 0
 
 
+def _keep_to(
+    options: argparse.Namespace, run_dir: Path, record: RunRecord, how: How
+) -> tuple[RunRecord, How]:
+    from mvrecon.commands.planning import keep_to
+    from stages.planning.fit import Budget
+
+    ram = None if options.max_ram is None else round(options.max_ram * GIB)
+    return keep_to(run_dir, record, how, Budget(options.max_time, ram))
+
+
 def _stage(options: argparse.Namespace) -> int:
     record = load_record(options.run_dir)
-    pipeline = pipeline_of(record.command)
+    pipeline = pipeline_of(record.command, record.used)
     if options.name not in pipeline.names:
         raise UsageError(
             f"{options.run_dir} is a run of mvrecon {record.command}, without a stage "
@@ -167,7 +204,7 @@ def _stage(options: argparse.Namespace) -> int:
         if states[name] != "cached":
             raise UsageError(
                 f"stage {options.name} needs {name}, which is {states[name]}",
-                f"Make it with: mvrecon {record.command} {shlex.quote(str(record.raw_input))} "
+                f"Make it with: mvrecon {record.command} {shlex.join(map(str, record.inputs))} "
                 f"-o {shlex.quote(str(options.run_dir))} --until {name}",
             )
     limit_memory(None if options.max_ram is None else round(options.max_ram * GIB))
@@ -212,7 +249,7 @@ def _clean(options: argparse.Namespace) -> int:
     record = RunRecord.load(options.run_dir)
     store = Store(options.run_dir / STORE)
     freed = 0
-    for name in pipeline_of(record.command).names:
+    for name in pipeline_of(record.command, record.used).names:
         latest = store.latest(name)
         freed += store.prune(name, {latest.folder.name} if latest else set())
     print(f"freed {freed / MIB:.1f} MiB; the newest result of each stage is kept")

@@ -51,7 +51,7 @@ def carry_out(run_dir: Path, record: RunRecord, how: How) -> Path:
 
     mended = Mended(runner, ())
     try:
-        if pipeline_of(record.command).mends:
+        if pipeline_of(record.command, record.used).mends:
             mend = cast(MendConfig, runner.configs[MEND])
             mended = run_and_mend(changed, mend, how.until, how.forced, how.verify)
         else:
@@ -60,7 +60,7 @@ def carry_out(run_dir: Path, record: RunRecord, how: How) -> Path:
         if runner.store.latest(runner.stages[0].name):
             refresh_report(runner, record)  # what is there helps to see why it failed
         raise
-    record = replace(record, options=_dumped(runner), mendings=mended.mendings)
+    record = replace(record, options=dumped(runner), mendings=mended.mendings)
     record.save(run_dir)
     return refresh_report(mended.runner, record)
 
@@ -74,11 +74,19 @@ def planned(run_dir: Path, record: RunRecord, workers: int | None) -> Runner:
 
 def make_runner(run_dir: Path, record: RunRecord, workers: int | None) -> Runner:
     """The stages of a run directory, ready to run; a thread for each core if none are given."""
-    require_input(record.raw_input)
-    pipeline = pipeline_of(record.command)
+    for path in record.inputs:
+        require_input(path)
+    pipeline = pipeline_of(record.command, record.used)
     layers = [record.options, merged_changes(record.mendings)]
     configs = build_configs(pipeline.config_classes, layers)
-    return Runner(pipeline.stages, run_dir, record.raw_input, configs, workers or _cores())
+    return Runner(
+        pipeline.stages,
+        run_dir,
+        record.raw_input,
+        configs,
+        workers or cores(),
+        more_inputs=record.more_inputs,
+    )
 
 
 def load_runner(run_dir: Path) -> Runner:
@@ -89,7 +97,7 @@ def load_runner(run_dir: Path) -> Runner:
 def load_record(run_dir: Path) -> RunRecord:
     """What a run was asked for, also where an earlier version wrote it."""
     record = RunRecord.load(run_dir)
-    classes = pipeline_of(record.command).config_classes
+    classes = pipeline_of(record.command, record.used).config_classes
     return replace(record, options=upgraded_options(classes, record.options))
 
 
@@ -103,7 +111,7 @@ def prepare(runner: Runner, run_dir: Path, record: RunRecord) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(runner.workers))
     if not record.mendings:
         # Those of a run that was mended hold what was asked for, not what was kept.
-        record = replace(record, options=_dumped(runner))
+        record = replace(record, options=dumped(runner))
     record.save(run_dir)
 
 
@@ -119,15 +127,19 @@ def _earlier_mendings(run_dir: Path, record: RunRecord, runner: Runner) -> Seque
     if not (run_dir / RECORD).is_file():
         return ()
     earlier = load_record(run_dir)
-    if earlier.command != record.command:
+    if (earlier.command, earlier.used) != (record.command, record.used):
         return ()
-    before = build_configs(pipeline_of(record.command).config_classes, [earlier.options])
+    before = build_configs(
+        pipeline_of(record.command, record.used).config_classes, [earlier.options]
+    )
     return earlier.mendings if before == runner.configs else ()
 
 
-def _dumped(runner: Runner) -> Mapping[str, Mapping[str, Any]]:
+def dumped(runner: Runner) -> Mapping[str, Mapping[str, Any]]:
+    """Every option of every stage."""
     return {name: config.model_dump(mode="json") for name, config in runner.configs.items()}
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Of this machine, that the program may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

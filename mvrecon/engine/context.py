@@ -41,11 +41,13 @@ class RunContext(Generic[C]):
         workers: int,
         out: PartialArtifact,
         earlier: Artifact | None = None,
+        more_inputs: Sequence[Path] = (),
     ) -> None:
         self.name = name
         self.config = config
         self.inputs = inputs
         self.raw_input = raw_input
+        self.raw_inputs = (raw_input, *more_inputs)
         self.workers = workers
         self.out = out
         self.earlier = earlier

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ def make_key(
     input_digests: Mapping[str, str],
     raw_input: Path | None,
     hashes: FileHashes,
+    *,
+    more_inputs: Sequence[Path] = (),
 ) -> Key:
     """Key of a stage's result.
 
@@ -41,15 +43,21 @@ def make_key(
         input_digests: output digest of each stage in `stage.needs`.
         raw_input: the user's video or folder; its content counts if the stage reads it.
         hashes: hashes of files.
+        more_inputs: what the user gave besides; counts as `raw_input` does.
     """
+    reads = stage.reads_raw_input and raw_input is not None
+    more = {"more_inputs": [hashes.of(path) for path in more_inputs]} if more_inputs else {}
+    provider = {"provider": stage.provider} if stage.provider else {}
     files = {**config.content_files(), **stage.files(config)}
     return Key(
         {
             "stage": stage.name,
             "version": stage.version,
+            **provider,
             "config": config.key_options(),
             "inputs": {name: input_digests[name] for name in stage.needs},
-            "raw_input": hashes.of(raw_input) if stage.reads_raw_input and raw_input else None,
+            "raw_input": hashes.of(raw_input) if reads and raw_input else None,
+            **(more if reads else {}),
             "files": {name: hashes.of(path) for name, path in files.items()},
         }
     )

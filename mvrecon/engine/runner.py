@@ -57,6 +57,7 @@ class Runner:
         raw_input: the user's video or folder.
         configs: options by stage name.
         workers: threads for each stage.
+        more_inputs: what the user gave besides.
     """
 
     def __init__(
@@ -66,10 +67,13 @@ class Runner:
         raw_input: Path,
         configs: Mapping[str, StageConfig],
         workers: int,
+        *,
+        more_inputs: Sequence[Path] = (),
     ) -> None:
         self.stages = stages
         self.run_dir = run_dir
         self.raw_input = raw_input
+        self.more_inputs = more_inputs
         self.configs = configs
         self.workers = workers
         self.store = Store(run_dir / STORE)
@@ -135,7 +139,9 @@ class Runner:
                 return
 
     def _key(self, stage: Stage[Any], digests: Mapping[str, str]) -> Key:
-        return make_key(stage, self.configs[stage.name], digests, self.raw_input, self._hashes)
+        config = self.configs[stage.name]
+        more = self.more_inputs
+        return make_key(stage, config, digests, self.raw_input, self._hashes, more_inputs=more)
 
     def _bring_up_to_date(
         self, stage: Stage[Any], results: Mapping[str, Artifact], forced: bool, verify: bool
@@ -219,6 +225,7 @@ class Runner:
             "inputs": {name: results[name] for name in stage.needs},
             "raw_input": self.raw_input,
             "workers": self.workers,
+            "more_inputs": self.more_inputs,
         }
 
     def _check_options(self) -> None:

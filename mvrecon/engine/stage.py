@@ -92,6 +92,11 @@ class StageContext(Protocol[C_co]):
         ...
 
     @property
+    def raw_inputs(self) -> Sequence[Path]:
+        """All that the user gave; the first of them is `raw_input`."""
+        ...
+
+    @property
     def workers(self) -> int:
         """Number of threads that the stage may use."""
         ...
@@ -159,6 +164,7 @@ class Stage(Generic[C]):
         publishes: name in the run directory → item, or folder of items, that it shows.
         shares_items: whether other processes may take part in `make_items`; all that `run` does
             before has to be cheap, or to be an item.
+        provider: package and version that it comes from, if it is not ours.
     """
 
     name: str
@@ -171,3 +177,4 @@ class Stage(Generic[C]):
     check: Callable[[C], None] = nothing_to_check
     publishes: Mapping[str, str] = field(default_factory=dict)
     shares_items: bool = False
+    provider: str = ""

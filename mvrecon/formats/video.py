@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mvrecon.errors import InputError
 from mvrecon.formats.files import require_input, why_no_video
 from mvrecon.formats.tone import TRANSFERS, Transfer, to_srgb
+from mvrecon.formats.video_times import duration_s, expected_frames, frame_rate, seek
 from mvrecon.geometry.resize import fit_size
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ DECODER_THREADS = 2
 MAX_PIXELS = 1 << 27
 # Pixels that are longer or higher by more are an error in the file: anamorphic lenses have 2.
 MAX_PIXEL_ASPECT = 4.0
-# Frames per second, of files that say something absurd.
-FRAME_RATES = (0.01, 1000.0)
-USUAL_FRAME_RATE = 25.0
 # Between frames: less is an error in the file, and tables of times have six digits.
 LEAST_STEP_S = 1e-5
 
@@ -126,6 +124,7 @@ class Video:
 
     Attributes:
         expected_frames: how many frames the file says that it has, or an estimate; 0 if unknown.
+        frame_rate: frames per second, on the average.
         size: (width, height) of the upright frames; known once the first is decoded.
         damage: after iterating: what was wrong with the file, empty if nothing was.
 
@@ -138,10 +137,22 @@ class Video:
         self.size = (0, 0)
         self.damage = ""
         with self._open() as container:
-            self.expected_frames = _expected_frames(container, _video_stream(container, path))
+            stream = _video_stream(container, path)
+            self.expected_frames = expected_frames(container, stream)
+            self.frame_rate = frame_rate(stream)
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Frames in presentation order.
+
+        Raises:
+            InputError: not one frame can be decoded.
+        """
+        return self.frames_from(0.0)
+
+    def frames_from(self, share: float) -> Iterator[VideoFrame]:
+        """Frames from about a part of the whole on (0: the beginning), numbered from there.
+
+        They begin where decoding can, a second or so before.
 
         Raises:
             InputError: not one frame can be decoded.
@@ -154,11 +165,13 @@ class Video:
             stream.thread_type = "AUTO"
             stream.codec_context.thread_count = DECODER_THREADS
             stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
-            step_s = 1.0 / _frame_rate(stream)
+            step_s = 1.0 / frame_rate(stream)
             transfer = TRANSFERS.get(stream.codec_context.color_trc)
             # AVI knows no presentation times; where the order of decoding is another, it tells
             # nothing of a frame's.
             is_timed = not (container.format.name == "avi" and stream.codec_context.has_b_frames)
+            if share:
+                seek(container, stream, share)
             for decoded in self._decode(container, stream):
                 if number == 0:
                     turn = Turn.from_display_matrix(_display_matrix(decoded))
@@ -174,7 +187,7 @@ class Video:
                 reason = f" ({self.damage})" if self.damage else ""
                 raise InputError(f"{self.path} holds no decodable frame{reason}", DAMAGED_REMEDY)
             end_s = last_s + step_s
-            missing_s = _duration_s(container, stream) - end_s
+            missing_s = duration_s(container, stream) - end_s
             if missing_s > max(END_TOLERANCE_S, END_TOLERANCE * end_s):
                 self.damage = f"it ends {missing_s:.1f} s before the time that its header gives"
             if mended:
@@ -248,32 +261,6 @@ def _video_stream(container: Any, path: Path) -> Any:
             return stream
     held = "only sound" if container.streams.audio else "no pictures"
     raise InputError(f"{path} holds {held}", WANTED)
-
-
-def _frame_rate(stream: Any) -> float:
-    rate = float(stream.average_rate or stream.guessed_rate or USUAL_FRAME_RATE)
-    return min(max(rate, FRAME_RATES[0]), FRAME_RATES[1])
-
-
-def _expected_frames(container: Any, stream: Any) -> int:
-    if stream.frames:
-        return int(stream.frames)
-    return round(_duration_s(container, stream) * float(stream.average_rate or 0))
-
-
-def _duration_s(container: Any, stream: Any) -> float:
-    """Time at which the pictures should end; 0 if unknown.
-
-    A trimmed clip's stream may be longer than what is shown of it, sound longer than the
-    pictures: the shorter of the two counts.
-    """
-    start_s = float((stream.start_time or 0) * (stream.time_base or 0))
-    durations_s = []
-    if stream.duration:
-        durations_s.append(float(stream.duration * stream.time_base))
-    if container.duration:
-        durations_s.append(container.duration / 1e6)
-    return start_s + min(durations_s) if durations_s else 0.0
 
 
 def _display_matrix(decoded: Any) -> bytes | None:

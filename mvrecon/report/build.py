@@ -40,7 +40,11 @@ def update_report(
 
     stages = [_stage_report(stage, current, runner) for stage in runner.stages]
     # The name of a folder of medical images is often the patient's.
-    title = "Volume" if kind == "volume" else runner.raw_input.name
+    title = (
+        "Volume"
+        if kind == "volume"
+        else " + ".join(path.name for path in (runner.raw_input, *runner.more_inputs))
+    )
     write_report(ReportInput(title, stages, versions(), kind, mendings), path)
     atomic.write_text(record, json.dumps(made_from))
     return path

@@ -47,13 +47,14 @@ def frames_section(report: ReportInput) -> Section | None:
     table = FrameTable.load(path)
     key_frames = table.key_frames
     posed = _posed_names(report)
+    is_named = table.kind == "photos" or table.is_joined
     thumbnails = []
     for index in spread(len(key_frames), MAX_THUMBNAILS):
         frame = key_frames[index]
         image_hw3 = read_rgb(report.item("frames", image_item(frame.name)))
         if image_hw3 is None:
             continue
-        told = frame.source if table.kind == "photos" else f"{frame.timestamp_s:.2f} s"
+        told = table.source_of(frame) if is_named else f"{frame.timestamp_s:.2f} s"
         lost = posed is not None and frame.name not in posed
         caption = f"{frame.name} · {told}" + (" · no position" if lost else "")
         thumbnails.append(captioned(image_hw3, caption, THUMBNAIL_PX))
@@ -63,10 +64,21 @@ def frames_section(report: ReportInput) -> Section | None:
         "frames": len(table.frames),
         "kind": table.kind,
         "kind_reason": table.kind_reason,
+        "inputs": [
+            [
+                part.name,
+                one.kind,
+                len(one.frames),
+                len(one.key_frames),
+                "–" if posed is None else sum(frame.name in posed for frame in one.key_frames),
+            ]
+            for part, one in zip(table.parts, table.by_part(), strict=False)
+            if table.is_joined
+        ],
         "thumbnails": thumbnails,
         "dropped": len(dropped),
         "reasons": [
-            [frame.index, frame.source, f"{frame.timestamp_s:.3f}", frame.reason]
+            [frame.index, table.source_of(frame), f"{frame.timestamp_s:.3f}", frame.reason]
             for frame in dropped[:MAX_DROPPED_ROWS]
         ],
     }

@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from mvrecon.engine.config import ADVANCED, OptionGroup, StageConfig, option_fields
+from mvrecon.engine.plugins import FLOW_MODELS
 from mvrecon.learning.options import LearnedOptions
 from mvrecon.learning.precision import UsedPrecision, used_precision
-from stages.flow.plugins import load_plugin, plugin_names, provider
 
 DisPreset = Literal["ultrafast", "fast", "medium"]
 
@@ -30,7 +30,7 @@ PLUGIN = "plugin"
 
 def model_names() -> list[str]:
     """Every name that `--flow.model` takes; imports no model."""
-    return [*GROUPS, *(name for name in plugin_names() if name not in GROUPS)]
+    return [*GROUPS, *(name for name in FLOW_MODELS.names() if name not in GROUPS)]
 
 
 class PairOptions(OptionGroup):
@@ -172,11 +172,11 @@ class FlowConfig(StageConfig):
         options = super().key_options()
         if self.group == PLUGIN:
             options[PLUGIN]["precision"] = self.used_precision
-            options["provider"] = provider(self.model)
+            options["provider"] = FLOW_MODELS.provider(self.model)
         return options
 
 
 def _offered(plugin: str) -> tuple[UsedPrecision, ...]:
     """Number formats of a model of another package; what is no ModelCard is told where it loads."""
-    offered: tuple[UsedPrecision, ...] = getattr(load_plugin(plugin), "precisions", ("fp32",))
+    offered: tuple[UsedPrecision, ...] = getattr(FLOW_MODELS.load(plugin), "precisions", ("fp32",))
     return offered

@@ -113,16 +113,24 @@ def choose_pairs(context: StageContext[FlowConfig], frames: FrameTable) -> list[
     Raises:
         NotEnoughDataError: fewer than two key frames, or no photos that overlap.
     """
-    names = [frame.name for frame in frames.key_frames]
-    if len(names) < 2:
+    count = len(frames.key_frames)
+    if count < 2:
         raise NotEnoughDataError(
-            f"only {len(names)} key frame is left", "Flow needs two images or more of the scene"
+            f"only {count} key frame is left", "Flow needs two images or more of the scene"
         )
-    if frames.kind == "sequence":
-        pairs = sequence_pairs(len(names), context.config.pairs.offsets)
-    else:
-        pairs = _photo_pairs(context, names)
-    return [(names[first], names[second]) for first, second in pairs]
+    pairs = []
+    for part in frames.by_part():
+        names = [frame.name for frame in part.key_frames]
+        if part.kind == "sequence":
+            chosen = sequence_pairs(len(names), context.config.pairs.offsets)
+        else:
+            chosen = _photo_pairs(context, names)
+        pairs += [(names[first], names[second]) for first, second in chosen]
+    if not pairs:
+        raise NotEnoughDataError(
+            "no two photos show the same part of a scene", "Take photos that overlap by half"
+        )
+    return pairs
 
 
 def _photo_pairs(context: StageContext[FlowConfig], names: list[str]) -> list[Pair]:
@@ -138,10 +146,6 @@ def _photo_pairs(context: StageContext[FlowConfig], names: list[str]) -> list[Pa
         for first, second in context.track(candidates, unit="candidate pair")
     }
     overlaps = {pair: score for pair, score in scores.items() if score > 0}
-    if not overlaps:
-        raise NotEnoughDataError(
-            "no two photos show the same part of a scene", "Take photos that overlap by half"
-        )
     return partner_pairs(overlaps, len(names), options.partners)
 
 

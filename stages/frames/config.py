@@ -64,6 +64,22 @@ class FramesConfig(StageConfig):
         description="FOCAL or FX,FY,CX,CY or FX,FY,CX,CY,K1,K2,P1,P2 of the original upright "
         "frames, pixel centres at integers [px]",
     )
+    cameras: Literal["each", "shared"] = Field(
+        "each",
+        description="of several inputs: each has a camera of its own, or frames of one size share "
+        "one; photos whose EXIF says the same always do",
+    )
+    bars: Literal["auto", "keep"] = Field(
+        "auto", description="whether black bars beside the picture, the same in all frames, are cut"
+    )
+    projection: Literal["auto", "flat", "equirect", "fisheye"] = Field(
+        "auto",
+        description="of the frames: flat, equirect (360 degrees, cut into four views) or fisheye "
+        "(seen through a flat view, needs field_deg); auto: equirect where the file says so",
+    )
+    field_deg: float | None = Field(
+        None, gt=20, le=220, description="field of view of a fisheye across the frame's width [deg]"
+    )
     masks: ContentPath = Field(
         None,
         description="folder of masks named after the images, or by the number of the video's "

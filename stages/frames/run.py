@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item, mask_item
 from mvrecon.artifacts.image_motion import motion_item
 from mvrecon.engine.stage import StageContext, Summary
-from stages.frames.decode import KeyFrameSettings, choose_key_frames, write_key_frames
+from stages.frames.decode import KeyFrameSettings, choose_from_input, write_key_frames
+from stages.frames.joining import input_names, join_tables, require_joinable
+from stages.frames.views import name_of
 
 if TYPE_CHECKING:
     from stages.frames.config import FramesConfig
@@ -23,7 +25,7 @@ def make_frames(context: StageContext[FramesConfig]) -> Summary:
     """Choose the key frames, then store them; both resume after an interruption."""
     out = context.out
     if not out.has(FRAMES_ITEM):
-        table, warnings = context.isolated(choose_key_frames, context.raw_input, context.config)
+        table, warnings = _choose(context)
         out.write_text(WARNINGS_ITEM, json.dumps(warnings, indent=1))
         out.write_text(FRAMES_ITEM, table.to_json())
     table = FrameTable.load(out.path(FRAMES_ITEM))
@@ -33,25 +35,53 @@ def make_frames(context: StageContext[FramesConfig]) -> Summary:
     return _summarize(table, warnings)
 
 
+def _choose(context: StageContext[FramesConfig]) -> tuple[FrameTable, list[str]]:
+    """The key frames of each input, in one table."""
+    paths, config = context.raw_inputs, context.config
+    require_joinable(paths, config)
+    if config.max is not None and len(paths) > 1:
+        config = config.model_copy(update={"max": max(config.max // len(paths), 2)})
+    tables, names, taken = [], [], []
+    warnings: list[str] = []
+    for number, (path, name) in enumerate(zip(paths, input_names(paths), strict=True)):
+        chosen, told = context.isolated(choose_from_input, path, config)
+        warnings += [f"{name}: {warning}" for warning in told] if len(paths) > 1 else told
+        for view, table in chosen:
+            tables.append(table)
+            names.append(f"{name}{name_of(view)}")
+            taken.append((number, view))
+    if taken == [(0, None)]:
+        return tables[0], warnings
+    return join_tables(tables, names, config.cameras == "shared", taken), warnings
+
+
 def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> None:
     """Decode the key frames that are missing into the scratch folder, then store them."""
     decoded = context.out.scratch()
-    in_order = table.kind == "sequence"
+    parts = table.by_part()
     files = {image_item(frame.name): f"{frame.name}.jpg" for frame in table.key_frames}
-    if in_order:
-        files |= {motion_item(frame.name): f"{frame.name}.npz" for frame in table.key_frames}
+    for part in parts:
+        if part.kind == "sequence":
+            files |= {motion_item(frame.name): f"{frame.name}.npz" for frame in part.key_frames}
     lacking = {
         Path(file).stem
         for item, file in files.items()
         if not context.out.has(item) and not (decoded / file).is_file()
     }
-    missing = {frame.index: frame.name for frame in table.key_frames if frame.name in lacking}
-    if missing:
-        config = context.config
-        settings = KeyFrameSettings(
-            config.max_size, config.jpeg_quality, config.start_s, config.masks
+    config = context.config
+    for number, part in enumerate(parts):
+        source, view = (
+            (table.parts[number].number, table.parts[number].view) if table.parts else (0, None)
         )
-        context.isolated(write_key_frames, context.raw_input, missing, decoded, settings, in_order)
+        path = context.raw_inputs[source]
+        settings = KeyFrameSettings(
+            config.max_size, config.jpeg_quality, config.start_s, config.masks, view
+        )
+        first = part.frames[0].index
+        missing = {f.index - first: f.name for f in part.key_frames if f.name in lacking}
+        if missing:
+            in_order = part.kind == "sequence"
+            context.isolated(write_key_frames, path, missing, decoded, settings, in_order)
 
     masks = (mask_item(frame.name) for frame in table.key_frames)
     files |= {item: file for item in masks if (decoded / (file := _mask_file(item))).is_file()}

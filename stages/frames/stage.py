@@ -23,7 +23,7 @@ def check(config: FramesConfig) -> None:
 
 STAGE = Stage(
     name="frames",
-    version=6,
+    version=7,
     config=FramesConfig,
     needs=(),
     run=run,

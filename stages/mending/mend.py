@@ -129,7 +129,12 @@ class _Judgement:
         )
         configs = {self._stage.name: config}
         self._as_run = Runner(
-            [self._stage], runner.run_dir, runner.raw_input, configs, runner.workers
+            [self._stage],
+            runner.run_dir,
+            runner.raw_input,
+            configs,
+            runner.workers,
+            more_inputs=runner.more_inputs,
         )
 
     def is_made(self) -> bool:

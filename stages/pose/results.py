@@ -135,7 +135,7 @@ def frames_csv(
             [
                 frame.index,
                 frame.name,
-                frame.source,
+                table.source_of(frame),
                 f"{frame.timestamp_s:.6f}",
                 int(frame.name in names or (other is not None and not other.reason)),
                 (frame.reason or reasons.get(frame.name, "")) + lost,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mvrecon.engine.plugins import FLOW_MODELS, MEND_IT
 from mvrecon.errors import UsageError
 from stages.flow.config import FlowConfig, model_names
 from stages.flow.models.base import FlowModel, ModelCard
 from stages.flow.models.mvflow.card import MVFLOW
 from stages.flow.models.raft.card import RAFT
-from stages.flow.plugins import load_plugin
 
 
 def _load_dis(_: ModelCard, config: FlowConfig) -> FlowModel:
@@ -33,11 +33,11 @@ def find_card(name: str) -> ModelCard:
     """
     if name not in model_names():
         raise UsageError(f"no flow model {name!r}", f"Use one of {', '.join(model_names())}")
-    card = BUILT_IN[name] if name in BUILT_IN else load_plugin(name)
+    card = BUILT_IN[name] if name in BUILT_IN else FLOW_MODELS.load(name)
     if not isinstance(card, ModelCard):
         raise UsageError(
             f"flow model {name} is offered by a package, but is no ModelCard",
-            "Mend or uninstall the package that offers it",
+            MEND_IT,
         )
     return card
 

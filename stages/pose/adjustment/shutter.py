@@ -25,7 +25,7 @@ def find_shutter(
         model: in the mapper's world, of the images as they are stored.
     """
     options = context.config.mapping
-    if not options.unusual_cameras or table.kind != "sequence":
+    if not options.unusual_cameras or table.kind != "sequence" or table.is_joined:
         return None
     frames = {frame.name: frame for frame in table.key_frames}
     names = [Path(image.name).stem for image in model.images]

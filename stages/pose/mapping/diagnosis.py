@@ -30,6 +30,7 @@ OTHER_MODEL = (
 FEW_MATCHES = (
     "too few tracks: {} points of the model seen, {} needed; move slower, show more texture"
 )
+NOT_JOINED = "no overlap: nothing in {} looks like the rest; film both from about the same places"
 LITTLE_PARALLAX = "too little parallax: its neighbours see the same; move sideways"
 PURE_ROTATION = "pure rotation: the camera only turns there; move sideways while turning"
 UNRELIABLE = (
@@ -67,9 +68,13 @@ def lost_reasons(
     cuts = [cut.index for cut in table.cuts]
     parts = [bisect_right(cuts, frame.index) for frame in frames]
     posed_parts = {parts[index] for index in posed}
+    posed_inputs = {frames[index].part for index in posed}
     reasons = {}
     for index, frame in enumerate(frames):
         if index in posed:
+            continue
+        if table.is_joined and frame.part not in posed_inputs:
+            reasons[frame.name] = NOT_JOINED.format(table.parts[frame.part].name)
             continue
         if parts[index] not in posed_parts:
             reasons[frame.name] = CUT.format(table.cuts[max(parts[index] - 1, 0)].timestamp_s)

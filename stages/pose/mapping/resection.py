@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mvrecon.engine.processes.channel import report_progress
 from mvrecon.errors import InputError
+from mvrecon.formats.frame_view import FrameView
 from mvrecon.formats.images import list_images, read_grey, read_pixels
 from mvrecon.formats.video import Video
 from mvrecon.geometry.camera import Camera
@@ -26,7 +27,7 @@ from mvrecon.geometry.rigid import interpolate_rigid, inverse_rigid, rigid, tran
 
 FloatArray = NDArray[np.float64]
 Grey = NDArray[np.uint8]
-Frames = Iterator[tuple[int, Callable[[int], Grey]]]
+Frames = Iterator[tuple[int, Callable[[int | None], Grey]]]
 
 # Lucas–Kanade reaches half a window on each of so many levels besides the full size: enough
 # for the difference from where a pose between the neighbours expects a point.
@@ -81,7 +82,11 @@ class Resected:
 
 
 def resect_frames(
-    path: Path, wanted: Sequence[int], anchors: Sequence[Anchor], max_error_px: float
+    path: Path,
+    wanted: Sequence[int],
+    anchors: Sequence[Anchor],
+    max_error_px: float,
+    view: FrameView | None = None,
 ) -> dict[int, Resected]:
     """Pose frames of a sequence; memory does not grow with its length.
 
@@ -90,6 +95,7 @@ def resect_frames(
         wanted: positions of the frames, ascending.
         anchors: posed key frames, by ascending position; at least one.
         max_error_px: reprojection error of the points that agree.
+        view: what is taken of the frames; None: all.
 
     Returns:
         Result by position, for every frame that could be found.
@@ -99,7 +105,8 @@ def resect_frames(
     resection = _Resection(anchors, max_error_px)
     found: dict[int, Resected] = {}
     remaining = set(wanted)
-    for position, grey_hw in _frames(path):
+    for position, whole_hw in _frames(path):
+        grey_hw = partial(view.read, whole_hw) if view else whole_hw
         if position in remaining:
             found[position] = resection.pose(position, grey_hw)
             remaining.discard(position)
@@ -128,7 +135,7 @@ class _Resection:
         self._max_error_px = max_error_px
         self._images: dict[int, Grey] = {}
 
-    def pose(self, position: int, load: Callable[[int], Grey]) -> Resected:
+    def pose(self, position: int, load: Callable[[int | None], Grey]) -> Resected:
         """Pose one frame."""
         after = bisect_left(self._positions, position)
         rows = [row for row in (after - 1, after) if 0 <= row < len(self._anchors)]

@@ -6,6 +6,7 @@ at least 40 % elsewhere, bridged gaps included.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -18,7 +19,9 @@ from mvrecon.formats.colmap.model import NO_POINT, ColmapModel
 MAX_SEAM_POINTS = 60
 
 
-def split_at_seams(model: ColmapModel, seam: float) -> list[ColmapModel]:
+def split_at_seams(
+    model: ColmapModel, seam: float, inputs: Sequence[int] = ()
+) -> list[ColmapModel]:
     """The parts of a sequence's model, most images first; itself if it has no seam.
 
     Points that are seen on both sides of a seam are left out.
@@ -26,8 +29,13 @@ def split_at_seams(model: ColmapModel, seam: float) -> list[ColmapModel]:
     Args:
         model: its image ids follow the order of the sequence.
         seam: part of the points that a frame usually sees; fewer are common to both sides.
+        inputs: which of several inputs each frame is from, by image id; between inputs few
+            points are common, and there is no seam.
     """
     seams = _seams(model, seam)
+    if inputs:
+        part = [inputs[image.image_id - 1] for image in model.images]
+        seams = [row for row in seams if part[row] == part[row + 1]]
     if not seams:
         return [model]
     bounds = [0, *(seam + 1 for seam in seams), len(model.images)]

@@ -23,8 +23,7 @@ from stages.pose.mapping.parallax import camera_motion, refuse_still_camera
 from stages.pose.mapping.seams import split_at_seams
 from stages.pose.matching.database import copy_without, verify
 from stages.pose.matching.features import Matched, Pair, mapping_problem
-from stages.pose.matching.photos import match_photos
-from stages.pose.matching.sequence import match_sequence
+from stages.pose.matching.parts import match_parts
 from stages.pose.matching.track_matches import is_trackable
 from stages.pose.solution import Solution
 
@@ -44,12 +43,12 @@ def solve(context: StageContext[PoseConfig], table: FrameTable) -> Solution:
     if count < needed:
         raise no_model_error(count, 0, needed)
     sizes = {(camera.width, camera.height) for camera in map(table.camera_of, table.key_frames)}
-    match = match_sequence if is_trackable(table) else match_photos
-    matched = match(context, table)
+    matched = match_parts(context, table)
     refuse_still_camera(camera_motion(matched.features, max(sizes)))
     best = _Search(context, table, matched).run()
-    if best.models and is_trackable(table):
-        parts = split_at_seams(best.models[0], context.config.mapping.seam)
+    if best.models and all(map(is_trackable, table.by_part())):
+        inputs = [frame.part for frame in table.key_frames]
+        parts = split_at_seams(best.models[0], context.config.mapping.seam, inputs)
         parts = [part for part in parts if len(part.images) > 1]
         models = sorted([*parts, *best.models[1:]], key=_size, reverse=True)
         best = replace(best, models=[model for model in models if len(model.xyz_n3)])

@@ -34,6 +34,8 @@ def track_frames(context: StageContext[PoseConfig], table: FrameTable) -> Featur
     flow = context.inputs["flow"]
     sources: dict[int, list[int]] = {}
     for first, second in load_pairs(flow.path(PAIRS_ITEM)):
+        if second not in index:
+            continue  # of another input
         sources.setdefault(index[second], []).append(index[first])
 
     def load_pairs_to(frame: int) -> dict[int, FlowPair]:

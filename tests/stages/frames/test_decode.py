@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from mvrecon.artifacts.frames import FrameTable
 from mvrecon.artifacts.image_motion import ImageMotion
 from mvrecon.engine.runner import Runner
-from mvrecon.errors import InputError, NotEnoughDataError
+from mvrecon.errors import InputError, NotEnoughDataError, UsageError
 from mvrecon.formats.images import read_rgb
 from stages.frames.config import FramesConfig
 from stages.frames.decode import KeyFrameSettings, choose_key_frames, write_key_frames
@@ -231,3 +231,34 @@ def test_a_blurred_key_frame_is_marked_as_of_use_for_poses_only(tmp_path):
     marked = [frame for frame in FrameTable.load(path).key_frames if frame.poses_only]
     assert [frame.index for frame in marked] == [5]
     assert "kept for poses" in marked[0].reason
+
+
+def test_several_inputs_are_stored_as_one(tmp_path):
+    """A video and a folder: each from its own, named on."""
+    video = write_pan(tmp_path / "clip.mp4", count=30)
+    folder = write_images(tmp_path / "photos", pan(np.arange(8) * 8.0))
+    configs = {"frames": FramesConfig()}
+    runner = Runner([STAGE], tmp_path / "run", video, configs, workers=1, more_inputs=[folder])
+    artifact = runner.run("frames")["frames"]
+    table = FrameTable.load(artifact.path("frames.json"))
+    assert [part.name for part in table.parts] == ["clip.mp4", "photos"]
+    assert [frame.index for frame in table.frames] == list(range(38))
+    assert len(table.cameras) == 2
+    last = table.key_frames[-1]
+    assert table.source_of(last).startswith("photos/")
+    assert read_rgb(artifact.path(f"images/{last.name}.jpg"), None).shape[2] == 3
+    one = Runner([STAGE], tmp_path / "run", video, configs, workers=1)
+    assert one.status()[0].state == "stale"
+
+
+def test_what_cannot_be_joined_is_told(tmp_path):
+    video = write_pan(tmp_path / "clip.mp4", count=10)
+    masks = write_images(tmp_path / "masks", pan(np.arange(2)))
+    for more, options, told in (
+        ([video], {}, "given 2 times"),
+        ([tmp_path / "masks"], {"masks": masks}, "several videos"),
+    ):
+        configs = {"frames": FramesConfig(**options)}
+        runner = Runner([STAGE], tmp_path / "run", video, configs, workers=1, more_inputs=more)
+        with pytest.raises(UsageError, match=told):
+            runner.run("frames")
