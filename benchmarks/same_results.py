@@ -126,9 +126,9 @@ def _depth_difference(first: Artifact, other: Artifact, scale: float) -> dict[st
 
 def _mesh_difference(first: Artifact, other: Artifact, similarity: Similarity) -> dict[str, float]:
     ours, theirs = (read_mesh_ply(run.path("mesh.ply")) for run in (first, other))
-    moved_n3 = similarity.apply(theirs.points.positions_n3.astype(np.float64))
-    distances_n = TriangleScene(ours.points.positions_n3, ours.faces_m3).distance(moved_n3)
-    extent = np.ptp(ours.points.positions_n3, axis=0).max()
+    moved_n3 = similarity.apply(theirs.points.xyz_n3.astype(np.float64))
+    distances_n = TriangleScene(ours.points.xyz_n3, ours.faces_m3).distance(moved_n3)
+    extent = np.ptp(ours.points.xyz_n3, axis=0).max()
     median, high = 100 * np.percentile(distances_n, [50, 95]) / extent
     return {"mesh_median_percent": float(median), "mesh_95_percent": float(high)}
 
