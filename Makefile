@@ -26,8 +26,8 @@ fuzz: $(VENV)/.installed-test
 
 # Kills at every touch of a file and by the clock, interruptions, a disk that is full: about 20 min.
 torture: $(VENV)/.installed-test
-	$(BIN)/python -m tests.engine.torture runs/torture --random 600
-	$(BIN)/python -m tests.torture runs/torture
+	$(BIN)/python -m tests.engine.torture runs/torture/small --random 600
+	$(BIN)/python -m tests.torture runs/torture/real
 
 # The documents as a site, in build/docs/index.html.
 docs: $(VENV)/.installed-dev

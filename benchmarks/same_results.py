@@ -26,7 +26,7 @@ from mvrecon.artifacts.poses import POSES_ITEM, load_poses
 from mvrecon.engine.store import Artifact, Store
 from mvrecon.formats.mesh import read_mesh_ply
 from mvrecon.geometry.raycasting import TriangleScene
-from mvrecon.geometry.similarity import Similarity, align_similarity
+from mvrecon.geometry.similarity import Similarity
 from stages.pipeline import STAGE_NAMES
 
 CLIP = REPOSITORY / "sample_data" / "clip.mp4"
@@ -94,7 +94,7 @@ def compared(first: Mapping[str, Artifact], other: Mapping[str, Artifact]) -> di
     by_name = [{frame.name: frame.world_from_cam for frame in frames} for frames in poses]
     names = [name for name in by_name[0] if name in by_name[1]]
     ours_n44, theirs_n44 = (np.array([one[name] for name in names]) for one in by_name)
-    similarity = align_similarity(theirs_n44[:, :3, 3], ours_n44[:, :3, 3])
+    similarity = aligned(theirs_n44, ours_n44)
     moved_n44 = np.array([similarity.apply_to_pose(pose_44) for pose_44 in theirs_n44])
     length = np.ptp(ours_n44[:, :3, 3], axis=0).max()
     turns_n33 = np.swapaxes(ours_n44[:, :3, :3], 1, 2) @ moved_n44[:, :3, :3]
@@ -109,6 +109,21 @@ def compared(first: Mapping[str, Artifact], other: Mapping[str, Artifact]) -> di
         **_depth_difference(first["fusion"], other["fusion"], similarity.scale),
         **_mesh_difference(first["surface"], other["surface"], similarity),
     }
+
+
+def aligned(source_n44: np.ndarray, target_n44: np.ndarray) -> Similarity:
+    """The similarity between two paths; its rotation is that of the cameras on average.
+
+    Positions alone leave it open where the path is short and straight.
+    """
+    turns_33 = (target_n44[:, :3, :3] @ np.swapaxes(source_n44[:, :3, :3], 1, 2)).sum(axis=0)
+    u_33, _, vt_33 = np.linalg.svd(turns_33)
+    rotation_33 = u_33 @ vt_33
+    turned_n3 = source_n44[:, :3, 3] @ rotation_33.T
+    target_n3 = target_n44[:, :3, 3]
+    centred_n3 = turned_n3 - turned_n3.mean(axis=0)
+    scale = float((centred_n3 * (target_n3 - target_n3.mean(axis=0))).sum() / (centred_n3**2).sum())
+    return Similarity(scale, rotation_33, target_n3.mean(axis=0) - scale * turned_n3.mean(axis=0))
 
 
 def _depth_difference(first: Artifact, other: Artifact, scale: float) -> dict[str, float]:
@@ -126,9 +141,9 @@ def _depth_difference(first: Artifact, other: Artifact, scale: float) -> dict[st
 
 def _mesh_difference(first: Artifact, other: Artifact, similarity: Similarity) -> dict[str, float]:
     ours, theirs = (read_mesh_ply(run.path("mesh.ply")) for run in (first, other))
-    moved_n3 = similarity.apply(theirs.points.positions_n3.astype(np.float64))
-    distances_n = TriangleScene(ours.points.positions_n3, ours.faces_m3).distance(moved_n3)
-    extent = np.ptp(ours.points.positions_n3, axis=0).max()
+    moved_n3 = similarity.apply(theirs.points.xyz_n3.astype(np.float64))
+    distances_n = TriangleScene(ours.points.xyz_n3, ours.faces_m3).distance(moved_n3)
+    extent = np.ptp(ours.points.xyz_n3, axis=0).max()
     median, high = 100 * np.percentile(distances_n, [50, 95]) / extent
     return {"mesh_median_percent": float(median), "mesh_95_percent": float(high)}
 

@@ -6,6 +6,7 @@ are fewer runs left than workers, those without one help with the runs of the ot
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -102,6 +103,9 @@ def run_on_dask(
         raise UsageError(
             f"no Dask scheduler answers at {scheduler}", "Start one with: dask scheduler"
         ) from error
+    # What it says of a lost connection, page after page, is told here in one line.
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     idle = Idle(jobs)
     with client:
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mvrecon.commands.pipelines import PIPELINES, RUN
 from mvrecon.config import preset_names
 from mvrecon.errors import UsageError
 from mvrecon.options import Commands, add_stage_options, overrides
-from stages.pipeline import CONFIG_CLASSES, STAGE_NAMES
+from stages.pipeline import STAGE_NAMES
 
 if TYPE_CHECKING:
     from mvrecon.batch.jobs import Job, Outcome
@@ -52,7 +53,7 @@ def add_commands(commands: Commands) -> None:
     batch.add_argument(
         "--alone", action="store_true", help="idle workers do not help with runs of others"
     )
-    add_stage_options(batch, CONFIG_CLASSES)
+    add_stage_options(batch, PIPELINES[RUN].config_classes)
 
 
 def _batch(options: argparse.Namespace) -> int:

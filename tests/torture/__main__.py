@@ -44,9 +44,12 @@ def table(book: Book) -> str:
         for place in PLACES:
             here = [line for line in book.of(fault) if line["place"] == place]
             if here:
-                most = " | ".join(f"{max(line.get(key, 0) for line in here):.2f} s" for key in keys)
+                most = [
+                    max((line[key] for line in here if key in line), default=None) for key in keys
+                ]
+                told = " | ".join("–" if value is None else f"{value:.2f} s" for value in most)
                 wrong = sum(is_wrong(line) for line in here)
-                lines.append(f"| {fault} | {place} | {len(here)} | {most} | {wrong} |")
+                lines.append(f"| {fault} | {place} | {len(here)} | {told} | {wrong} |")
         laps = book.of(f"{fault} lap")
         wrong = sum(is_wrong(line) for line in laps)
         lines.append(f"| {fault} | runs compared at their end | {len(laps)} | | | | {wrong} |")
