@@ -191,44 +191,32 @@ fitted on some of these sets, not on the sample.
 )
 
 
+README_COLUMNS = (
+    Column("what", "clip"),
+    Column("posed", "key frames posed"),
+    Column("wall_s", "elapsed, s", ".0f"),
+    Column("cpu_s", "processor time, s", ".0f"),
+    Column("peak_gib", "memory, GiB", ".1f"),
+    Column("ate_percent", "path error, %", ".2f"),
+    Column("f_score", "F", ".2f"),
+    Column("f_aligned", "F, aligned", ".2f"),
+)
+
+
 def readme_block(rows: Mapping[str, Sequence[Row]], old: Mapping[str, bool]) -> str:
     """What a person wants to know, for README."""
-    cells = []
-    for name, clip in CLIPS.items():
-        piece = f"clips/{name}/{DEFAULT}"
-        for row in rows.get(piece, ()):
-            cells.append(
-                [
-                    clip.what + (" †" if old[piece] else ""),
-                    str(row["posed"]),
-                    "–" if row["wall_s"] is None else f"{row['wall_s']:.0f} s",
-                    f"{row['cpu_s']:.0f} s",
-                    f"{row['peak_gib']:.1f} GiB",
-                    *(
-                        "–" if value is None else form.format(value)
-                        for value, form in (
-                            (row.get("ate_percent"), "{:.2f} %"),
-                            (row.get("f_score"), "{:.2f}"),
-                            (row.get("f_aligned"), "{:.2f}"),
-                        )
-                    ),
-                ]
-            )
-    headings = [
-        "clip",
-        "posed",
-        "time",
-        "of processors",
-        "memory",
-        "error of the path",
-        "F",
-        "F, aligned",
+    pieces = {name: f"clips/{name}/{DEFAULT}" for name in CLIPS}
+    found = [
+        {**row, "what": CLIPS[name].what + (" †" if old[piece] else "")}
+        for name, piece in pieces.items()
+        for row in rows.get(piece, ())
     ]
-    missing = [name for name in CLIPS if f"clips/{name}/{DEFAULT}" not in rows]
-    note = f"\nNot measured yet: {', '.join(missing)}.\n" if missing else ""
-    note += (
-        "\n† of an older state of the program than this one.\n"
-        if any(old.get(f"clips/{name}/{DEFAULT}") for name in CLIPS)
-        else ""
-    )
-    return markdown(headings, cells) + note
+    timed = any(row.get("wall_s") is not None for row in found)
+    columns = [column for column in README_COLUMNS if timed or column.key != "wall_s"]
+    cells = [[column.text(row) for column in columns] for row in found]
+    text = markdown([column.heading for column in columns], cells)
+    if missing := [name for name, piece in pieces.items() if piece not in rows]:
+        text += f"\nNot measured yet: {', '.join(missing)}.\n"
+    if any(old.get(piece) for piece in pieces.values()):
+        text += "\n† of an older state of the program than this one.\n"
+    return text
