@@ -51,6 +51,8 @@ def main() -> int:
             print(f"{piece.name:44} {_standing(piece, results)}")
         return 0
     if options.page:
+        results.forget({piece.name for piece in PIECES})
+        results.write()
         write_pages(results)
         return 0
     if options.root is None or not chosen:
@@ -118,7 +120,7 @@ def _measured(piece: Piece, place: Place, data: str, results: Results) -> Made:
     made = Made(program_parts(piece), data, state_name(state), cost, rows)
     stored = Results.read()  # another call may have measured others meanwhile
     stored.add(piece, made, state)
-    stored.write([one.name for one in PIECES])
+    stored.write()
     results.states, results.pieces = stored.states, stored.pieces
     return made
 

@@ -19,8 +19,9 @@ HEADER = f"""# Results
 
 Made by {COMMAND} from what is measured (`results.json`); nothing is entered by hand, and a test
 holds the page against the program. CPU seconds are of all threads and child processes. Under each
-table stands what it was made of: the program's commit, the versions of the stages, the hashes of
-the weights, the machine. Rows marked {OLD} are of an older state, which stands above their table.
+table stands what it was made of: the program's commit (`+`: with changes since), the versions of
+the stages, the hashes of the weights, the machine. Rows marked {OLD} are of an older state, which
+stands above their table.
 How each figure is defined: [docs/evaluation.md](../docs/evaluation.md).
 
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,16 +63,21 @@ class Results:
         )
 
     def add(self, piece: Piece, made: Made, state: dict[str, Any]) -> None:
-        """Take the figures of a piece; states that no piece is of any more are left out."""
+        """Take the figures of a piece, in place of older ones."""
         self.states[made.state] = state
         self.pieces[piece.name] = made
+        self.forget(self.pieces.keys())
+
+    def forget(self, names: Collection[str]) -> None:
+        """Leave out all pieces but these, and the states that no piece is of any more."""
+        self.pieces = {name: one for name, one in self.pieces.items() if name in names}
         used = {one.state for one in self.pieces.values()}
         self.states = {name: one for name, one in self.states.items() if name in used}
 
-    def write(self, names: Sequence[str], path: Path = FILE) -> None:
-        """Store, in the order of the pieces' names; those that are no more are left out."""
-        pieces = {name: vars(self.pieces[name]) for name in names if name in self.pieces}
-        stored = {"states": self.states, "pieces": _rounded(pieces)}
+    def write(self, path: Path = FILE) -> None:
+        """Store, pieces by name."""
+        pieces = {name: vars(one) for name, one in sorted(self.pieces.items())}
+        stored = {"states": dict(sorted(self.states.items())), "pieces": _rounded(pieces)}
         atomic.write_text(path, json.dumps(stored, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,33 @@ from benchmarks.tables import BLOCKS, TABLES
 from tests.conftest import REPOSITORY
 
 FOLDER = REPOSITORY / "benchmarks"
+# Document, what it says, the piece that shows it, and how; in words that the document has.
+QUOTES: list[tuple[str, str, str, Callable[[Sequence[Row]], str]]] = [
+    (
+        "docs/volumes.md",
+        "skull of the head phantom of 64³ voxels lost {}",
+        "head/labels",
+        lambda rows: f"{-rows[1]['volume']:.0%}".replace("%", " %"),
+    ),
+    (
+        "docs/volumes.md",
+        "a ball of 6 voxels' radius\nloses {}",
+        "volumes/phantoms",
+        lambda rows: "more than a per cent" if -0.02 < rows[0]["volume"] < -0.01 else "another",
+    ),
+    (
+        "docs/volumes.md",
+        "one of 10 about {}",
+        "volumes/phantoms",
+        lambda rows: "half a per cent" if -0.006 < rows[1]["volume"] < -0.004 else "another",
+    ),
+    (
+        "docs/poses.md",
+        "the global mapper's focal\nlength ended {} again as the true one",
+        "pose-options/kitti_odometry_30",
+        lambda rows: "half as long" if 1.4 < rows[2]["focal_px"] / 707.1 < 1.6 else "otherwise",
+    ),
+]
 MODULES = sorted(
     ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
     for path in FOLDER.rglob("*.py")
@@ -71,6 +98,17 @@ def test_documents_point_at_tables_that_are_there(document: Path) -> None:
     assert set(re.findall(r"benchmarks/results\.md#([\w-]+)", text)) <= tables
     assert set(re.findall(r"<!-- benchmarks: ([\w-]+) -->", text)) <= set(BLOCKS)
     assert text.count("<!-- benchmarks: ") == text.count(page.END)
+
+
+@pytest.mark.parametrize(("document", "words", "piece", "told"), QUOTES)
+def test_what_a_document_says_in_words_is_what_was_measured(
+    document: str, words: str, piece: str, told: Callable[[Sequence[Row]], str]
+) -> None:
+    made = Results.read().pieces.get(piece)
+    if made is None:
+        pytest.skip(f"{piece} is not measured yet")
+    text = " ".join((REPOSITORY / document).read_text(encoding="utf-8").split())
+    assert " ".join(words.format(told(made.rows)).split()) in text
 
 
 def test_the_parts_that_cost_time_are_functions_of_the_depth_stage() -> None:
@@ -129,7 +167,6 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     monkeypatch.setattr(page, "PAGE", tmp_path / "results.md")
     monkeypatch.setattr(page, "REPOSITORY", tmp_path)
     monkeypatch.setattr(page, "TABLES", (toy.table,))
-    monkeypatch.setattr("benchmarks.__main__.PIECES", [toy.piece])
     (tmp_path / "docs").mkdir()
     (tmp_path / "README.md").write_text("no table")
     yield toy
@@ -190,9 +227,8 @@ def test_no_piece_begins_after_the_time_is_up(bench: Bench) -> None:
     assert bench.calls == 0
 
 
-def test_results_of_another_call_meanwhile_stay(bench: Bench, monkeypatch) -> None:
+def test_results_of_another_call_meanwhile_stay(bench: Bench) -> None:
     other = Piece("toy/b", bench.piece.measure, data=("set.txt",))
-    monkeypatch.setattr("benchmarks.__main__.PIECES", [bench.piece, other])
     before = Results.read()
     bench.run(other)
     measure_all([bench.piece], bench.place, before, until=time.monotonic() + 60, again=False)
