@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.piece import REPOSITORY, Piece, Row, Table, markdown
+from benchmarks.piece import REPOSITORY, Row, Table, markdown
 from benchmarks.results import Made, Results
 from benchmarks.tables import BLOCKS, TABLES
 
@@ -61,7 +61,7 @@ def section(table: Table, results: Results) -> str:
         lines.append(markdown([column.heading for column in table.columns], rows))
         lines += _made_of(table, results)
     if missing:
-        names = ", ".join(f"`{name}`" for name in missing)
+        names = ", ".join(f"`{name}`" for name in missing) if made else f"all {len(missing)} pieces"
         lines.append(f"**Not run yet**: {names} ({COMMAND[:-1]} --only {table.name}`).\n")
     return "\n".join(lines) + "\n"
 
@@ -123,29 +123,35 @@ def _rows(table: Table, made: Mapping[str, Made]) -> Iterator[list[str]]:
 
 
 def _made_of(table: Table, results: Results) -> Iterator[str]:
-    """One paragraph for each state of program and machine that rows of the table are of."""
-    groups: dict[tuple[str, str], list[Piece]] = {}
+    """One paragraph for each state of the machine and the commit that rows of the table are of."""
+    groups: dict[str, dict[str, Made]] = {}
     for piece in table.pieces:
         if piece.name in results.pieces:
             made = results.pieces[piece.name]
-            groups.setdefault((made.state, _program_words(made)), []).append(piece)
-    whole = len(groups) == 1
-    for (name, words), pieces in groups.items():
-        state = results.states[name]
-        costs = [results.pieces[piece.name].cost for piece in pieces]
+            groups.setdefault(made.state, {})[piece.name] = made
+    for name, pieces in groups.items():
+        state, costs = results.states[name], [made.cost for made in pieces.values()]
         cpu_s = sum(cost["cpu_s"] for cost in costs)
         load = sum(cost["load"] for cost in costs) / len(costs)
         libraries = ", ".join(f"{n} {v}" for n, v in state["libraries"].items())
-        of = "" if whole else f" ({', '.join(piece.name for piece in pieces)})"
+        of = "" if len(groups) == 1 else f" ({', '.join(pieces)})"
         yield (
-            f"*Made of commit {state['commit']}{of}: {words}. {state['cores']} cores of "
-            f"{state['processor']} ({', '.join(state['instructions'])}), load before a piece "
-            f"{load:.1f} on average; {libraries}; {cpu_s:,.0f} CPU s.*\n"
+            f"*Made of commit {state['commit']}{of}: {_program_words(list(pieces.values()))}. "
+            f"{state['cores']} cores of {state['processor']} "
+            f"({', '.join(state['instructions'])}), load before a piece {load:.1f} on average; "
+            f"{libraries}; {cpu_s:,.0f} CPU s.*\n"
         )
 
 
-def _program_words(made: Made) -> str:
-    stages = ", ".join(f"{name} {version}" for name, version in made.program["stages"].items())
-    weights = ", ".join(f"{name} {sha}" for name, sha in made.program["weights"].items())
-    parts = [f"stages {stages}" if stages else "", f"weights {weights}" if weights else ""]
-    return "; ".join(part for part in parts if part) or "no stage, no weights"
+def _program_words(pieces: Sequence[Made]) -> str:
+    """Stages and weights of some pieces, with all versions that they were of."""
+    parts = []
+    for kind in ("stages", "weights"):
+        found: dict[str, list[str]] = {}
+        for made in pieces:
+            for name, version in made.program[kind].items():
+                versions = found.setdefault(name, [])
+                versions += [] if str(version) in versions else [str(version)]
+        words = ", ".join(f"{name} {' and '.join(them)}" for name, them in found.items())
+        parts += [f"{kind} {words}"] if words else []
+    return "; ".join(parts) or "no stage, no weights"
