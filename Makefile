@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_RUN := runs/demo
 
-.PHONY: demo test test-slow torture fuzz docs lint lock licences audit clean
+.PHONY: demo test test-slow coverage benchmarks torture fuzz docs lint lock licences audit clean
 
 demo: $(VENV)/.installed
 	$(BIN)/mvrecon run sample_data/clip.mp4 -o $(DEMO_RUN)
@@ -19,6 +19,16 @@ test: $(VENV)/.installed-test
 
 test-slow: $(VENV)/.installed-test
 	$(PYTEST) -m slow
+
+# What the tests reach, in build/coverage/index.html; child processes are measured too.
+coverage: $(VENV)/.installed-dev
+	rm -f build/coverage/data*
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html --cov-report=json
+
+# All figures that are missing or of an older state; goes on where it was interrupted.
+benchmarks: $(VENV)/.installed-test
+	$(if $(ROOT),,$(error Name the folder of the data: make benchmarks ROOT=DATA))
+	$(BIN)/python -m benchmarks $(ROOT) $(if $(RAFT),--raft $(RAFT))
 
 # Kinds of bad input and thousands of mutated files; a short form is among the tests.
 fuzz: $(VENV)/.installed-test

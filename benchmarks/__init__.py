@@ -1,1 +1,1 @@
-"""What is measured, with the commands that measure it."""
+"""Every figure that README and docs quote, made by one command: `python -m benchmarks DATA`."""

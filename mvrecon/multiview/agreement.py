@@ -15,7 +15,7 @@ LEAST_SUM = 0.1
 CUE_SCALE = 0.5
 
 # Logistic regression of "right to 5 %" on both kinds of depth, each weighing the same, fitted on
-# rendered clips of which nothing else is made: `python -m benchmarks.confidence --fit`.
+# rendered clips of which nothing else is made: `python -m benchmarks.tools.confidence_fit`.
 BIAS = -0.526
 OWN_WEIGHT, SUPPORT_WEIGHT, CONTRADICTION_WEIGHT = 2.006, 0.923, -0.318
 

@@ -9,7 +9,7 @@ import numpy as np
 from mvrecon.geometry.transfer import FloatMap
 
 # Logistic models of "right to 5 %", fitted on rendered rooms, desk tops, facades and objects that
-# nothing else is trained or measured on: `python -m benchmarks.confidence --fit`.
+# nothing else is trained or measured on: `python -m benchmarks.tools.confidence_fit`.
 # From the images: √cost, ambiguity, texture, step, a constant; with flow the same, and how far
 # flow is trusted and agreed with.
 WEIGHTS = (

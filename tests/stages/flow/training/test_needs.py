@@ -8,7 +8,7 @@ import sys
 sys.modules.update(dict.fromkeys(
     ["PIL", "av", "kornia", "open3d", "plotly", "pycolmap", "pydantic", "scipy", "tqdm"]
 ))
-import benchmarks.flow_training_speed
+import benchmarks.tools.flow_training_speed
 import stages.flow.training.timed
 """
 

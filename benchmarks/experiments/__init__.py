@@ -1,1 +1,0 @@
-"""Experiments that are over; README.md says what each showed."""

@@ -1,0 +1,1 @@
+"""What is measured: one module a table, or a few."""

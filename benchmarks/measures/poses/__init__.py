@@ -1,0 +1,1 @@
+"""Tables of poses: beside pycolmap's, of unusual cameras, of moving things, of long input."""

@@ -1,0 +1,1 @@
+"""Fits of shipped constants, and measures for who trains: called by hand, no table is made."""
