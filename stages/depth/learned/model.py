@@ -36,7 +36,7 @@ from stages.depth.views import MATCHED_VIEWS, View
 REFINEMENT_PX = 0.5
 # What is left to correct in the logit of the network's confidence after filling in and refining,
 # fitted like the sweep's confidence.
-CONFIDENCE_SLOPE, CONFIDENCE_SHIFT = 0.889, 0.468
+CONFIDENCE_SLOPE, CONFIDENCE_SHIFT = 0.909, 0.391
 
 
 class LearnedDepth:

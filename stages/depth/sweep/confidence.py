@@ -13,8 +13,8 @@ from mvrecon.geometry.transfer import FloatMap
 # From the images: √cost, ambiguity, texture, step, a constant; with flow the same, and how far
 # flow is trusted and agreed with.
 WEIGHTS = (
-    *(-2.686, -0.726, -0.188, -0.218, 0.119),
-    *(-4.249, -0.884, -0.215, -0.528, -0.897, -0.770, 4.688),
+    *(-2.837, -0.682, -0.199, -0.223, 0.352),
+    *(-4.100, -0.986, -0.197, -0.421, -1.191, -0.537, 4.813),
 )
 # Relative difference to the depth from flow at which agreement has lost two thirds.
 FLOW_AGREEMENT_SCALE = 0.05
