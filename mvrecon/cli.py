@@ -13,7 +13,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from mvrecon import __version__
-from mvrecon.commands import batch, bench, doctor, evaluate, export, models, plan, run, train, view
+from mvrecon.commands import (
+    batch,
+    bench,
+    doctor,
+    evaluate,
+    export,
+    models,
+    plan,
+    report,
+    run,
+    train,
+    view,
+)
 from mvrecon.commands.foreign import take_options
 from mvrecon.errors import MvreconError, UsageError, one_line
 from mvrecon.options import Commands, Parser, refuse
@@ -110,6 +122,7 @@ def make_parser() -> Parser:
     run.add_commands(commands)
     plan.add_commands(commands)
     batch.add_commands(commands)
+    report.add_commands(commands)
     export.add_commands(commands)
     view.add_commands(commands)
     for heading, modules in COMMAND_GROUPS:

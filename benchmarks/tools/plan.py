@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -34,6 +34,8 @@ MIB, GIB = 1024**2, 1024**3
 STAGES = PIPELINES[RUN].names
 # Memory of one thread more [bytes for each megapixel of one image], by runs of the sample clip with
 # one and two threads.
+# A time itself: nothing but time grows with it.
+TIME_ONLY = ("look_s",)
 THREAD_BYTES: dict[str, dict[str, float]] = {}
 # Time of other methods than the defaults', by runs of the sample clip with each.
 VARIANTS: dict[str, float] = {}
@@ -111,12 +113,15 @@ def _fit(runs: Iterable[Measured]) -> Costs:
             if stage in run.manifests:
                 rows[stage].append((amounts, run))
 
-    def solve(value: Any) -> dict[str, dict[str, float]]:
-        return {stage: _solved(stage, pairs, value) for stage, pairs in rows.items()}
+    def solve(value: Any, is_time: bool = False) -> dict[str, dict[str, float]]:
+        return {
+            stage: _solved(stage, pairs, value, () if is_time else TIME_ONLY)
+            for stage, pairs in rows.items()
+        }
 
     return Costs(
         measure_round(),
-        solve(lambda run, stage: run.manifests[stage]["recorded"]["cpu_s"]),
+        solve(lambda run, stage: run.manifests[stage]["recorded"]["cpu_s"], is_time=True),
         solve(lambda run, stage: run.bytes[stage]),
         solve(lambda run, stage: run.manifests[stage]["recorded"]["peak_bytes"]),
         THREAD_BYTES,
@@ -133,9 +138,12 @@ def _true_work(run: Measured) -> Work:
 
 
 def _solved(
-    stage: str, pairs: list[tuple[Mapping[str, float], Measured]], value: Any
+    stage: str,
+    pairs: list[tuple[Mapping[str, float], Measured]],
+    value: Any,
+    left_out: Collection[str],
 ) -> dict[str, float]:
-    names = list(pairs[0][0])
+    names = [name for name in pairs[0][0] if name not in left_out]
     measured = np.array([float(value(run, stage)) for _, run in pairs])
     matrix = np.array([[amounts[name] for name in names] for amounts, _ in pairs])
     units, _ = nnls(matrix / measured[:, None], np.ones(len(pairs)))

@@ -1,4 +1,4 @@
-"""`mvrecon run`, `stage`, `status`, `explain`, `report`, `clean`: a run directory's commands."""
+"""`mvrecon run`, `volume`, `stage`, `status`, `explain`, `clean`: a run directory's commands."""
 
 from __future__ import annotations
 
@@ -46,7 +46,6 @@ def add_commands(commands: Commands) -> None:
 
     for name, command, text in (
         ("status", _status, "where each stage stands: cached, stale and why, partial, missing"),
-        ("report", _report, "write report.html again"),
         ("clean", _clean, "delete every result but the newest of each stage"),
     ):
         commands.add(name, command, text).add_argument("run_dir", type=Path, metavar="RUN_DIR")
@@ -235,13 +234,6 @@ def _explain(options: argparse.Namespace) -> int:
         print(f"{status.name}: {status.state}, there is no earlier result to compare with")
     for line in status.why:
         print(one_line(f"{status.name}: {line}"))
-    return 0
-
-
-def _report(options: argparse.Namespace) -> int:
-    record = load_record(options.run_dir)
-    runner = make_runner(options.run_dir, record, None)
-    print(refresh_report(runner, record, force=True))
     return 0
 
 

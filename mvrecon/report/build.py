@@ -24,11 +24,7 @@ def update_report(
     runner: Runner, mendings: Sequence[Mending] = (), force: bool = False, kind: str = "run"
 ) -> Path:
     """Write the report if the results that it shows have changed; returns its path."""
-    current = {
-        status.name: status.artifact
-        for status in runner.status()
-        if status.state == "cached" and status.artifact
-    }
+    current = _current(runner)
     made_from: dict[str, Any] = {name: one.folder.name for name, one in current.items()}
     made_from["mendings"] = [mending.told() for mending in mendings]
     made_from["mvrecon"] = __version__
@@ -38,16 +34,29 @@ def update_report(
         return path
     from mvrecon.report.page import write_report
 
-    stages = [_stage_report(stage, current, runner) for stage in runner.stages]
-    # The name of a folder of medical images is often the patient's.
-    title = (
-        "Volume"
-        if kind == "volume"
-        else " + ".join(path.name for path in (runner.raw_input, *runner.more_inputs))
-    )
-    write_report(ReportInput(title, stages, versions(), kind, mendings), path)
+    write_report(report_input(runner, mendings, kind=kind), path)
     atomic.write_text(record, json.dumps(made_from))
     return path
+
+
+def report_input(
+    runner: Runner, mendings: Sequence[Mending] = (), *, kind: str = "run"
+) -> ReportInput:
+    """What a page is made from: the results that are there."""
+    current = _current(runner)
+    stages = [_stage_report(stage, current, runner) for stage in runner.stages]
+    names = [path.name for path in (runner.raw_input, *runner.more_inputs)]
+    # The name of a folder of medical images is often the patient's.
+    title = "Volume" if kind == "volume" else " + ".join(names)
+    return ReportInput(title, stages, versions(), kind, mendings)
+
+
+def _current(runner: Runner) -> dict[str, Artifact]:
+    return {
+        status.name: status.artifact
+        for status in runner.status()
+        if status.state == "cached" and status.artifact
+    }
 
 
 def _is_of(record: Path, made_from: dict[str, str]) -> bool:

@@ -15,6 +15,7 @@ from mvrecon.report.image_sections import (
     frames_section,
     moving_section,
 )
+from mvrecon.report.map_section import map_section
 from mvrecon.report.scene_sections import cameras_section, model_section
 from mvrecon.report.templates import environment
 from mvrecon.report.verdict import Verdict, judge
@@ -107,6 +108,7 @@ SECTIONS: Mapping[str, SectionOf] = {
     "mending": mending_section,
     "model": model_section,
     "cameras": cameras_section,
+    "map": map_section,
     "frames": frames_section,
     "flow": flow_section,
     "moving": moving_section,

@@ -11,13 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.poses import PosedFrame, SparsePoints
+from mvrecon.formats.images import encode_jpeg
 from mvrecon.formats.mesh import Mesh, PointCloud
+from mvrecon.formats.textured_mesh import TexturedMesh
+from mvrecon.geometry.resize import fit_size, resize_by_area
 from mvrecon.report.pictures import spread
 
 FloatArray = NDArray[np.float64]
 
 MAX_FACES = 120_000
 MAX_POINTS = 60_000
+# Of the page's texture: sharper than the window that it is shown in.
+TEXTURE_PX = 2048
+TEXTURE_QUALITY = 80
 MAX_FRUSTA = 120
 MAX_ERROR_PX = 4.0
 PATH_RGB = (255, 140, 26)
@@ -74,6 +80,21 @@ def mesh_layer(name: str, mesh: Mesh) -> dict[str, Any]:
     layer = _layer(name, "triangles", small.points.xyz_n3, small.points.rgb_n3)
     layer["indices"] = _base64(small.faces_m3.astype("<u4"))
     return layer
+
+
+def textured_layer(name: str, mesh: TexturedMesh) -> dict[str, Any]:
+    """A mesh with its picture, which is shrunk for the page."""
+    layer = _layer(name, "triangles", mesh.xyz_n3, None)
+    picture_hw3 = mesh.texture_hw3()
+    size = fit_size((picture_hw3.shape[1], picture_hw3.shape[0]), TEXTURE_PX)
+    jpeg = encode_jpeg(resize_by_area(picture_hw3, size), TEXTURE_QUALITY, full_colour=False)
+    uv_n2 = np.round(np.clip(mesh.uv_n2, 0.0, 1.0) * 65535)
+    return {
+        **layer,
+        "indices": _base64(mesh.faces_m3.astype("<u4")),
+        "places": _base64(uv_n2.astype("<u2")),
+        "texture": f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode('ascii')}",
+    }
 
 
 def points_layer(name: str, points: SparsePoints) -> dict[str, Any]:
@@ -139,8 +160,10 @@ def simplified(mesh: Mesh, most_faces: int) -> Mesh:
     return Mesh(few, np.asarray(small.triangles, np.int32))
 
 
-def _layer(name: str, kind: str, xyz_n3: NDArray[Any], rgb_n3: NDArray[Any]) -> dict[str, Any]:
-    """Positions as 16 bits of their range, colours as bytes."""
+def _layer(
+    name: str, kind: str, xyz_n3: NDArray[Any], rgb_n3: NDArray[Any] | None
+) -> dict[str, Any]:
+    """Positions as 16 bits of their range, colours, if it has them, as bytes."""
     low_3 = xyz_n3.min(axis=0) if len(xyz_n3) else np.zeros(3)
     size_3 = np.maximum(np.ptp(xyz_n3, axis=0), 1e-9) if len(xyz_n3) else np.ones(3)
     quantized_n3 = np.round((xyz_n3 - low_3) / size_3 * 65535)
@@ -151,7 +174,7 @@ def _layer(name: str, kind: str, xyz_n3: NDArray[Any], rgb_n3: NDArray[Any]) -> 
         "low": _short(low_3),
         "size": _short(size_3),
         "positions": _base64(quantized_n3.astype("<u2")),
-        "colors": _base64(rgb_n3.astype("u1")),
+        **({} if rgb_n3 is None else {"colors": _base64(rgb_n3.astype("u1"))}),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from mvrecon.artifacts.poses import (
     load_poses,
 )
 from mvrecon.formats.mesh import Mesh, read_mesh_ply
+from mvrecon.formats.textured_mesh import read_textured_glb
 from mvrecon.multiview.focal_certainty import focal_deviation
 from mvrecon.render import MeshRenderer
 from mvrecon.report.contents import ReportInput, Section
@@ -26,10 +28,13 @@ from mvrecon.report.scene import (
     mesh_layer,
     points_layer,
     scene,
+    textured_layer,
     viewpoint,
 )
 
 COMPARED_VIEWS = 3
+# A page of more would weigh too much.
+MAX_TEXTURED_FACES = 200_000
 RENDER_SIDE_PX = 560
 # Deviation of the focal length from which a person should know better.
 UNSURE = 0.03
@@ -51,12 +56,23 @@ def model_section(report: ReportInput) -> Section | None:
         return None
     view = viewpoint(frames, mesh.points.xyz_n3, back=0.3, lift=0.15)
     cameras = cameras_layer("Cameras", frames, _frustum_size(view), shown=False)
+    layer, is_textured = _model_layer(report, mesh)
     return {
         "triangles": len(mesh.faces_m3),
-        "textured": report.item("texture", "mesh.glb") is not None,
-        "scene": scene([mesh_layer("Model", mesh), cameras], view),
+        "textured": is_textured,
+        "scene": scene([layer, cameras], view),
         "compared": _compared(report, mesh, frames),
     }
+
+
+def _model_layer(report: ReportInput, mesh: Mesh) -> tuple[dict[str, Any], bool]:
+    """The model with its texture if it is light enough to send, else with vertex colours."""
+    path = report.item("texture", "mesh.glb")
+    if path is not None:
+        textured = read_textured_glb(path)
+        if len(textured.faces_m3) <= MAX_TEXTURED_FACES:
+            return textured_layer("Model", textured), True
+    return mesh_layer("Model", mesh), False
 
 
 def cameras_section(report: ReportInput) -> Section | None:
@@ -132,6 +148,12 @@ def _compared(
             ]
         )
     return rows
+
+
+def mesh_rendering(mesh: Mesh, frames: list[PosedFrame]) -> list[NDArray[np.uint8]]:
+    """The coloured mesh as frames saw it."""
+    renderer = MeshRenderer(mesh)
+    return [_renderings(renderer, frame)[0] for frame in frames]
 
 
 def _renderings(

@@ -65,6 +65,7 @@ def test_page_has_every_section(page):
         "warnings",
         "model",
         "cameras",
+        "map",
         "frames",
         "flow",
         "depth",
@@ -138,8 +139,8 @@ def test_scenes_hold_the_mesh_the_cameras_and_the_points(page):
     [
         ("frames", {"frames"}),
         ("flow", {"frames", "flow"}),
-        ("pose", {"frames", "flow", "cameras"}),
-        ("depth", {"frames", "flow", "cameras", "depth"}),
+        ("pose", {"frames", "flow", "cameras", "map"}),
+        ("depth", {"frames", "flow", "cameras", "map", "depth"}),
     ],
 )
 def test_a_run_that_stops_early_still_has_its_report(tmp_path, until, expected):

@@ -1,24 +1,25 @@
-// A small WebGL 2 viewer: triangles, points and lines with vertex colours; orbit, pan, zoom.
+// A small WebGL 2 viewer: triangles, points, lines; vertex colours or a texture; mouse and keys.
 "use strict";
 
 const VERTEX_SHADER = `#version 300 es
-in vec3 position; in vec3 color;
+in vec3 position; in vec3 color; in vec2 place;
 uniform mat4 clipFromWorld; uniform vec3 low; uniform vec3 size; uniform float pointSize;
-out vec3 vColor; out vec3 vWorld;
+out vec3 vColor; out vec3 vWorld; out vec2 vPlace;
 void main() {
-  vWorld = low + position * size; vColor = color;
+  vWorld = low + position * size; vColor = color; vPlace = place;
   gl_Position = clipFromWorld * vec4(vWorld, 1.0); gl_PointSize = pointSize;
 }`;
 const FRAGMENT_SHADER = `#version 300 es
 precision highp float;
-in vec3 vColor; in vec3 vWorld; out vec4 outColor;
-uniform bool clay; uniform bool lit; uniform bool triangles; uniform vec3 eye;
+in vec3 vColor; in vec3 vWorld; in vec2 vPlace; out vec4 outColor;
+uniform sampler2D picture; uniform bool textured; uniform bool clay; uniform bool lit; uniform bool triangles; uniform vec3 eye;
 void main() {
-  vec3 color = vColor;
+  vec3 own = textured ? texture(picture, vPlace).rgb : vColor;
+  vec3 color = own;
   if (triangles && (clay || lit)) {
     vec3 normal = normalize(cross(dFdx(vWorld), dFdy(vWorld)));
     float shade = 0.25 + 0.7 * abs(dot(normal, normalize(eye - vWorld)));
-    color = clay ? vec3(shade) : shade * vColor;
+    color = clay ? vec3(shade) : shade * own;
   }
   if (triangles && !gl_FrontFacing) color = mix(color, vec3(0.5), 0.35) * 0.6;
   outColor = vec4(color, 1.0);
@@ -57,19 +58,40 @@ function buildProgram(gl) {
   return program;
 }
 
-function buildLayer(gl, program, layer) {
+// The picture of a layer; grey until it is decoded.
+function buildTexture(gl, source, redraw) {
+  const texture = gl.createTexture();
+  const fill = (...pixels) => {
+    gl.bindTexture(gl.TEXTURE_2D, texture);
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, ...pixels);
+  };
+  fill(1, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array([128, 128, 128, 255]));
+  const image = new Image();
+  image.onload = () => {
+    fill(gl.RGBA, gl.UNSIGNED_BYTE, image);
+    gl.generateMipmap(gl.TEXTURE_2D);
+    redraw();
+  };
+  image.src = source;
+  return texture;
+}
+
+function buildLayer(gl, program, layer, redraw) {
   const array = gl.createVertexArray();
   gl.bindVertexArray(array);
-  const attribute = (name, data, type) => {
+  const attribute = (name, data, type, parts) => {
     gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
     gl.bufferData(gl.ARRAY_BUFFER, data, gl.STATIC_DRAW);
     const location = gl.getAttribLocation(program, name);
     gl.enableVertexAttribArray(location);
-    gl.vertexAttribPointer(location, 3, type, true, 0, 0);
+    gl.vertexAttribPointer(location, parts, type, true, 0, 0);
   };
   const positions = new Uint16Array(bytesOf(layer.positions).buffer);
-  attribute("position", positions, gl.UNSIGNED_SHORT);
-  attribute("color", bytesOf(layer.colors), gl.UNSIGNED_BYTE);
+  attribute("position", positions, gl.UNSIGNED_SHORT, 3);
+  if (layer.colors) attribute("color", bytesOf(layer.colors), gl.UNSIGNED_BYTE, 3);
+  if (layer.places)
+    attribute("place", new Uint16Array(bytesOf(layer.places).buffer), gl.UNSIGNED_SHORT, 2);
+  const texture = layer.texture ? buildTexture(gl, layer.texture, redraw) : null;
   let count = positions.length / 3;
   if (layer.indices) {
     const indices = new Uint32Array(bytesOf(layer.indices).buffer);
@@ -78,7 +100,7 @@ function buildLayer(gl, program, layer) {
     count = indices.length;
   }
   const mode = { triangles: gl.TRIANGLES, points: gl.POINTS, lines: gl.LINES }[layer.kind];
-  return { array, count, mode, layer, shown: layer.shown };
+  return { array, count, mode, layer, texture, shown: layer.shown };
 }
 
 function clipFromWorld(view, aspect) {
@@ -114,9 +136,8 @@ function startViewer(figure) {
   }
   const program = buildProgram(gl);
   const uniform = (name) => gl.getUniformLocation(program, name);
-  const layers = scene.layers.map((layer) => buildLayer(gl, program, layer));
   const home = () => ({ eye: scene.eye, target: scene.target, up: unit(scene.up) });
-  let view = home(), clay = false, seeThrough = false, queued = false;
+  let view = home(), clay = false, seeThrough = false, queued = false, layers = [];
 
   function draw() {
     queued = false;
@@ -135,11 +156,13 @@ function startViewer(figure) {
     gl.uniform1i(uniform("lit"), scene.lit ? 1 : 0);
     gl.uniform1f(uniform("pointSize"), 2 * scale);
     (seeThrough ? gl.enable : gl.disable).call(gl, gl.CULL_FACE);
-    for (const { array, count, mode, layer, shown } of layers) {
+    for (const { array, count, mode, layer, texture, shown } of layers) {
       if (!shown) continue;
       gl.uniform3fv(uniform("low"), layer.low);
       gl.uniform3fv(uniform("size"), layer.size);
       gl.uniform1i(uniform("triangles"), mode === gl.TRIANGLES ? 1 : 0);
+      gl.uniform1i(uniform("textured"), texture ? 1 : 0);
+      gl.bindTexture(gl.TEXTURE_2D, texture);
       gl.bindVertexArray(array);
       if (layer.indices) gl.drawElements(mode, count, gl.UNSIGNED_INT, 0);
       else gl.drawArrays(mode, 0, count);
@@ -149,6 +172,7 @@ function startViewer(figure) {
     if (!queued) requestAnimationFrame(draw);
     queued = true;
   };
+  layers = scene.layers.map((layer) => buildLayer(gl, program, layer, redraw));
 
   function orbit(dx, dy) {
     let arm = rotate(sub(view.eye, view.target), view.up, -dx * 0.008);
@@ -198,6 +222,20 @@ function startViewer(figure) {
   const reset = () => { view = home(); redraw(); };
   canvas.addEventListener("dblclick", reset);
 
+  const STEP = 24, ARROWS = {
+    ArrowLeft: [-STEP, 0], ArrowRight: [STEP, 0], ArrowUp: [0, -STEP], ArrowDown: [0, STEP],
+  };
+  canvas.addEventListener("keydown", (event) => {
+    const arrow = ARROWS[event.key];
+    if (arrow) (event.shiftKey ? pan : orbit)(...arrow);
+    else if (event.key === "+" || event.key === "=") zoom(0.85);
+    else if (event.key === "-") zoom(1 / 0.85);
+    else if (event.key === "0" || event.key === "Home") reset();
+    else return;
+    event.preventDefault();
+    redraw();
+  });
+
   const buttons = figure.querySelector(".buttons");
   const button = (label, pressed, act) => {
     const element = document.createElement("button");
@@ -226,10 +264,18 @@ function startViewer(figure) {
 document.querySelectorAll("figure.viewer").forEach(startViewer);
 
 const dialog = document.querySelector("dialog.zoom");
+const enlarge = (image) => {
+  dialog.querySelector("img").src = image.src;
+  dialog.querySelector("img").alt = image.alt;
+  dialog.showModal();
+};
 document.addEventListener("click", (event) => {
   if (event.target.closest("dialog.zoom")) dialog.close();
-  else if (event.target.matches("img.zoomable")) {
-    dialog.querySelector("img").src = event.target.src;
-    dialog.showModal();
+  else if (event.target.matches("img.zoomable")) enlarge(event.target);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.target.matches("img.zoomable") && (event.key === "Enter" || event.key === " ")) {
+    event.preventDefault();
+    enlarge(event.target);
   }
 });

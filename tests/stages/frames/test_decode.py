@@ -170,7 +170,7 @@ def test_the_stage_resumes_to_the_same_result(tmp_path, monkeypatch):
     assert len(decoded) > 5
     decoded[2].unlink()
     with monkeypatch.context() as patch:
-        patch.setattr("stages.frames.run.choose_key_frames", killed)
+        patch.setattr("stages.frames.run.choose_from_input", killed)
         resumed = run_stage(tmp_path / "cut", path)
     assert resumed.digest == whole.digest
 
