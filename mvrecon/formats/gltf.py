@@ -40,7 +40,9 @@ def unlit_gltf(
     views: Sequence[Mapping[str, Any]],
     accessors: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """The JSON part of one mesh of a world with z up, unlit where the viewer knows how, as photographs hold their light.
+    """The JSON part of one mesh, unlit where the viewer knows how, as photographs hold their light.
+
+    The world has z up.
 
     Args:
         attributes: of the vertices, by the number of their accessor; faces are number 3.
