@@ -26,6 +26,9 @@ MAX_HEIGHT_PX = 900
 FAR = 0.01
 SAMPLES = 600_000  # of the surface: about one for each pixel of the plan
 FACES_DOWN = -0.3  # cosine of its normal with up
+# What faces up within ever less tells up, if it is so much of the surface.
+TILTS_DEG = (40.0, 30.0, 20.0, 10.0, 10.0)
+LEAST_FLOOR = 0.05
 MOST_LOST = 40
 SCALE_SHARE = 0.25  # of the plan's width, at most
 ROUND_STEPS = (5.0, 2.0, 1.0)
@@ -40,8 +43,7 @@ def map_section(report: ReportInput) -> Section | None:
     if not frames:
         return None
     up_3 = -np.mean([frame.world_from_cam[:3, 1] for frame in frames], axis=0)
-    up_3 = up_3 / np.linalg.norm(up_3)
-    xyz_n3, rgb_n3 = _scene(report, up_3)
+    xyz_n3, rgb_n3, up_3 = _scene(report, up_3 / np.linalg.norm(up_3))
     plan = _Plan(frames, xyz_n3, up_3)
     lost = _lost(table, frames, _reasons(report))
     marks = [_mark(plan, frames, table, frame) for frame, _ in lost[:MOST_LOST]]
@@ -103,34 +105,54 @@ class _Plan:
         return picture_hw3
 
 
-def _scene(report: ReportInput, up_3: FloatArray) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """Points of the mesh, or else the sparse ones, with their colours."""
+def _scene(
+    report: ReportInput, up_3: FloatArray
+) -> tuple[NDArray[Any], NDArray[np.uint8], FloatArray]:
+    """Points of the mesh, or else the sparse ones, with their colours; what is up."""
     if mesh_path := report.item("surface", "mesh.ply"):
         return _samples(read_mesh_ply(mesh_path), up_3)
     if points_path := report.item("pose", POINTS_ITEM):
         sparse = SparsePoints.load(points_path)
-        return sparse.xyz_n3, sparse.rgb_n3
-    return np.zeros((0, 3)), np.zeros((0, 3), np.uint8)
+        return sparse.xyz_n3, sparse.rgb_n3, up_3
+    return np.zeros((0, 3)), np.zeros((0, 3), np.uint8), up_3
 
 
-def _samples(mesh: Mesh, up_3: FloatArray) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+def _samples(mesh: Mesh, up_3: FloatArray) -> tuple[NDArray[Any], NDArray[np.uint8], FloatArray]:
     """Points all over the surface, in proportion to area, with their colours.
 
-    What faces down, a ceiling, is left out, as it would hide the rest.
+    What faces down, a ceiling, is left out, as it would hide the rest; up is that of the floor.
     """
     corners_m33 = mesh.points.xyz_n3[mesh.faces_m3].astype(np.float64)
     sides = corners_m33[:, 1:] - corners_m33[:, :1]
     normals_m3 = np.cross(sides[:, 0], sides[:, 1])
     area_m = np.linalg.norm(normals_m3, axis=1)
+    up_3 = _levelled(normals_m3, up_3)
     area_m[normals_m3 @ up_3 < FACES_DOWN * area_m] = 0.0
     if not area_m.sum() > 0:
-        return mesh.points.xyz_n3, mesh.points.rgb_n3
+        return mesh.points.xyz_n3, mesh.points.rgb_n3, up_3
     rng = np.random.default_rng(0)
     face_k = rng.choice(len(area_m), SAMPLES, p=area_m / area_m.sum())
     weights_k3 = rng.dirichlet(np.ones(3), SAMPLES)
     xyz_k3 = np.einsum("kc,kcx->kx", weights_k3, corners_m33[face_k])
     rgb_k33 = mesh.points.rgb_n3[mesh.faces_m3[face_k]].astype(np.float64)
-    return xyz_k3, np.einsum("kc,kcx->kx", weights_k3, rgb_k33).astype(np.uint8)
+    return xyz_k3, np.einsum("kc,kcx->kx", weights_k3, rgb_k33).astype(np.uint8), up_3
+
+
+def _levelled(normals_m3: FloatArray, up_3: FloatArray) -> FloatArray:
+    """Up of the largest surface that faces about up; cameras are often held tilted.
+
+    Args:
+        normals_m3: of the faces, as long as these are large.
+        up_3: of the cameras.
+    """
+    area_m = np.linalg.norm(normals_m3, axis=1)
+    for within_deg in TILTS_DEG:
+        faces_up = normals_m3 @ up_3 > math.cos(math.radians(within_deg)) * area_m
+        total_3 = normals_m3[faces_up].sum(axis=0)
+        if not faces_up.any() or area_m[faces_up].sum() < LEAST_FLOOR * area_m.sum():
+            break
+        up_3 = total_3 / np.linalg.norm(total_3)
+    return up_3
 
 
 def _reasons(report: ReportInput) -> dict[str, str]:
