@@ -16,6 +16,9 @@ GL_UNSIGNED_INT = 5125
 GL_FLOAT = 5126
 GL_ARRAY_BUFFER = 34962
 GL_ELEMENT_ARRAY_BUFFER = 34963
+# Our worlds have z up, glTF's y: a quarter turn about x, as a quaternion x, y, z, w. The vertices
+# stay in world coordinates.
+Y_UP_FROM_Z_UP = [-(0.5**0.5), 0.0, 0.0, 0.5**0.5]
 
 
 def write_glb_chunks(path: Path, gltf: dict[str, Any], binary: bytes) -> None:
@@ -39,6 +42,8 @@ def unlit_gltf(
 ) -> dict[str, Any]:
     """The JSON part of one mesh, unlit where the viewer knows how, as photographs hold their light.
 
+    The world has z up.
+
     Args:
         attributes: of the vertices, by the number of their accessor; faces are number 3.
         colour: what the material takes its base colour from.
@@ -57,7 +62,7 @@ def unlit_gltf(
         "extensionsUsed": ["KHR_materials_unlit"],
         "scene": 0,
         "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
+        "nodes": [{"mesh": 0, "rotation": Y_UP_FROM_Z_UP}],
         "meshes": [{"primitives": [{"attributes": attributes, "indices": 3, "material": 0}]}],
         "materials": [material],
         **texture,

@@ -15,7 +15,7 @@ def run(context: StageContext[TextureConfig]) -> Summary:
 
 STAGE = Stage(
     name="texture",
-    version=1,
+    version=2,
     config=TextureConfig,
     needs=("frames", "pose", "surface"),
     run=run,

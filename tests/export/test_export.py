@@ -88,7 +88,11 @@ def run_dir(tmp_path_factory):
 def test_textured_meshes_in_trimesh(run_dir, tmp_path, name):
     path = export(run_dir, name, tmp_path)
     mesh = trimesh.load(path, force="mesh", process=False)
-    assert mesh.bounds.tolist() == [[-1, -1, 4], [1, 1, 4]]
+    if name == "glb":
+        # What is up in the world, z, is y to whoever reads glTF.
+        assert np.allclose(mesh.bounds, [[-1, 4, -1], [1, 4, 1]])
+        mesh.apply_transform(trimesh.transformations.rotation_matrix(np.pi / 2, [1, 0, 0]))
+    assert np.allclose(mesh.bounds, [[-1, -1, 4], [1, 1, 4]])
     assert len(mesh.faces) == 2
     corner = np.argmin(mesh.vertices.sum(axis=1))
     # trimesh counts the picture's rows from below.

@@ -74,9 +74,12 @@ def test_open3d_reads_the_glb(mesh, tmp_path):
     # The reader may number vertices anew; corners of faces are what stays.
     corners, expected = np.asarray(again.triangles), mesh.faces_m3
     points = mesh.points
-    assert np.allclose(np.asarray(again.vertices)[corners], points.xyz_n3[expected])
+    # In glTF y is up: (x, y, z) of the world is seen as (x, z, -y).
+    seen = np.array([[1, 0, 0], [0, 0, 1], [0, -1, 0]]).T
+    vertices = np.asarray(again.vertices)[corners]
+    assert np.allclose(vertices, points.xyz_n3[expected] @ seen, atol=1e-6)
     normals = np.asarray(again.vertex_normals)[corners]
-    assert np.allclose(normals, points.normals_n3[expected], atol=1e-6)
+    assert np.allclose(normals, points.normals_n3[expected] @ seen, atol=1e-5)
     colors = np.asarray(again.vertex_colors)[corners]
     assert np.allclose(colors, linear_from_srgb(points.rgb_n3)[expected], atol=1e-4)
 

@@ -15,7 +15,7 @@ def run(context: StageContext[MeshConfig]) -> Summary:
 
 STAGE = Stage(
     name="mesh",
-    version=1,
+    version=2,
     config=MeshConfig,
     needs=("load", "segment"),
     run=run,
