@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item, mask_item
 from mvrecon.artifacts.image_motion import motion_item
 from mvrecon.engine.stage import StageContext, Summary
+from mvrecon.errors import InputError, OutOfMemoryError, StageCrashError
 from stages.frames.decode import KeyFrameSettings, choose_key_frames, write_key_frames
 
 if TYPE_CHECKING:
     from stages.frames.config import FramesConfig
+
+T = TypeVar("T")
 
 # Written before the table, whose presence tells that the choice is made.
 WARNINGS_ITEM = "warnings.json"
@@ -23,7 +27,7 @@ def make_frames(context: StageContext[FramesConfig]) -> Summary:
     """Choose the key frames, then store them; both resume after an interruption."""
     out = context.out
     if not out.has(FRAMES_ITEM):
-        table, warnings = context.isolated(choose_key_frames, context.raw_input, context.config)
+        table, warnings = _decoding(context, choose_key_frames, context.raw_input, context.config)
         out.write_text(WARNINGS_ITEM, json.dumps(warnings, indent=1))
         out.write_text(FRAMES_ITEM, table.to_json())
     table = FrameTable.load(out.path(FRAMES_ITEM))
@@ -31,6 +35,25 @@ def make_frames(context: StageContext[FramesConfig]) -> Summary:
     context.say(f"{table.kind}: {table.kind_reason}")
     _store_images(context, table)
     return _summarize(table, warnings)
+
+
+def _decoding(
+    context: StageContext[FramesConfig], function: Callable[..., T], *arguments: Any
+) -> T:
+    """Call what decodes in a child process; a decoder that crashes or hangs has bad input.
+
+    Raises:
+        InputError: it did.
+    """
+    try:
+        return context.isolated(function, *arguments)
+    except OutOfMemoryError:
+        raise
+    except StageCrashError as error:
+        raise InputError(
+            f"{context.raw_input.name} ends its decoder ({error.what})",
+            "Export it again with another program, or take the damaged pictures away",
+        ) from error
 
 
 def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> None:
@@ -51,7 +74,8 @@ def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> Non
         settings = KeyFrameSettings(
             config.max_size, config.jpeg_quality, config.start_s, config.masks
         )
-        context.isolated(write_key_frames, context.raw_input, missing, decoded, settings, in_order)
+        arguments = (context.raw_input, missing, decoded, settings, in_order)
+        _decoding(context, write_key_frames, *arguments)
 
     masks = (mask_item(frame.name) for frame in table.key_frames)
     files |= {item: file for item in masks if (decoded / (file := _mask_file(item))).is_file()}
