@@ -92,6 +92,7 @@ def main() -> None:
         rows.append(row(f"batch, {at_once} at once", found, plain, options.videos))
         print(rows[-1], flush=True)
     head = (
+        "# A batch beside plain runs\n\n"
         f"`python -m benchmarks.tools.batch_throughput --runs DIR --videos {options.videos} "
         f"--until {options.until}`: {options.videos}\nvideos of a second at 256 px on "
         f"{os.cpu_count()} cores.\n\n"

@@ -93,7 +93,8 @@ def main() -> None:
         ),
     ]
     names = " ".join(run_dir.name for run_dir in options.run_dirs)
-    head = f"`python -m benchmarks.tools.fleet` on runs of {names}: {options.videos:,} videos on "
+    head = "# Many videos on many machines\n\n"
+    head += f"`python -m benchmarks.tools.fleet` on runs of {names}: {options.videos:,} videos on "
     head += f"{options.machines} machines of {options.cores} cores.\n\n"
     text = head + markdown(("", "calculated"), rows)
     print(text)

@@ -149,6 +149,8 @@ def _mesh_difference(first: Artifact, other: Artifact, similarity: Similarity) -
 
 
 HEAD = """\
+# The same results
+
 `python -m benchmarks.tools.same_results --runs DIR`: a second of the sample clip at 256 px; each
 run beside the first.
 
