@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 FloatImage = NDArray[np.float32]
 
 FEATURES = ("residual", "motion", "unevenness", "photometric", "texture")
-# Logistic regression on pairs with true flow; `python -m benchmarks.flow_confidence` fits it.
+# Logistic regression on pairs with true flow; `python -m benchmarks.tools.flow_confidence` fits it.
 INTERCEPT = 2.63
 WEIGHTS = np.array([-0.72, -0.30, -0.61, -0.85, 1.06], np.float32)
 

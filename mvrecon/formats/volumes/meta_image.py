@@ -8,7 +8,7 @@ import numpy as np
 
 from mvrecon.errors import InputError
 from mvrecon.formats.slabs import Shape
-from mvrecon.formats.volumes.raw import RawBlock, numbers
+from mvrecon.formats.volumes.raw import RawBlock, beside, numbers, whole
 from mvrecon.formats.volumes.source import (
     RAS_FROM_LPS_44,
     VolumeSource,
@@ -101,10 +101,12 @@ def _block(path: Path, header: dict[str, str], end: int, kind: str) -> RawBlock:
     where = header[LAST_KEY]
     if where.upper() == "LOCAL":
         return RawBlock(path, end, dtype, compression)
-    data = path.with_name(where)
-    if where.upper().startswith("LIST") or "%" in where or not data.is_file():
+    data = beside(path, where)
+    if where.upper().startswith("LIST") or "%" in where or data is None:
         raise InputError(
             f"{path.name}: its values should be in one file beside it, {where!r} is not there",
             "Put it there, or save as .mha",
         )
-    return RawBlock(data, int(header.get("HeaderSize", "0")), dtype, compression)
+    return RawBlock(
+        data, whole(header.get("HeaderSize", "0"), "HeaderSize", path.name), dtype, compression
+    )

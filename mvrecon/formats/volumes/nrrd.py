@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mvrecon.errors import InputError
 from mvrecon.formats.slabs import Shape
-from mvrecon.formats.volumes.raw import RawBlock, numbers
+from mvrecon.formats.volumes.raw import RawBlock, beside, numbers, whole
 from mvrecon.formats.volumes.source import VolumeSource, check_grid, stored_dtype
 
 TYPES = {
@@ -129,13 +129,14 @@ def _plain(vectors: str) -> str:
 
 def _place(path: Path, header: dict[str, str], end: int, encoding: str) -> tuple[Path, int]:
     where = header.get("data file", header.get("datafile"))
-    if int(header.get("line skip", header.get("lineskip", "0"))) != 0:
+    lines = header.get("line skip", header.get("lineskip", "0"))
+    if whole(lines, "line skip", path.name) != 0:
         raise InputError(f"{path.name} asks to skip lines, which is not read", "Export it again")
-    skip = int(header.get("byte skip", header.get("byteskip", "0")))
+    skip = whole(header.get("byte skip", header.get("byteskip", "0")), "byte skip", path.name)
     if where is None:
         return path, end + skip if skip >= 0 else -1
-    data = path.with_name(where)
-    if not data.is_file():
+    data = beside(path, where)
+    if data is None:
         raise InputError(
             f"{path.name}: its values should be in the file beside it {where!r}",
             "Put it there, or save as .nrrd",

@@ -107,3 +107,25 @@ def numbers(text: str, count: int, key: str, name: str) -> NDArray[np.float64]:
     if len(values) != count:
         raise InputError(f"{name}: {key} should be {count} numbers", "Export it again")
     return values
+
+
+def whole(text: str, key: str, name: str) -> int:
+    """The whole number of a header's line.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"{name}: {key} should be a whole number", "Export it again") from None
+
+
+def beside(path: Path, where: str) -> Path | None:
+    """The file in a header's own folder, or below it, that it names; None if it is not there."""
+    folder = path.parent.resolve()
+    try:
+        data = (folder / where).resolve()
+        return data if data.is_relative_to(folder) and data.is_file() else None
+    except (OSError, ValueError):  # no name of a file
+        return None
