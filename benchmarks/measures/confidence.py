@@ -34,9 +34,12 @@ def measure(_: Place) -> list[Row]:
         for method, pixels in pixels_of_clip(clip, number).items():
             found.setdefault((method, kind), []).append(pixels)
             found.setdefault((method, "all"), []).append(pixels)
+    methods = list(dict.fromkeys(method for method, _ in found))
     return [
-        {"method": method, "kind": kind, "clips": len(clips)} | _figures(clips)
-        for (method, kind), clips in found.items()
+        {"method": method, "kind": kind, "clips": len(found[method, kind])}
+        | _figures(found[method, kind])
+        for kind in ("all", *KINDS)
+        for method in methods
     ]
 
 

@@ -43,8 +43,9 @@ VARIANTS: dict[str, float] = {}
 HEADER = """# What a run takes, and what was planned
 
 Made by `python -m benchmarks.tools.plan --runs DIR`, of runs with the default preset and one
-thread. *planned* / *measured*: by `mvrecon plan`, and by the run's manifests. Time is processor time. The
-constants (`stages/planning/costs.json`) were fitted to the runs marked *fitted*, not to the others.
+thread. *planned* / *measured*: by `mvrecon plan`, and by the run's manifests. Time is processor
+time. The constants (`stages/planning/costs.json`) were fitted to the runs marked *fitted*, not to
+the others.
 
 """
 
