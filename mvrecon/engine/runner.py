@@ -202,7 +202,7 @@ class Runner:
         assert artifact is not None
         for warning in summary.warnings:
             log.warning("%s: warning: %s", stage.name, warning)
-        log.info("%s: done in %.1f s (%s)", stage.name, usage.wall_s, _numbers(summary))
+        log.info("%s: done in %.1f s (%s)", stage.name, usage.wall_s, summary.text())
         return artifact
 
     def _help(
@@ -297,10 +297,3 @@ def _reasons(key: Key, artifact: Artifact | None, latest: Artifact | None) -> Se
 
 def _level(is_known: bool) -> int:
     return logging.DEBUG if is_known else logging.INFO
-
-
-def _numbers(summary: Summary) -> str:
-    return ", ".join(
-        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-        for name, value in summary.numbers.items()
-    )

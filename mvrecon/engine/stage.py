@@ -28,6 +28,13 @@ class Summary:
     numbers: Mapping[str, float | int | str] = field(default_factory=dict)
     warnings: Sequence[str] = ()
 
+    def text(self) -> str:
+        """The numbers in one line."""
+        return ", ".join(
+            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in self.numbers.items()
+        )
+
 
 class StoredItems(Protocol):
     """Read access to the finished items of a stage."""
