@@ -14,6 +14,7 @@ from benchmarks.piece import Column, Piece, Place, Row, Table
 from mvrecon.datasets.flow_pairs import FlowSample
 from mvrecon.datasets.flow_sets import read_flow_sets
 from mvrecon.engine.measure import Usage
+from mvrecon.evaluation.bench.flow.measure import load_warm
 from mvrecon.formats.images import read_rgb
 from stages.flow.variants import flow_variants
 
@@ -56,7 +57,7 @@ def sgbm(left_hw3: Image, right_hw3: Image) -> Disparity:
 
 def _by_flow(label: str) -> Matcher:
     (variant,) = flow_variants([label], {}, {})
-    estimate = variant.load(variant.config)
+    estimate = load_warm(variant)  # in one thread
     return lambda left, right: -estimate(left, right).forward_hw2[..., 0]
 
 
@@ -112,6 +113,7 @@ know of no rows: the horizontal part of their flow. One thread. *wrong*: by over
             weights,
             ("flow", "stereo"),
             {name: int(value) for name, value in SGBM.items()} if label == "sgbm" else {},
+            version=2,
         )
         for label, weights in MODELS.items()
     ),

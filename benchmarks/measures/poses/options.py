@@ -51,6 +51,8 @@ def found_again_block(rows: Mapping[str, Sequence[Row]], old: Mapping[str, bool]
     ]
     aged = [piece.name for piece in TABLE.pieces if old.get(piece.name)]
     note = f"\nOf an older state of the program: {', '.join(aged)}.\n" if aged else ""
+    missing = [name for name in SETS if f"pose-options/{name}" not in rows]
+    note += f"\nNot measured yet: {', '.join(missing)}.\n" if missing else ""
     return markdown([column.heading for column in columns], cells) + note
 
 
