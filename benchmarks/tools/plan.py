@@ -32,12 +32,11 @@ from stages.planning.work import Work, work_of
 TABLE = Path(__file__).with_suffix(".md")
 MIB, GIB = 1024**2, 1024**3
 STAGES = PIPELINES[RUN].names
-# Memory of one thread more [bytes for each megapixel of one image], by runs of the sample clip with
-# one and two threads.
 # A time itself: nothing but time grows with it.
 TIME_ONLY = ("look_s",)
+# Memory of one thread more [bytes by what it grows with]: not measured yet, counted as none.
 THREAD_BYTES: dict[str, dict[str, float]] = {}
-# Time of other methods than the defaults', by runs of the sample clip with each.
+# Time of other methods relative to the defaults': not measured yet, `mvrecon plan` says so.
 VARIANTS: dict[str, float] = {}
 
 HEADER = """# What a run takes, and what was planned

@@ -47,10 +47,15 @@ class RunContext(Generic[C]):
         self.config = config
         self.inputs = inputs
         self.raw_input = raw_input
-        self.raw_inputs = (raw_input, *more_inputs)
+        self.more_inputs = more_inputs
         self.workers = workers
         self.out = out
         self.earlier = earlier
+
+    @property
+    def raw_inputs(self) -> Sequence[Path]:
+        """All that the user gave."""
+        return (self.raw_input, *self.more_inputs)
 
     def make_items(self, names: Sequence[str], make: Callable[[str], None], unit: str) -> None:
         """Call `make` for each missing item in up to `workers` threads."""
