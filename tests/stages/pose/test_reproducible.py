@@ -26,7 +26,7 @@ def hashes(context):
         if path.is_file()
         and "scratch" not in path.parts
         and not path.name.startswith(".")
-        and path.name not in BOOKKEEPING
+        and not any(path.match(pattern) for pattern in BOOKKEEPING)
     ]
     assert {"poses.json", "points.npz", "trajectory.txt", "colmap/images.bin"} <= set(names)
     return {

@@ -108,7 +108,7 @@ def test_a_table_of_several_inputs_is_read_back(tmp_path) -> None:
     path.write_text(joined.to_json())
     again = FrameTable.load(path)
     assert again == joined
-    assert again.parts[1] == InputPart("b.mov", "sequence", "made so")
+    assert again.parts[1] == InputPart("b.mov", "sequence", "made so", number=1)
     assert [len(part.key_frames) for part in again.by_part()] == [3, 3]
     path.write_text(one.to_json())
     assert "part" not in json.loads(path.read_text())["frames"][0]
