@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.artifacts.poses import PosedFrame
+from mvrecon.formats.gltf import Y_UP_FROM_Z_UP
 from mvrecon.geometry.rigid import quaternion_from_rotation
 from mvrecon.report.pictures import spread
 from mvrecon.report.scene import MAX_FRUSTA, Viewpoint
@@ -16,6 +17,10 @@ from mvrecon.viewer.layers import vertical_fov_rad
 from mvrecon.viewer.server import Server
 
 FloatArray = NDArray[np.float64]
+
+# A glTF scene stands with y up; here all else is in the world's axes.
+_X, _Y, _Z, _W = Y_UP_FROM_Z_UP
+Z_UP_FROM_Y_UP_WXYZ = (_W, -_X, -_Y, -_Z)
 
 # Parts of the scene's typical depth.
 POINT_PART = 0.002
@@ -55,7 +60,9 @@ class Scene:
         """Replace the mesh."""
         self._clear("mesh")
         if glb is not None:
-            self._nodes["mesh"] = self._server.scene.add_glb("/mesh", glb, visible=shown)
+            self._nodes["mesh"] = self._server.scene.add_glb(
+                "/mesh", glb, wxyz=Z_UP_FROM_Y_UP_WXYZ, visible=shown
+            )
 
     def put_cloud(
         self,
