@@ -26,11 +26,16 @@ from mvrecon.formats.images import (
 from mvrecon.formats.masks import Masks
 from mvrecon.formats.video import Video
 from mvrecon.geometry.resize import fit_size, resize_by_area
-from stages.frames.appearance import UNREADABLE, look_at_frames
 from stages.frames.camera_prior import make_camera, make_priors
-from stages.frames.neighbours import MotionMeter
-from stages.frames.order import Order, measure_order
-from stages.frames.selection import Limits, Selection, select_from_sequence, select_from_set
+from stages.frames.choosing.appearance import UNREADABLE, look_at_frames
+from stages.frames.choosing.neighbours import MotionMeter
+from stages.frames.choosing.order import Order, measure_order
+from stages.frames.choosing.selection import (
+    Limits,
+    Selection,
+    select_from_sequence,
+    select_from_set,
+)
 from stages.frames.source import SourceFrame, Trim, folder_frames, video_frames
 from stages.frames.views import find_views, viewed
 

@@ -17,11 +17,11 @@ from mvrecon.errors import InputError
 from mvrecon.formats.frame_view import FrameView
 from mvrecon.formats.images import list_images, read_header
 from mvrecon.formats.video import Video
-from stages.frames.appearance import Look, look_at_frames, mark_blurred
+from stages.frames.choosing.appearance import Look, look_at_frames, mark_blurred
+from stages.frames.choosing.motion import MotionSince
+from stages.frames.choosing.order import measure_order
+from stages.frames.choosing.selection import Limits
 from stages.frames.decode import CHOSEN_STEP, selection_limits
-from stages.frames.motion import MotionSince
-from stages.frames.order import measure_order
-from stages.frames.selection import Limits
 from stages.frames.source import SourceFrame, Trim, folder_frames, video_frames
 from stages.frames.views import find_views, viewed
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from mvrecon.errors import NotEnoughDataError
-from stages.frames.appearance import Look, look_at_frames
+from stages.frames.choosing.appearance import Look, look_at_frames
+from stages.frames.choosing.selection import Limits, select_from_sequence, select_from_set
+from stages.frames.choosing.spacing import choose_spaced
 from stages.frames.config import SelectionOptions
-from stages.frames.selection import Limits, select_from_sequence, select_from_set
 from stages.frames.source import SourceFrame
-from stages.frames.spacing import choose_spaced
 from tests.media import make_texture, pan
 
 PATH = Path("clip.mp4")

@@ -10,12 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from mvrecon.errors import InputError, NotEnoughDataError
-from stages.frames.appearance import DARK, DUPLICATE, NO_PICTURE, UNREADABLE, Look, mark_blurred
+from stages.frames.choosing.appearance import (
+    DARK,
+    DUPLICATE,
+    NO_PICTURE,
+    UNREADABLE,
+    Look,
+    mark_blurred,
+)
+from stages.frames.choosing.cuts import CutFinder
+from stages.frames.choosing.motion import MIN_OVERLAP
+from stages.frames.choosing.shared_view import MIN_SHARE, SPAN, SharedViews, keep_joined
+from stages.frames.choosing.spacing import choose_spaced, drop_needless_blurred
 from stages.frames.config import SelectionOptions
-from stages.frames.cuts import CutFinder
-from stages.frames.motion import MIN_OVERLAP
-from stages.frames.shared_view import MIN_SHARE, SPAN, SharedViews, keep_joined
-from stages.frames.spacing import choose_spaced, drop_needless_blurred
 
 # The first choice is this much finer than wanted, so that the spacing can be changed after it.
 FINE = 0.25

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mvrecon.formats.images import list_images
-from stages.frames.motion import Motion
-from stages.frames.order import are_numbered, measure_order, order_of
+from stages.frames.choosing.motion import Motion
+from stages.frames.choosing.order import are_numbered, measure_order, order_of
 from tests.media import make_texture, pan, write_images
 
 SEEN, LOST = Motion(0.02, 0.9), Motion(0.0, 0.0)

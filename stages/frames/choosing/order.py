@@ -12,8 +12,8 @@ import numpy as np
 
 from mvrecon.errors import InputError
 from mvrecon.formats.images import read_grey
-from stages.frames.appearance import MOTION_SIZE_PX
-from stages.frames.motion import Motion, MotionSince
+from stages.frames.choosing.appearance import MOTION_SIZE_PX
+from stages.frames.choosing.motion import Motion, MotionSince
 
 SAMPLED_PAIRS = 40  # of a folder, however large, so that the look stays short
 # So many of the neighbours must see the same, for flow to chain them; jumps are bridged.

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from stages.frames.motion import GreyImage, MotionSince
+from stages.frames.choosing.motion import GreyImage, MotionSince
 
 # Key frames after each one that it is compared with, when some must be left out; a view is
 # seldom still in sight after more.

@@ -10,7 +10,7 @@ import pytest
 
 from mvrecon.artifacts.image_motion import ImageMotion
 from mvrecon.errors import InputError
-from stages.frames.neighbours import MotionMeter
+from stages.frames.choosing.neighbours import MotionMeter
 from stages.frames.source import SourceFrame
 
 SIZE_HW = (96, 128)

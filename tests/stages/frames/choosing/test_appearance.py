@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.frames.appearance import Look, is_dark, mark_blurred, measure_sharpness
+from stages.frames.choosing.appearance import Look, is_dark, mark_blurred, measure_sharpness
 from tests.media import make_texture
 
 TEXTURE = cv2.cvtColor(make_texture(240, 320), cv2.COLOR_RGB2GRAY)

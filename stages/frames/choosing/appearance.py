@@ -11,7 +11,7 @@ import numpy as np
 
 from mvrecon.errors import InputError
 from mvrecon.geometry.resize import fit_size
-from stages.frames.motion import GreyImage, fine_detail, mean_difference
+from stages.frames.choosing.motion import GreyImage, fine_detail, mean_difference
 from stages.frames.source import SourceFrame
 
 # Longer sides of the images that are looked at: blur shows in the larger, and motion is followed

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from stages.frames.appearance import Look
-from stages.frames.motion import MotionSince, block_means, mean_difference
+from stages.frames.choosing.appearance import Look
+from stages.frames.choosing.motion import MotionSince, block_means, mean_difference
 
 # Between frames of a video that are no farther apart, no camera leaves all behind that it saw.
 MAX_STEP_S = 0.25

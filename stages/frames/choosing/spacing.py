@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from stages.frames.appearance import Look
-from stages.frames.motion import Motion, MotionSince
+from stages.frames.choosing.appearance import Look
+from stages.frames.choosing.motion import Motion, MotionSince
 
 # The sharpest frame is taken from this range around the wanted parallax.
 WINDOW = (0.8, 1.3)

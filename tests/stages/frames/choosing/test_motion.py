@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.frames.motion import MotionSince
+from stages.frames.choosing.motion import MotionSince
 from tests.media import make_texture, pan
 
 DIAGONAL_PX = 200.0

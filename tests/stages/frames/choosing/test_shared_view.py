@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.frames.shared_view import FAR, MIN_SHARE, SharedViews, keep_joined
+from stages.frames.choosing.shared_view import FAR, MIN_SHARE, SharedViews, keep_joined
 from tests.media import make_texture, pan
 
 DIAGONAL_PX = 200.0

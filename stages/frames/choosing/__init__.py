@@ -1,0 +1,1 @@
+"""Which of the frames become key frames, and in what order they are."""
