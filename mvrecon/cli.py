@@ -6,6 +6,7 @@ import argparse
 import errno
 import io
 import logging
+import os
 import shlex
 import sys
 import traceback
@@ -44,6 +45,8 @@ COMMAND_GROUPS = (
     ("learned parts", (train, models)),
     ("this machine", (doctor,)),
 )
+# As of a program that SIGPIPE ends.
+UNREAD = 141
 FULL_OR_FORBIDDEN = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -53,7 +56,13 @@ def main(arguments: Sequence[str]) -> int:
         # Paths that are no text in UTF-8 are printed as the bytes that they are.
         sys.stdout.reconfigure(errors="surrogateescape")
     try:
-        return _run_command(arguments)
+        code = _run_command(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # Who read the output, as `head` does, has had enough: what is left goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
     except MvreconError as error:
         print(f"mvrecon: {one_line(str(error))}", file=sys.stderr)
         return error.exit_code

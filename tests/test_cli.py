@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -81,3 +82,14 @@ def test_a_program_that_uses_the_library_sees_nothing(tmp_path: Path) -> None:
     assert "'warnings': ['loud']" in done.stdout
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
+
+
+def test_a_reader_that_has_had_enough_is_no_bug():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "mvrecon", "models"]
+    found = subprocess.run(
+        command, cwd=REPOSITORY, stdout=writing, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(writing)
+    assert (found.returncode, found.stderr) == (141, "")
