@@ -32,7 +32,7 @@ def check(config: DepthConfig) -> None:
 
 STAGE = Stage(
     name="depth",
-    version=4,
+    version=5,
     config=DepthConfig,
     needs=("frames", "flow", "pose"),
     run=run,

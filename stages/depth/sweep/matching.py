@@ -4,91 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.compiled import compiled
 from mvrecon.geometry.transfer import FloatMap, PixelTransfer
+from stages.depth.sweep.correlation import Windows
 from stages.depth.views import View
 
-# Variance of the noise (grey levels²) below which a window counts as having no texture.
-NOISE_VARIANCE = 8.0
-# Cost of a hypothesis that no view can speak for: that of uncorrelated windows.
-NEUTRAL_COST = 1.0
-# Weight, in views, of the neutral cost: one lucky view shall not win over several.
-PRIOR_VIEWS = 0.5
-
-
-class ZnccWindow:
-    """Zero-mean normalised cross-correlation of square windows with one fixed image.
-
-    Args:
-        gray_hw: the fixed image, float32, 0…255.
-        size_px: side of the window.
-    """
-
-    def __init__(self, gray_hw: FloatMap, size_px: int) -> None:
-        self._size = (size_px, size_px)
-        # Centring keeps the variances from cancelling in float32.
-        self._offset = float(gray_hw.mean())
-        self._image = gray_hw - np.float32(self._offset)
-        self._mean = self._blur(self._image)
-        self.variance_hw = np.maximum(self._blur(self._image * self._image) - self._mean**2, 0.0)
-
-    def _blur(self, image_hw: FloatMap) -> FloatMap:
-        blurred_hw = cv2.boxFilter(image_hw, cv2.CV_32F, self._size, borderType=cv2.BORDER_REFLECT)
-        return np.asarray(blurred_hw, np.float32)
-
-    def cost(self, other_hw: FloatMap) -> FloatMap:
-        """1 − correlation, clipped to 0…1 (1 = uncorrelated or without texture)."""
-        other_hw = other_hw - np.float32(self._offset)
-        mean_hw = self._blur(other_hw)
-        variance_hw = self._blur(other_hw * other_hw)
-        variance_hw -= mean_hw * mean_hw
-        np.maximum(variance_hw, 0.0, out=variance_hw)
-        covariance_hw = self._blur(self._image * other_hw)
-        covariance_hw -= self._mean * mean_hw
-        variance_hw += NOISE_VARIANCE
-        variance_hw *= self.variance_hw + np.float32(NOISE_VARIANCE)
-        np.sqrt(variance_hw, out=variance_hw)
-        covariance_hw /= variance_hw
-        np.subtract(1.0, covariance_hw, out=covariance_hw)
-        return np.asarray(np.clip(covariance_hw, 0.0, NEUTRAL_COST, out=covariance_hw))
+# Homogeneous coordinate below which what projects is not divided by it: behind the camera.
+NEAREST = np.float32(1e-6)
 
 
 def texture_variance(gray_hw: FloatMap, size_px: int) -> FloatMap:
     """Variance (grey levels²) in the window round each pixel."""
-    return np.asarray(ZnccWindow(gray_hw, size_px).variance_hw)
-
-
-class BestViews:
-    """Mean of the smaller half of the costs over views, fed one view at a time.
-
-    Taking the best part of the views is robust to occlusion in the others (Kang 2001).
-    """
-
-    def __init__(self, views: int, shape_hw: tuple[int, int]) -> None:
-        self._best = [np.full(shape_hw, NEUTRAL_COST, np.float32) for _ in range((views + 1) // 2)]
-        self._swap = np.empty(shape_hw, np.float32)
-        self._valid_hw = np.zeros(shape_hw, np.float32)
-
-    def add(self, cost_hw: FloatMap, valid_hw: NDArray[np.bool_]) -> None:
-        """Take one more view's cost; the array is used as scratch space."""
-        cost_hw[~valid_hw] = NEUTRAL_COST
-        self._valid_hw += valid_hw
-        for best_hw in self._best:
-            np.maximum(best_hw, cost_hw, out=self._swap)
-            np.minimum(best_hw, cost_hw, out=best_hw)
-            cost_hw, self._swap = self._swap, cost_hw
-
-    def mean(self) -> FloatMap:
-        """Mean of the smaller half of the valid costs, drawn to neutral where they are few."""
-        keep_hw = np.ceil(self._valid_hw * np.float32(0.5))
-        total_hw = np.full_like(keep_hw, PRIOR_VIEWS * NEUTRAL_COST)
-        for rank, best_hw in enumerate(self._best):
-            total_hw += np.where(keep_hw > rank, best_hw, 0)
-        total_hw /= keep_hw + np.float32(PRIOR_VIEWS)
-        return np.asarray(total_hw)
+    return Windows.of(gray_hw, size_px).variance_hw
 
 
 def sweep_costs(
@@ -111,47 +41,84 @@ def sweep_costs(
         (height, hypotheses, width), 0…127: 127 × (1 − mean correlation of the best views).
     """
     height, width = view.gray_hw.shape
-    window = ZnccWindow(view.gray_hw, window_px)
-    volume = np.empty((height, len(inverse_depths), width), np.uint8)
+    windows, images = Windows.of(view.gray_hw, window_px), _with_border(neighbors)
+    others_nhw = np.empty((len(neighbors), height, width), np.float32)
+    seen_nhw = np.empty(others_nhw.shape, np.bool_)
+    costs_hw = np.empty((height, width), np.uint8)
+    volume_hdw = np.empty((height, len(inverse_depths), width), np.uint8)
     for row, inverse_depth in enumerate(inverse_depths):
-        best = BestViews(len(neighbors), (height, width))
-        for neighbor, transfer in zip(neighbors, transfers, strict=True):
-            homography_33 = transfer.plane_homography(float(inverse_depth))
-            best.add(*_plane_cost(window, neighbor.gray_hw, homography_33, (width, height)))
-        volume[:, row] = best.mean() * np.float32(127)
-    return volume
+        for index, (image_hw, transfer) in enumerate(zip(images, transfers, strict=True)):
+            homography_33 = transfer.plane_homography(float(inverse_depth)).astype(np.float32)
+            _warp_plane(image_hw, homography_33, others_nhw[index], seen_nhw[index])
+        windows.costs(others_nhw, seen_nhw, costs_hw)
+        volume_hdw[:, row] = costs_hw
+    return volume_hdw
 
 
-def _plane_cost(
-    window: ZnccWindow,
-    other_hw: FloatMap,
-    homography_33: NDArray[np.float64],
-    size_wh: tuple[int, int],
-) -> tuple[FloatMap, NDArray[np.bool_]]:
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped_hw = cv2.warpPerspective(
-        other_hw, homography_33, size_wh, flags=flags, borderMode=cv2.BORDER_REPLICATE
-    )
-    return window.cost(np.asarray(warped_hw, np.float32)), _inside(
-        homography_33, size_wh, other_hw.shape
-    )
+@compiled
+def _warp_plane(
+    bordered_hw: FloatMap,
+    homography_33: NDArray[np.float32],
+    warped_hw: FloatMap,
+    seen_hw: NDArray[np.bool_],
+) -> None:
+    """What a plane shows of another image, and which pixels of it lie there."""
+    to_u, to_v, to_w = homography_33[0], homography_33[1], homography_33[2]
+    width = warped_hw.shape[1]
+    x_w, y_w = np.empty(width, np.float32), np.empty(width, np.float32)
+    for y in range(len(warped_hw)):
+        down = np.float32(y)
+        u0, v0, w0 = to_u[1] * down + to_u[2], to_v[1] * down + to_v[2], to_w[1] * down + to_w[2]
+        seen_w = seen_hw[y]
+        for x in range(width):
+            along = np.float32(x)
+            w = to_w[0] * along + w0
+            divisor = w if w > NEAREST else NEAREST
+            x_w[x] = (to_u[0] * along + u0) / divisor
+            y_w[x] = (to_v[0] * along + v0) / divisor
+            seen_w[x] = w > 0
+        _sample_row(bordered_hw, x_w, y_w, warped_hw[y], seen_w)
 
 
-def _inside(
-    homography_33: NDArray[np.float64], size_wh: tuple[int, int], other_shape: tuple[int, ...]
-) -> NDArray[np.bool_]:
-    """Which pixels a homography takes into the other image, in front of its camera."""
-    x_1w = np.arange(size_wh[0], dtype=np.float32)[None]
-    y_h1 = np.arange(size_wh[1], dtype=np.float32)[:, None]
-    u, v, w = (
-        np.float32(row[0]) * x_1w + (np.float32(row[1]) * y_h1 + np.float32(row[2]))
-        for row in homography_33
-    )
-    other_height, other_width = other_shape[:2]
-    inside_hw = (w > 0) & (u >= 0) & (v >= 0)
-    inside_hw &= u <= (other_width - 1) * w
-    inside_hw &= v <= (other_height - 1) * w
-    return np.asarray(inside_hw)
+def _with_border(neighbors: Sequence[View]) -> list[FloatMap]:
+    """Images with one row and one column more, so that each pixel has a next one."""
+    return [np.pad(neighbor.gray_hw, ((0, 1), (0, 1)), mode="edge") for neighbor in neighbors]
+
+
+@compiled
+def _sample_row(
+    bordered_hw: FloatMap,
+    x_w: NDArray[np.float32],
+    y_w: NDArray[np.float32],
+    sampled_w: NDArray[np.float32],
+    seen_w: NDArray[np.bool_],
+) -> None:
+    """Bilinear, repeating the border; pixels beyond it are marked as not seen.
+
+    `x_w` and `y_w` are scratch space.
+    """
+    height, stride = bordered_hw.shape
+    pixels_n = bordered_hw.reshape(height * stride)
+    bottom, right = np.float32(height - 2), np.float32(stride - 2)
+    here_w = np.empty(len(x_w), np.uint32)
+    for x in range(len(x_w)):
+        at_x, at_y = x_w[x], y_w[x]
+        seen_w[x] &= (at_x >= 0) & (at_y >= 0) & (at_x <= right) & (at_y <= bottom)
+        at_x = at_x if at_x > 0 else np.float32(0)
+        at_y = at_y if at_y > 0 else np.float32(0)
+        at_x = at_x if at_x < right else right
+        at_y = at_y if at_y < bottom else bottom
+        left, top = np.int32(at_x), np.int32(at_y)
+        x_w[x], y_w[x] = at_x - np.float32(left), at_y - np.float32(top)
+        here_w[x] = np.uint32(np.int32(top * np.int32(stride)) + left)
+    below = np.uint32(stride)
+    for x in range(len(x_w)):
+        here = here_w[x]
+        upper, upper_right = pixels_n[here], pixels_n[here + np.uint32(1)]
+        lower, lower_right = pixels_n[here + below], pixels_n[here + below + np.uint32(1)]
+        upper += x_w[x] * (upper_right - upper)
+        lower += x_w[x] * (lower_right - lower)
+        sampled_w[x] = upper + y_w[x] * (lower - upper)
 
 
 def surface_costs(
@@ -179,29 +146,53 @@ def surface_costs(
         (height, offsets, width), 0…127 as in `sweep_costs`.
     """
     height, width = view.gray_hw.shape
-    window = ZnccWindow(view.gray_hw, window_px)
-    volume = np.empty((height, len(offsets), width), np.uint8)
+    windows, images = Windows.of(view.gray_hw, window_px), _with_border(neighbors)
+    others_nhw = np.empty((len(neighbors), height, width), np.float32)
+    seen_nhw = np.empty(others_nhw.shape, np.bool_)
+    costs_hw = np.empty((height, width), np.uint8)
+    volume_hdw = np.empty((height, len(offsets), width), np.uint8)
     for row, offset in enumerate(offsets):
-        hypothesis_hw = surface_hw + np.float32(offset)
-        best = BestViews(len(neighbors), (height, width))
-        for neighbor, transfer in zip(neighbors, transfers, strict=True):
-            best.add(*_surface_cost(window, neighbor.gray_hw, transfer, hypothesis_hw))
-        volume[:, row] = best.mean() * np.float32(127)
-    return volume
+        for index, (image_hw, transfer) in enumerate(zip(images, transfers, strict=True)):
+            transfer_34 = np.column_stack([transfer.infinite_33, transfer.epipole_3])
+            _warp_surface(
+                image_hw,
+                transfer_34.astype(np.float32),
+                surface_hw,
+                np.float32(offset),
+                others_nhw[index],
+                seen_nhw[index],
+            )
+        windows.costs(others_nhw, seen_nhw, costs_hw)
+        volume_hdw[:, row] = costs_hw
+    return volume_hdw
 
 
-def _surface_cost(
-    window: ZnccWindow,
-    other_hw: FloatMap,
-    transfer: PixelTransfer,
-    inverse_depth_hw: FloatMap,
-) -> tuple[FloatMap, NDArray[np.bool_]]:
-    x_hw, y_hw, w_hw = transfer.project(inverse_depth_hw)
-    in_front_hw = w_hw > 0
-    np.maximum(w_hw, 1e-6, out=w_hw)
-    x_hw /= w_hw
-    y_hw /= w_hw
-    warped_hw = cv2.remap(other_hw, x_hw, y_hw, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    height, width = other_hw.shape
-    in_front_hw &= (x_hw >= 0) & (x_hw <= width - 1) & (y_hw >= 0) & (y_hw <= height - 1)
-    return window.cost(np.asarray(warped_hw, np.float32)), in_front_hw
+@compiled
+def _warp_surface(  # noqa: PLR0917
+    bordered_hw: FloatMap,
+    transfer_34: NDArray[np.float32],
+    surface_hw: FloatMap,
+    offset: np.float32,
+    warped_hw: FloatMap,
+    seen_hw: NDArray[np.bool_],
+) -> None:
+    """What a surface (inverse depth) shows of another image, and which of it lies there.
+
+    As `PixelTransfer.project`, without its passes over memory.
+    """
+    to_u, to_v, to_w = transfer_34[0], transfer_34[1], transfer_34[2]
+    width = warped_hw.shape[1]
+    x_w, y_w = np.empty(width, np.float32), np.empty(width, np.float32)
+    for y in range(len(warped_hw)):
+        down = np.float32(y)
+        u0, v0, w0 = to_u[1] * down + to_u[2], to_v[1] * down + to_v[2], to_w[1] * down + to_w[2]
+        surface_w, seen_w = surface_hw[y], seen_hw[y]
+        for x in range(width):
+            along = np.float32(x)
+            inverse_depth = surface_w[x] + offset
+            w = to_w[0] * along + w0 + to_w[3] * inverse_depth
+            divisor = w if w > NEAREST else NEAREST
+            x_w[x] = (to_u[0] * along + u0 + to_u[3] * inverse_depth) / divisor
+            y_w[x] = (to_v[0] * along + v0 + to_v[3] * inverse_depth) / divisor
+            seen_w[x] = w > 0
+        _sample_row(bordered_hw, x_w, y_w, warped_hw[y], seen_w)

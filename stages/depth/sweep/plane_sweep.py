@@ -112,7 +112,7 @@ class CoarseSweep:
     inverse_depths: NDArray[np.float64]
     costs_hdw: NDArray[np.uint8]
     total_hdw: NDArray[np.int16]
-    index_hw: NDArray[np.intp]
+    index_hw: NDArray[np.int16]
     inverse_depth_hw: FloatMap
 
     @property

@@ -50,6 +50,35 @@ def test_result_does_not_depend_on_the_direction() -> None:
     np.testing.assert_array_equal(total_hdw, transposed_hdw.transpose(2, 1, 0))
 
 
+def test_paths_follow_the_recursion_of_the_method() -> None:
+    rng = np.random.default_rng(4)
+    costs_hdw = rng.integers(0, 128, (4, 5, 3)).astype(np.uint8)
+    gray_hw = rng.uniform(0, 255, (4, 3)).astype(np.float32)
+    small, large = 6, 90
+    expected_hdw = np.zeros(costs_hdw.shape)
+    for dy, dx in [(0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)]:
+        ends: dict[tuple[int, int], np.ndarray] = {}
+        for y in range(4)[:: dy or 1]:
+            for x in range(3)[:: dx or 1]:
+                before = ends.get((y - dy, x - dx), np.zeros(5))
+                jump = 0
+                if (y - dy, x - dx) in ends:
+                    contrast = abs(float(gray_hw[y, x] - gray_hw[y - dy, x - dx]))
+                    jump = int(max(large / (1 + contrast / 8), 1.5 * small))
+                padded = np.pad(before, 1, constant_values=np.inf) + small
+                reach = np.minimum(padded[:-2], padded[2:])
+                reach = np.minimum(np.minimum(reach, before), before.min() + jump)
+                ends[y, x] = costs_hdw[y, :, x] + reach - before.min()
+                expected_hdw[y, :, x] += ends[y, x]
+    np.testing.assert_array_equal(aggregate(costs_hdw, gray_hw, small, large), expected_hdw)
+
+
+def test_a_single_pixel_costs_what_it_costs() -> None:
+    costs_hdw = np.array([[[3], [1], [2]]], np.uint8)
+    total_hdw = aggregate(costs_hdw, np.zeros((1, 1), np.float32), 5, 100)
+    np.testing.assert_array_equal(total_hdw, 8 * costs_hdw.astype(int))
+
+
 def test_parabola_finds_the_minimum_between_hypotheses() -> None:
     labels = np.arange(9)[None, :, None]
     total_hdw = (100 * (labels - 4.3) ** 2).astype(np.int16)
