@@ -15,7 +15,7 @@ def run(context: StageContext[SurfaceConfig]) -> Summary:
 
 STAGE = Stage(
     name="surface",
-    version=4,
+    version=5,
     config=SurfaceConfig,
     needs=("frames", "pose", "fusion"),
     run=run,

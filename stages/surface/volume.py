@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stages.surface.blocks import BLOCK_VOXELS, Keys
 from stages.surface.config import VolumeOptions
+from stages.surface.integration import add_view
 from stages.surface.views import SurfaceView
 
 Array = NDArray[np.float32]
@@ -23,7 +24,6 @@ VOXELS = BLOCK_VOXELS**3
 CHUNK_BLOCKS = 256  # temporary arrays of a chunk stay in the processor's cache
 TILE_PX = 16  # of the coarse map of the farthest depth, by which blocks are left out
 FADE_REACH = 4.0  # how far behind the depth blocks are looked at, in truncations
-MAX_COUNT = 255  # views are counted in a byte
 BYTES_PER_BLOCK = VOXELS * 17  # four sums and the count
 # Reach of a depth pixel, in deviations of depth: nearly all of what sees one surface meets in it.
 NOISE_DEVIATIONS = 3.0
@@ -82,7 +82,9 @@ class Volume:
         """
         rows = self._rows_in_view(view)
         chunks = [rows[start : start + CHUNK_BLOCKS] for start in range(0, len(rows), CHUNK_BLOCKS)]
-        for _ in pool.map(lambda chunk: self._add(chunk, view, carving), chunks):
+        maps = (view.depth_hw, view.weight_hw, view.slant_hw, view.confidence_hw)
+        maps_hw4 = np.stack(maps, axis=2)
+        for _ in pool.map(lambda chunk: self._add(chunk, view, maps_hw4, carving), chunks):
             pass
 
     def _rows_in_view(self, view: SurfaceView) -> NDArray[np.int64]:
@@ -108,7 +110,9 @@ class Volume:
         reach = FADE_REACH * self.truncation
         return np.asarray(rows[(farthest_n > 0) & (depth_n[rows] - radius < farthest_n + reach)])
 
-    def _add(self, rows: NDArray[np.int64], view: SurfaceView, carving: float) -> None:
+    def _add(
+        self, rows: NDArray[np.int64], view: SurfaceView, maps_hw4: Array, carving: float
+    ) -> None:
         pixel_from_voxel = view.pixel_from_world * self.voxel_size
         # Not as one product of matrices: its last bits would depend on how many blocks there are.
         x_n1, y_n1, z_n1 = np.hsplit(self.keys_n3[rows] * float(BLOCK_VOXELS), 3)
@@ -116,33 +120,18 @@ class Volume:
         corner_n3 += z_n1 * pixel_from_voxel[:, 2]
         corner_n3 = (corner_n3 + view.pixel_from_world[:, 3]).astype(np.float32)
         offset_v3 = (voxel_offsets() @ pixel_from_voxel[:, :3].T).astype(np.float32)
-        z = corner_n3[:, 2:3] + offset_v3[:, 2]
-        inverse_z = 1.0 / np.maximum(z, 0.1 * self.voxel_size)
-        u = (corner_n3[:, 0:1] + offset_v3[:, 0]) * inverse_z
-        v = (corner_n3[:, 1:2] + offset_v3[:, 1]) * inverse_z
-        depth = cv2.remap(view.depth_hw, u, v, cv2.INTER_NEAREST)
-        weight = cv2.remap(view.weight_hw, u, v, cv2.INTER_NEAREST)
-        slant = cv2.remap(view.slant_hw, u, v, cv2.INTER_NEAREST)
-        smooth = cv2.remap(view.filled_depth_hw, u, v, cv2.INTER_LINEAR)
-        reach = np.float32(self.truncation)
-        # Interpolated depth is right on a surface and wrong across a depth edge.
-        depth = np.where(np.abs(smooth - depth) < reach, smooth, depth)
-        distance = (depth - z) * slant
-        weight[(z <= 0) | (distance <= -reach)] = 0.0
-        near = (weight > 0) & (distance < reach)
-        clear = depth * np.float32(1.0 - NOISE_DEVIATIONS * view.depth_noise)
-        through = (weight > 0) & (z < clear - reach)
-        # Behind the surface the distance is a guess that fades with depth.
-        weight = weight * np.clip(1.0 + distance / reach, 0.0, 1.0)
-        weight = np.where(distance < reach, weight, weight * np.float32(carving))
-        np.minimum(distance, reach, out=distance)
-        confidence = cv2.remap(view.confidence_hw, u, v, cv2.INTER_NEAREST)
-        self.distance_sum[rows] += weight * distance
-        self.weight_sum[rows] += weight
-        self.evidence[rows] += np.where(near, confidence, 0.0)
-        self.seen_through[rows] += np.where(through, confidence, 0.0)
-        views = self.views[rows]
-        self.views[rows] = views + (near & (views < MAX_COUNT))
+        add_view(
+            rows,
+            corner_n3,
+            offset_v3,
+            maps_hw4,
+            view.filled_depth_hw,
+            np.float32(self.truncation),
+            np.float32(carving),
+            np.float32(1.0 - NOISE_DEVIATIONS * view.depth_noise),
+            (self.distance_sum, self.weight_sum, self.evidence, self.seen_through),
+            self.views,
+        )
 
     def surface_voxels(self, rows: NDArray[np.int64], options: VolumeOptions) -> NDArray[np.bool_]:
         """Voxels (m, 512) of blocks near a surface that enough views and confidence support.
