@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mvrecon.compiled import compiled
 from mvrecon.geometry.transfer import FloatMap, PixelTransfer
 
 # Of the reweighted least squares; the last ones hardly move anything.
@@ -90,20 +91,16 @@ def triangulate(matches: Sequence[FlowMatch], initial: float) -> DepthPrior:
     """
     height, width = matches[0].confidence_hw.shape
     inverse_depth_hw = np.full((height, width), initial, np.float32)
-    for iteration in range(ITERATIONS):
-        pull_hw = np.zeros((height, width), np.float32)
-        information_hw = np.full((height, width), 1e-12, np.float32)
-        agreement_hw = np.zeros((height, width), np.float32)
-        for match in matches:
-            slope_hw2, residual_hw2 = _linearize(match, inverse_depth_hw)
-            distance_hw = np.sum(residual_hw2**2, axis=2)
-            # The first step has no estimate that could tell outliers apart.
-            scale_px = ROBUST_SCALE_PX * (8.0 if iteration == 0 else 1.0)
-            weight_hw = match.confidence_hw / (1.0 + distance_hw / np.float32(scale_px**2))
-            pull_hw += weight_hw * np.sum(slope_hw2 * residual_hw2, axis=2)
-            information_hw += weight_hw * np.sum(slope_hw2 * slope_hw2, axis=2)
-            agreement_hw += weight_hw
-        inverse_depth_hw = np.maximum(inverse_depth_hw + pull_hw / information_hw, 0.0)
+    information_hw, agreement_hw = (np.empty((height, width), np.float32) for _ in range(2))
+    transfers = [
+        np.column_stack([match.transfer.infinite_33, match.transfer.epipole_3]) for match in matches
+    ]
+    _triangulate(
+        np.stack([match.target_hw2 for match in matches]),
+        np.stack([match.confidence_hw for match in matches]),
+        np.stack(transfers).astype(np.float32),
+        (inverse_depth_hw, information_hw, agreement_hw),
+    )
     return DepthPrior(
         inverse_depth_hw,
         (ROBUST_SCALE_PX / np.sqrt(information_hw)).astype(np.float32),
@@ -111,13 +108,64 @@ def triangulate(matches: Sequence[FlowMatch], initial: float) -> DepthPrior:
     )
 
 
-def _linearize(
-    match: FlowMatch, inverse_depth_hw: FloatMap
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Derivative of the epipolar point by inverse depth, and its distance to the match [px]."""
-    u_hw, v_hw, w_hw = match.transfer.project(inverse_depth_hw)
-    w_hw = np.maximum(w_hw, np.float32(1e-6))
-    point_hw2 = np.stack([u_hw / w_hw, v_hw / w_hw], axis=2)
-    epipole_3 = match.transfer.epipole_3.astype(np.float32)
-    slope_hw2 = (epipole_3[:2] - point_hw2 * epipole_3[2]) / w_hw[..., None]
-    return slope_hw2, match.target_hw2 - point_hw2
+@compiled
+def _triangulate(
+    targets_nhw2: NDArray[np.float32],
+    confidences_nhw: NDArray[np.float32],
+    transfers_n34: NDArray[np.float32],
+    results: tuple[FloatMap, FloatMap, FloatMap],
+) -> None:
+    """Inverse depth (which holds its start), information and agreement, pixel by pixel."""
+    count, height, width = confidences_nhw.shape
+    inverse_depth_hw, information_hw, agreement_hw = results
+    for y in range(height):
+        for x in range(width):
+            inverse_depth = inverse_depth_hw[y, x]
+            information = agreement = np.float32(0)
+            for iteration in range(ITERATIONS):
+                # The first step has no estimate that could tell outliers apart.
+                scale_px = ROBUST_SCALE_PX * (8.0 if iteration == 0 else 1.0)
+                softness = np.float32(1.0 / scale_px**2)
+                pull, information, agreement = np.float32(0), np.float32(1e-12), np.float32(0)
+                for n in range(count):
+                    confidence = confidences_nhw[n, y, x]
+                    if confidence <= 0:
+                        continue
+                    slope, missing, distance = _linearized(
+                        transfers_n34[n],
+                        np.float32(x),
+                        np.float32(y),
+                        inverse_depth,
+                        targets_nhw2[n, y, x],
+                    )
+                    weight = confidence / (np.float32(1) + distance * softness)
+                    pull += weight * missing
+                    information += weight * slope
+                    agreement += weight
+                inverse_depth = max(inverse_depth + pull / information, np.float32(0))
+            inverse_depth_hw[y, x] = inverse_depth
+            information_hw[y, x] = information
+            agreement_hw[y, x] = agreement
+
+
+@compiled
+def _linearized(
+    transfer_34: NDArray[np.float32],
+    x: np.float32,
+    y: np.float32,
+    inverse_depth: np.float32,
+    target_2: NDArray[np.float32],
+) -> tuple[np.float32, np.float32, np.float32]:
+    """The epipolar point of an inverse depth: d·d, d·r and r·r [px²].
+
+    d is its derivative, r what the match is off it.
+    """
+    t = transfer_34
+    u = t[0, 0] * x + t[0, 1] * y + t[0, 2] + t[0, 3] * inverse_depth
+    v = t[1, 0] * x + t[1, 1] * y + t[1, 2] + t[1, 3] * inverse_depth
+    w = max(t[2, 0] * x + t[2, 1] * y + t[2, 2] + t[2, 3] * inverse_depth, np.float32(1e-6))
+    u, v = u / w, v / w
+    slope_u, slope_v = (t[0, 3] - u * t[2, 3]) / w, (t[1, 3] - v * t[2, 3]) / w
+    off_u, off_v = target_2[0] - u, target_2[1] - v
+    slope = slope_u * slope_u + slope_v * slope_v
+    return slope, slope_u * off_u + slope_v * off_v, off_u * off_u + off_v * off_v
