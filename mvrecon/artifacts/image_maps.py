@@ -12,6 +12,7 @@ from mvrecon.artifacts.image_motion import ImageMotion, motion_item
 from mvrecon.artifacts.poses import PosedFrame
 from mvrecon.engine.stage import StoredItems
 from mvrecon.geometry.camera import Camera
+from mvrecon.geometry.sampling import sample_bilinear
 from mvrecon.geometry.undistortion import distorting_map, pixel_grid, undistorting_map
 
 PixelMap = NDArray[np.float32]
@@ -72,7 +73,12 @@ class ImageMaps:
         source = self._posed[name].source_camera.scaled(*size_wh)
         seen_n2 = pixel_grid(source)
         middle_n2 = seen_n2 - self._row_shift(name, seen_n2, size_wh)
-        return undistorting_map(source, camera, middle_n2)
+        undistorting_hw2 = self._undistorting_map(source, camera)
+        # Distortion hardly changes over a few pixels: its map between them is a straight line.
+        moved_n2 = sample_bilinear(undistorting_hw2, middle_n2)
+        inside_n2 = np.clip(middle_n2, 0.0, np.array(size_wh) - 1.0)
+        beyond_n2 = (middle_n2 - inside_n2) * [camera.fx / source.fx, camera.fy / source.fy]
+        return (moved_n2 + beyond_n2).reshape(undistorting_hw2.shape).astype(np.float32)
 
     def _row_shift(
         self, name: str, xy_n2: NDArray[np.float64], size_wh: tuple[int, int]

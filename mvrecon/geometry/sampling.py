@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,18 +16,42 @@ def sample_bilinear(
 
     Positions outside are moved to the border first.
     """
-    height, width = values_hwc.shape[:2]
-    x_n = np.clip(xy_n2[:, 0], 0.0, width - 1.0)
-    y_n = np.clip(xy_n2[:, 1], 0.0, height - 1.0)
-    x0_n = np.minimum(x_n.astype(np.int64), max(width - 2, 0))
-    y0_n = np.minimum(y_n.astype(np.int64), max(height - 2, 0))
-    x1_n, y1_n = np.minimum(x0_n + 1, width - 1), np.minimum(y0_n + 1, height - 1)
-    extra = (1,) * (values_hwc.ndim - 2)
-    wx_n = (x_n - x0_n).reshape(-1, *extra)
-    wy_n = (y_n - y0_n).reshape(-1, *extra)
-    top = values_hwc[y0_n, x0_n] * (1.0 - wx_n) + values_hwc[y0_n, x1_n] * wx_n
-    bottom = values_hwc[y1_n, x0_n] * (1.0 - wx_n) + values_hwc[y1_n, x1_n] * wx_n
-    return np.asarray(top * (1.0 - wy_n) + bottom * wy_n)
+    values = values_hwc[..., None] if values_hwc.ndim == 2 else values_hwc
+    sampled_nc = np.empty((len(xy_n2), values.shape[2]))
+    _compiled_sampling()(
+        np.ascontiguousarray(values, np.float32),
+        np.ascontiguousarray(xy_n2, np.float64),
+        sampled_nc,
+    )
+    return sampled_nc[:, 0] if values_hwc.ndim == 2 else sampled_nc
+
+
+@cache
+def _compiled_sampling() -> Callable[..., None]:
+    """Compiled when it is needed: most processes that know of geometry sample nothing."""
+    from mvrecon.compiled import compiled
+
+    return compiled(_sample)
+
+
+def _sample(
+    values_hwc: NDArray[np.float32], xy_n2: NDArray[np.float64], sampled_nc: NDArray[np.float64]
+) -> None:
+    height, width, channels = values_hwc.shape
+    for n in range(len(xy_n2)):
+        x, y = xy_n2[n, 0], xy_n2[n, 1]
+        # So written, what is no number goes to the border, too.
+        x, y = x if x > 0.0 else 0.0, y if y > 0.0 else 0.0
+        x, y = x if x < width - 1.0 else width - 1.0, y if y < height - 1.0 else height - 1.0
+        left, top = min(int(x), max(width - 2, 0)), min(int(y), max(height - 2, 0))
+        right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
+        along, down = x - left, y - top
+        for c in range(channels):
+            upper = values_hwc[top, left, c] * (1.0 - along) + values_hwc[top, right, c] * along
+            lower = (
+                values_hwc[bottom, left, c] * (1.0 - along) + values_hwc[bottom, right, c] * along
+            )
+            sampled_nc[n, c] = upper * (1.0 - down) + lower * down
 
 
 def inside(xy_n2: NDArray[np.floating], width: int, height: int) -> NDArray[np.bool_]:

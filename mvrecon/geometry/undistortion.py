@@ -15,18 +15,9 @@ def distorting_map(pinhole: Camera, distorted: Camera) -> NDArray[np.float32]:
     return xy_n2.reshape(pinhole.height, pinhole.width, 2).astype(np.float32)
 
 
-def undistorting_map(
-    distorted: Camera, pinhole: Camera, seen_n2: NDArray[np.float64] | None = None
-) -> NDArray[np.float32]:
-    """Pixel (h, w, 2) of the pinhole image for each pixel of the distorted one.
-
-    Args:
-        distorted: camera of the distorted image.
-        pinhole: camera of the undistorted one.
-        seen_n2: where the distorted image's pixels, row by row, are taken to be; where they
-            are if None.
-    """
-    rays_n2 = distorted.normalize(pixel_grid(distorted) if seen_n2 is None else seen_n2)
+def undistorting_map(distorted: Camera, pinhole: Camera) -> NDArray[np.float32]:
+    """Pixel (h, w, 2) of the pinhole image for each pixel of the distorted one."""
+    rays_n2 = distorted.normalize(pixel_grid(distorted))
     xy_n2 = rays_n2 * [pinhole.fx, pinhole.fy] + [pinhole.cx, pinhole.cy]
     return xy_n2.reshape(distorted.height, distorted.width, 2).astype(np.float32)
 

@@ -21,6 +21,7 @@ def test_outside_takes_the_border():
     image = np.arange(6, dtype=np.float32).reshape(2, 3)
     found = sample_bilinear(image, np.array([[-5.0, -5.0], [9.0, 9.0], [2.0, 0.0]]))
     np.testing.assert_allclose(found, [0.0, 5.0, 2.0])
+    assert sample_bilinear(image, np.array([[np.nan, np.inf]]))[0] in image
 
 
 def test_inside_ends_at_the_outer_pixel_centres():
