@@ -21,11 +21,12 @@ from mvrecon.formats.images import write_jpeg
 from mvrecon.synthetic.training.clips.files import ClipDepths, DepthsOfClips, PosedClip
 from stages.depth.config import DepthConfig
 from stages.depth.estimator import DepthEstimator
+from stages.flow.config import PairOptions
 from stages.flow.models.dis import DisFlow
 from stages.flow.run import estimate_pair
 
 # Frames between those of a pair, as the flow stage pairs a sequence.
-FLOW_OFFSETS = (1, 2, 4)
+FLOW_OFFSETS = PairOptions().offsets
 JPEG_QUALITY = 95
 
 

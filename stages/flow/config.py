@@ -37,7 +37,7 @@ class PairOptions(OptionGroup):
     """Which key frames are paired."""
 
     offsets: tuple[Annotated[int, Field(ge=1)], ...] = Field(
-        (1, 2, 4),
+        (1, 3),
         min_length=1,
         description="sequences: each key frame is paired with those so many ahead [frames]",
     )
