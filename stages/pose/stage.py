@@ -23,7 +23,7 @@ def check(config: PoseConfig) -> None:
 
 STAGE = Stage(
     name="pose",
-    version=9,
+    version=10,
     config=PoseConfig,
     needs=("frames", "flow"),
     run=run,
