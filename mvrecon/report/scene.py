@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,17 +34,24 @@ FRUSTUM_LINES = (0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1)
 
 @dataclass(frozen=True)
 class Viewpoint:
-    """Where the viewer starts: world coordinates of the eye, the target, and up."""
+    """Where the viewer starts, in world coordinates.
+
+    Attributes:
+        eye_3, target_3, up_3: where it is, what it looks at, and up.
+        seen_n3: points that the first view has to show in a window of any shape: the eye goes
+            as near or far for it; none: it stays.
+    """
 
     eye_3: FloatArray
     target_3: FloatArray
     up_3: FloatArray
+    seen_n3: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
 
 
 def viewpoint(
     frames: Sequence[PosedFrame], scene_n3: NDArray[Any], back: float, lift: float
 ) -> Viewpoint:
-    """As the middle camera saw it, from farther back and higher up.
+    """As the middle camera saw it, from farther back and higher up; no less than its picture.
 
     Args:
         frames: posed frames.
@@ -60,7 +67,7 @@ def viewpoint(
     target_3 = pose[:3, 3] + depth * pose[:3, 2]
     up_3 = ups_n3.mean(axis=0)
     eye_3 = pose[:3, 3] - back * depth * pose[:3, 2] + lift * depth * up_3
-    return Viewpoint(eye_3, target_3, up_3)
+    return Viewpoint(eye_3, target_3, up_3, _frustum(frames[len(frames) // 2], depth)[1:])
 
 
 def scene(layers: Sequence[dict[str, Any]], view: Viewpoint, lit: bool = False) -> dict[str, Any]:
@@ -71,6 +78,7 @@ def scene(layers: Sequence[dict[str, Any]], view: Viewpoint, lit: bool = False) 
         "eye": _short(view.eye_3),
         "target": _short(view.target_3),
         "up": _short(view.up_3),
+        "seen": [_short(point_3) for point_3 in view.seen_n3],
     }
 
 

@@ -44,6 +44,11 @@ def test_the_viewer_starts_behind_the_middle_camera_and_looks_at_the_scene():
     # Up is −y of the cameras.
     assert np.allclose(view.eye_3, [0.5, -1, -2])
     assert np.allclose(view.up_3, [0, -1, 0])
+    # No less than the middle camera's picture, at the middle depth.
+    pixels_n2 = CAMERA.project(view.seen_n3 - [0.5, 0, 0])
+    sides = [[-0.5, -0.5], [CAMERA.width - 0.5, CAMERA.height - 0.5]]
+    assert np.allclose([pixels_n2.min(axis=0), pixels_n2.max(axis=0)], sides)
+    assert np.allclose(view.seen_n3[:, 2], 4)
 
 
 def test_positions_are_packed_to_a_65535th_of_their_range():
