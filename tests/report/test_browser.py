@@ -39,8 +39,8 @@ def textured(folder):
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 @pytest.mark.parametrize("size", [(1200, 800), (390, 800), (800, 300)])
-def test_the_first_view_shows_the_middle_picture_in_a_window_of_any_shape(tmp_path, size) -> None:
-    """Its corners lie within the window, the outermost near its rim."""
+def test_the_first_view_shows_what_a_camera_saw_in_a_window_of_any_shape(tmp_path, size) -> None:
+    """It lies within the window, the outermost near its rim."""
     pytest.importorskip("websockets")
     from tests.viewer.browser import page_of, wait_for
 
