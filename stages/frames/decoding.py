@@ -41,7 +41,8 @@ def decoding(
         crash = error
     crashing = _crashing_pictures(context, path) if path.is_dir() else []
     if crashing:
-        return context.isolated(_call_without, crashing, function, path, *arguments)
+        result: T = context.isolated(_call_without, crashing, function, path, *arguments)
+        return result
     raise InputError(
         f"{path.name} ends its decoder ({crash.what})",
         "Export it again with another program, or take the damaged pictures away",
