@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -31,6 +32,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _TURNED = (5, 6, 7, 8)
+
+_refused: set[Path] = set()
 
 
 class UnknownPictureError(InputError):
@@ -119,6 +122,11 @@ def tiff_size(data: bytes) -> tuple[int, int] | None:
         return None
 
 
+def refuse(paths: Iterable[Path]) -> None:
+    """Call these pictures unreadable from now on in this process: they have ended another one."""
+    _refused.update(paths)
+
+
 def require_size(size: tuple[int, int], path: Path, most_px: int = MAX_PIXELS) -> None:
     """Refuse what would take too much memory.
 
@@ -142,6 +150,8 @@ def unreadable(path: Path, why: object) -> InputError:
 def _opened(file: IO[bytes], path: Path) -> Image.Image:
     """The picture, its header read and its size checked."""
     _set_up()
+    if path in _refused:
+        raise unreadable(path, "it crashes its decoder")
     try:
         image = Image.open(file)
     except UnidentifiedImageError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from mvrecon.formats.images import encode_jpeg
 from mvrecon.formats.mesh import Mesh, PointCloud
 from mvrecon.formats.textured_mesh import TexturedMesh
 from mvrecon.geometry.resize import fit_size, resize_by_area
+from mvrecon.geometry.rigid import inverse_rigid, transform_points
 from mvrecon.report.pictures import spread
 
 FloatArray = NDArray[np.float64]
@@ -26,6 +27,10 @@ TEXTURE_PX = 2048
 TEXTURE_QUALITY = 80
 MAX_FRUSTA = 120
 MAX_ERROR_PX = 4.0
+# Points by which the first view is chosen, and that it is made to show; the nearest, this part of
+# them, may be crumbs.
+MAX_COUNTED, MAX_SEEN = 4000, 300
+NEAREST = 0.02
 PATH_RGB = (255, 140, 26)
 FRUSTUM_RGB = (64, 140, 255)
 # Start and end of the lines of a camera's pyramid: apex 0, corners 1 to 4.
@@ -34,17 +39,24 @@ FRUSTUM_LINES = (0, 1, 0, 2, 0, 3, 0, 4, 1, 2, 2, 3, 3, 4, 4, 1)
 
 @dataclass(frozen=True)
 class Viewpoint:
-    """Where the viewer starts: world coordinates of the eye, the target, and up."""
+    """Where the viewer starts, in world coordinates.
+
+    Attributes:
+        eye_3, target_3, up_3: where it is, what it looks at, and up.
+        seen_n3: points that the first view has to show in a window of any shape: the eye goes
+            as near or far for it; none: it stays.
+    """
 
     eye_3: FloatArray
     target_3: FloatArray
     up_3: FloatArray
+    seen_n3: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
 
 
 def viewpoint(
     frames: Sequence[PosedFrame], scene_n3: NDArray[Any], back: float, lift: float
 ) -> Viewpoint:
-    """As the middle camera saw it, from farther back and higher up.
+    """As the camera that saw most of the scene, from farther back and higher up.
 
     Args:
         frames: posed frames.
@@ -52,7 +64,9 @@ def viewpoint(
         back: how far, in median depths of the scene.
         lift: how high, in median depths of the scene.
     """
-    pose = frames[len(frames) // 2].world_from_cam
+    some_n3 = scene_n3[spread(len(scene_n3), MAX_COUNTED)].astype(np.float64)
+    best = max(frames, key=lambda frame: len(_inside(frame, some_n3)[0]))
+    pose = best.world_from_cam
     ups_n3 = np.stack([-frame.world_from_cam[:3, 1] for frame in frames])
     depth_n = (scene_n3 - pose[:3, 3]) @ pose[:3, 2]
     in_front = depth_n[depth_n > 0]
@@ -60,7 +74,26 @@ def viewpoint(
     target_3 = pose[:3, 3] + depth * pose[:3, 2]
     up_3 = ups_n3.mean(axis=0)
     eye_3 = pose[:3, 3] - back * depth * pose[:3, 2] + lift * depth * up_3
-    return Viewpoint(eye_3, target_3, up_3)
+    return Viewpoint(eye_3, target_3, up_3, _seen(best, some_n3))
+
+
+def _seen(frame: PosedFrame, scene_n3: FloatArray) -> FloatArray:
+    """Some of the points within a camera's picture, none that is much nearer than most."""
+    inside, depth_n = _inside(frame, scene_n3)
+    if not len(inside):
+        return np.zeros((0, 3))
+    inside = inside[depth_n >= np.quantile(depth_n, NEAREST)]
+    return scene_n3[inside[spread(len(inside), MAX_SEEN)]]
+
+
+def _inside(frame: PosedFrame, scene_n3: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
+    """Which points lie within a camera's picture, and their depths."""
+    camera = frame.camera
+    cam_n3 = transform_points(inverse_rigid(frame.world_from_cam), scene_n3)
+    ahead = np.flatnonzero(cam_n3[:, 2] > 0)
+    xy_n2 = camera.project(cam_n3[ahead])
+    inside = ahead[np.all((xy_n2 > 0) & (xy_n2 < [camera.width - 1, camera.height - 1]), axis=1)]
+    return inside, cam_n3[inside, 2]
 
 
 def scene(layers: Sequence[dict[str, Any]], view: Viewpoint, lit: bool = False) -> dict[str, Any]:
@@ -71,6 +104,7 @@ def scene(layers: Sequence[dict[str, Any]], view: Viewpoint, lit: bool = False) 
         "eye": _short(view.eye_3),
         "target": _short(view.target_3),
         "up": _short(view.up_3),
+        "seen": [_short(point_3) for point_3 in view.seen_n3],
     }
 
 

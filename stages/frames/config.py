@@ -78,7 +78,7 @@ class FramesConfig(StageConfig):
         "(seen through a flat view, needs field_deg); auto: equirect where the file says so",
     )
     field_deg: float | None = Field(
-        None, gt=20, le=220, description="field of view of a fisheye across the frame's width [deg]"
+        None, gt=20, le=340, description="field of view of a fisheye across the frame's width [deg]"
     )
     masks: ContentPath = Field(
         None,

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from mvrecon.artifacts.frames import FRAMES_ITEM, FrameTable, image_item, mask_item
 from mvrecon.artifacts.image_motion import motion_item
 from mvrecon.engine.stage import StageContext, Summary
-from mvrecon.errors import InputError, OutOfMemoryError, StageCrashError
 from stages.frames.decode import KeyFrameSettings, choose_from_input, write_key_frames
+from stages.frames.decoding import decoding
 from stages.frames.joining import input_names, join_tables, require_joinable
 from stages.frames.views import name_of
 
 if TYPE_CHECKING:
     from stages.frames.config import FramesConfig
-
-T = TypeVar("T")
 
 # Written before the table, whose presence tells that the choice is made.
 WARNINGS_ITEM = "warnings.json"
@@ -48,7 +45,7 @@ def _choose(context: StageContext[FramesConfig]) -> tuple[FrameTable, list[str]]
     tables, names, taken = [], [], []
     warnings: list[str] = []
     for number, (path, name) in enumerate(zip(paths, input_names(paths), strict=True)):
-        chosen, told = _decoding(context, choose_from_input, path, config)
+        chosen, told = decoding(context, choose_from_input, path, config)
         warnings += [f"{name}: {warning}" for warning in told] if len(paths) > 1 else told
         for view, table in chosen:
             tables.append(table)
@@ -57,25 +54,6 @@ def _choose(context: StageContext[FramesConfig]) -> tuple[FrameTable, list[str]]
     if taken == [(0, None)]:
         return tables[0], warnings
     return join_tables(tables, names, config.cameras == "shared", taken), warnings
-
-
-def _decoding(
-    context: StageContext[FramesConfig], function: Callable[..., T], path: Path, *arguments: Any
-) -> T:
-    """Call what decodes in a child process; a decoder that crashes or hangs has bad input.
-
-    Raises:
-        InputError: it did.
-    """
-    try:
-        return context.isolated(function, path, *arguments)
-    except OutOfMemoryError:
-        raise
-    except StageCrashError as error:
-        raise InputError(
-            f"{path.name} ends its decoder ({error.what})",
-            "Export it again with another program, or take the damaged pictures away",
-        ) from error
 
 
 def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> None:
@@ -104,7 +82,7 @@ def _store_images(context: StageContext[FramesConfig], table: FrameTable) -> Non
         missing = {f.index - first: f.name for f in part.key_frames if f.name in lacking}
         if missing:
             in_order = part.kind == "sequence"
-            _decoding(context, write_key_frames, path, missing, decoded, settings, in_order)
+            decoding(context, write_key_frames, path, missing, decoded, settings, in_order)
 
     masks = (mask_item(frame.name) for frame in table.key_frames)
     files |= {item: file for item in masks if (decoded / (file := _mask_file(item))).is_file()}

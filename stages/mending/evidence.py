@@ -10,7 +10,9 @@ Numbers = Mapping[str, float | int | str]
 Evidence = Mapping[str, Numbers]
 """Stage → name → value, as in the stages' summaries."""
 
-Kind = Literal["cut", "lost", "split", "flow", "still", "moving", "intrinsics", "fit", "depth"]
+Kind = Literal[
+    "cut", "lost", "split", "flow", "still", "moving", "lens", "intrinsics", "fit", "depth"
+]
 
 # Key frames without a pose: a few blurred ones are usual.
 LOST_SHARE = 0.1
@@ -28,6 +30,10 @@ MOVING_SHARE, SUSPECT_MOVING_SHARE = 0.45, 0.1
 FOCAL_RANGE = (0.45, 2.5)
 RADIAL = 0.35
 INTRINSICS_PENALTY = 0.3
+# And at least this part of one that is known before, as the wide view through a fisheye is.
+KNOWN_SHORTER = 0.8
+# Seen through no lens or another, a fisheye's picture is bent as no terms of distortion tell.
+FISHEYE_PENALTY = 0.3
 # Given intrinsics are contradicted if the images ask for a focal length so much longer or shorter,
 # and that saves such a share of the robust cost: of true ones, hardly anything.
 FOCAL_FACTOR, REFINING_GAIN = 1.05, 0.2
@@ -100,8 +106,15 @@ def _camera(evidence: Evidence) -> list[Finding]:
     if not side or not focal_px:
         return []
     found = []
+    if field_deg := _number(evidence, "pose", "fisheye_field_deg"):
+        text = f"the images are those of a fisheye of {field_deg:.0f}° across their width"
+        found.append(Finding("lens", text, FISHEYE_PENALTY))
     radial = _number(evidence, "pose", "radial_distortion")
-    if not FOCAL_RANGE[0] <= focal_px / side <= FOCAL_RANGE[1] or abs(radial) > RADIAL:
+    shortest_px = FOCAL_RANGE[0] * side
+    if evidence["frames"].get("focal_source") in ("given", "exif"):
+        shortest_px = min(shortest_px, KNOWN_SHORTER * _number(evidence, "frames", "focal_px"))
+    is_usual = shortest_px <= focal_px <= FOCAL_RANGE[1] * side
+    if not is_usual or abs(radial) > RADIAL:
         text = (
             f"focal length {focal_px / side:.2f} image sides and radial distortion {radial:+.2f} "
             "are not those of a usual camera"

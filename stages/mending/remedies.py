@@ -37,6 +37,7 @@ def named_remedies(found: list[Finding], evidence: Evidence, options: Options) -
     if options["pose"].get("known") is not None:
         kinds &= {"flow", "depth"}  # given poses are not to be estimated otherwise
     candidates = (
+        _through_fisheye(kinds, evidence, options),
         _free_intrinsics(kinds, evidence, options),
         _usual_intrinsics(kinds, evidence, options),
         _closer_key_frames(kinds, evidence, options),
@@ -44,6 +45,17 @@ def named_remedies(found: list[Finding], evidence: Evidence, options: Options) -
         _other_mapper(kinds, options),
     )
     return [remedy for remedy in candidates if remedy is not None]
+
+
+def _through_fisheye(
+    kinds: AbstractSet[Kind], evidence: Evidence, options: Options
+) -> Remedy | None:
+    """For wide pictures, unless the user has said what they are."""
+    if "lens" not in kinds or options["frames"]["projection"] != "auto":
+        return None
+    field_deg = round(_count(evidence["pose"], "fisheye_field_deg"))
+    changes = {"projection": "fisheye", "field_deg": field_deg}
+    return Remedy(f"seeing through a fisheye of {field_deg}°", {"frames": changes})
 
 
 def _free_intrinsics(

@@ -65,6 +65,7 @@ class Results:
         reasons: why other key frames have no pose, by name.
         others: what became of the frames that are no key frames, by index.
         shutter: what was found of the camera; None for an ordinary one.
+        fisheye_deg: field across the width of the fisheye that the images are of; None if none.
     """
 
     table: FrameTable
@@ -74,6 +75,7 @@ class Results:
     reasons: Mapping[str, str]
     others: Mapping[int, Resected]
     shutter: Shutter | None = None
+    fisheye_deg: float | None = None
 
     @property
     def readout_s(self) -> float:
@@ -246,6 +248,8 @@ def _numbers(results: Results) -> dict[str, float | int | str]:
         numbers["readout_share_of_frame_time"] = round(results.shutter.readout_share, 3)
         numbers["zoom"] = round(results.shutter.zoom, 3)
         numbers["explained_by_camera_percent"] = round(100.0 * results.shutter.gain, 1)
+    if results.fisheye_deg is not None:
+        numbers["fisheye_field_deg"] = round(results.fisheye_deg, 1)
     if solution.known:
         numbers["known_epipolar_error_px"] = round(solution.known.epipolar_error_px, 3)
     if results.others:
@@ -270,6 +274,12 @@ def _warnings(results: Results) -> list[str]:
         warnings.append(
             f"The scene fell into {len(solution.models)} models; the largest was taken,"
             f" the others ({sizes} frames) are kept in colmap_others"
+        )
+    if results.fisheye_deg is not None:
+        warnings.append(
+            f"The images are those of a fisheye of about {results.fisheye_deg:.0f}°, which no terms"
+            " of distortion describe well; see them through it with --frames.projection fisheye"
+            f" --frames.field_deg {results.fisheye_deg:.0f}"
         )
     if _is_assumed(results.table, results.distorted):
         warnings.append(

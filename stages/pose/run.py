@@ -19,6 +19,7 @@ from stages.pose.images import load_grey, stored_image, write_excluded, write_un
 from stages.pose.known.solve import solve_known
 from stages.pose.mapping.all_frames import pose_other_frames
 from stages.pose.mapping.diagnosis import lost_reasons
+from stages.pose.mapping.fisheye import find_fisheye
 from stages.pose.mapping.solve import solve
 from stages.pose.moving.masking import mask_moving
 from stages.pose.results import MODEL_ITEMS, NUMBERS_ITEM, Results, write_results
@@ -59,15 +60,16 @@ def _results(context: StageContext[PoseConfig], table: FrameTable) -> Results:
     config = context.config
     solution = solve_known(context, table, config.known) if config.known else solve(context, table)
     is_known = solution.known is not None
-    shutter = None
+    shutter, fisheye_deg = None, None
     if not is_known:
+        fisheye_deg = find_fisheye(table, solution.matched.features)
         model, shutter = adjusted(context, table, solution.models[0])
         solution = replace(solution, models=[model, *solution.models[1:]])
     world = choose_world(table, solution.models[0], config.scale, is_known)
     distorted = move_model(solution.models[0], world.world_from_model)
     reasons = _lost_reasons(context, table, solution)
     others = pose_other_frames(context, table, distorted) if config.all_frames else {}
-    return Results(table, solution, world, distorted, reasons, others, shutter)
+    return Results(table, solution, world, distorted, reasons, others, shutter, fisheye_deg)
 
 
 def adjusted(

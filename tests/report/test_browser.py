@@ -38,6 +38,43 @@ def textured(folder):
 
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+@pytest.mark.parametrize("size", [(1200, 800), (390, 800), (800, 300)])
+def test_the_first_view_shows_what_a_camera_saw_in_a_window_of_any_shape(tmp_path, size) -> None:
+    """It lies within the window, the outermost near its rim."""
+    pytest.importorskip("websockets")
+    from tests.viewer.browser import page_of, wait_for
+
+    path = tmp_path / "report.html"
+    write_report(textured(tmp_path / "run"), path)
+    with page_of(CHROMIUM, path.as_uri(), tmp_path / "profile") as page:
+        wait_for(lambda: page.evaluate("document.readyState") == "complete" or None)
+        width, height = size
+        page.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        ends = page.evaluate(
+            """(() => {
+              const figure = document.querySelector("figure.viewer");
+              const canvas = figure.querySelector("canvas");
+              const scene = JSON.parse(figure.querySelector("script").textContent);
+              const aspect = canvas.clientWidth / canvas.clientHeight;
+              const view = fitted(scene, aspect), m = clipFromWorld(view, aspect);
+              return scene.seen.map((p) => {
+                const row = (r) => m[r] * p[0] + m[4 + r] * p[1] + m[8 + r] * p[2] + m[12 + r];
+                return Math.max(Math.abs(row(0)), Math.abs(row(1))) / row(3);
+              });
+            })()"""
+        )
+        assert max(ends) == pytest.approx(1 / 1.05, rel=1e-3)
+        assert page.errors == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_a_person_sees_the_texture_and_turns_it_by_keys(tmp_path) -> None:
     pytest.importorskip("websockets")
     from tests.viewer.browser import page_of, wait_for

@@ -37,13 +37,24 @@ def points_with(error_px_n):
     )
 
 
-def test_the_viewer_starts_behind_the_middle_camera_and_looks_at_the_scene():
-    frames = [frame_at(x) for x in (-1.0, 0.5, 9.0)]
+def test_the_viewer_starts_behind_the_camera_that_sees_most_and_looks_at_the_scene():
+    frames = [frame_at(x) for x in (-9.0, 0.5, 9.0)]
     view = viewpoint(frames, np.array([[0, 0, 2.0], [0, 0, 4], [0, 0, 6], [0, 0, -8]]), 0.5, 0.25)
     assert np.allclose(view.target_3, [0.5, 0, 4])
     # Up is −y of the cameras.
     assert np.allclose(view.eye_3, [0.5, -1, -2])
     assert np.allclose(view.up_3, [0, -1, 0])
+
+
+def test_the_first_view_shows_what_that_camera_saw():
+    frames = [frame_at(x) for x in (9.0, 0.5, -9.0)]
+    seen = [[0.5 + x, y, z] for x in (-0.4, 0, 0.4) for y in (-0.3, 0.3) for z in (4.0, 5.0)]
+    beside, behind, crumb = [9.0, 0, 4], [0.5, 0, -4], [0.5, 0, 0.01]
+    many = np.array([*seen * 20, beside, behind, crumb])
+    view = viewpoint(frames, many, 0.5, 0.25)
+    assert len(view.seen_n3) == len(seen) * 20
+    assert np.array_equal(np.unique(view.seen_n3, axis=0), np.unique(seen, axis=0))
+    assert len(viewpoint(frames, np.array([behind]), 0.5, 0.25).seen_n3) == 0
 
 
 def test_positions_are_packed_to_a_65535th_of_their_range():

@@ -104,7 +104,9 @@ def page_of(program, address, profile):
     child = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         note = profile / "DevToolsActivePort"
-        port = wait_for(lambda: note.read_text().split()[0] if note.is_file() else None, LAUNCH_S)
+        port = wait_for(
+            lambda: next(iter(note.read_text().split()), None) if note.is_file() else None, LAUNCH_S
+        )
 
         def target():
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:

@@ -103,13 +103,35 @@ function buildLayer(gl, program, layer, redraw) {
   return { array, count, mode, layer, texture, shown: layer.shown };
 }
 
+// How much the window's sides shrink what is seen at distance 1.
+function scales(aspect) {
+  const f = 1 / Math.tan(0.45);
+  return aspect > 1 ? [f / aspect, f] : [f, f * aspect];
+}
+
+// The first view, as near as the window's shape allows it to show all that is to be seen.
+function fitted(scene, aspect) {
+  const view = { eye: scene.eye, target: scene.target, up: unit(scene.up) };
+  if (!scene.seen.length) return view;
+  const back = unit(sub(view.eye, view.target));
+  const right = unit(cross(view.up, back)), up = cross(back, right);
+  const [sx, sy] = scales(aspect);
+  const distances = scene.seen.map((point) => {
+    const arm = sub(point, view.target);
+    const wide = Math.max(Math.abs(dot(arm, right)) * sx, Math.abs(dot(arm, up)) * sy);
+    return dot(arm, back) + 1.05 * wide;
+  });
+  view.eye = addScaled(view.target, back, Math.max(...distances));
+  return view;
+}
+
 function clipFromWorld(view, aspect) {
   const back = unit(sub(view.eye, view.target));
   const right = unit(cross(view.up, back));
   const up = cross(back, right);
   const distance = Math.hypot(...sub(view.eye, view.target));
   const near = distance / 100, far = distance * 100;
-  const f = 1 / Math.tan(0.45), sx = aspect > 1 ? f / aspect : f, sy = aspect > 1 ? f : f * aspect;
+  const [sx, sy] = scales(aspect);
   const zz = (far + near) / (near - far), zw = (2 * far * near) / (near - far);
   const matrix = new Float32Array(16);
   const rows = [[right, sx], [up, sy]];
@@ -136,11 +158,13 @@ function startViewer(figure) {
   }
   const program = buildProgram(gl);
   const uniform = (name) => gl.getUniformLocation(program, name);
-  const home = () => ({ eye: scene.eye, target: scene.target, up: unit(scene.up) });
-  let view = home(), clay = false, seeThrough = false, queued = false, layers = [];
+  const aspect = () => canvas.clientWidth / Math.max(canvas.clientHeight, 1);
+  const home = () => fitted(scene, aspect() || 1);
+  let view = home(), moved = false, clay = false, seeThrough = false, queued = false, layers = [];
 
   function draw() {
     queued = false;
+    if (!moved) view = home();
     const scale = Math.min(window.devicePixelRatio || 1, 2);
     canvas.width = Math.round(canvas.clientWidth * scale);
     canvas.height = Math.round(canvas.clientHeight * scale);
@@ -168,6 +192,10 @@ function startViewer(figure) {
       else gl.drawArrays(mode, 0, count);
     }
   }
+  const change = (act, ...how) => {
+    moved = true;
+    act(...how);
+  };
   const redraw = () => {
     if (!queued) requestAnimationFrame(draw);
     queued = true;
@@ -204,10 +232,9 @@ function startViewer(figure) {
     const [dx, dy] = sub(now, before);
     if (pointers.size === 2) {
       const [other] = [...pointers].filter(([id]) => id !== event.pointerId).map(([, at]) => at);
-      zoom(Math.hypot(...sub(before, other)) / Math.max(Math.hypot(...sub(now, other)), 1));
-      pan(dx / 2, dy / 2);
-    } else if (event.shiftKey || event.buttons & 6) pan(dx, dy);
-    else orbit(dx, dy);
+      change(zoom, Math.hypot(...sub(before, other)) / Math.max(Math.hypot(...sub(now, other)), 1));
+      change(pan, dx / 2, dy / 2);
+    } else change(event.shiftKey || event.buttons & 6 ? pan : orbit, dx, dy);
     pointers.set(event.pointerId, now);
     redraw();
   });
@@ -216,10 +243,10 @@ function startViewer(figure) {
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
-    zoom(Math.exp(event.deltaY * 0.001));
+    change(zoom, Math.exp(event.deltaY * 0.001));
     redraw();
   }, { passive: false });
-  const reset = () => { view = home(); redraw(); };
+  const reset = () => { moved = false; redraw(); };
   canvas.addEventListener("dblclick", reset);
 
   const STEP = 24, ARROWS = {
@@ -227,9 +254,9 @@ function startViewer(figure) {
   };
   canvas.addEventListener("keydown", (event) => {
     const arrow = ARROWS[event.key];
-    if (arrow) (event.shiftKey ? pan : orbit)(...arrow);
-    else if (event.key === "+" || event.key === "=") zoom(0.85);
-    else if (event.key === "-") zoom(1 / 0.85);
+    if (arrow) change(event.shiftKey ? pan : orbit, ...arrow);
+    else if (event.key === "+" || event.key === "=") change(zoom, 0.85);
+    else if (event.key === "-") change(zoom, 1 / 0.85);
     else if (event.key === "0" || event.key === "Home") reset();
     else return;
     event.preventDefault();

@@ -28,8 +28,8 @@ def adjust_found(folder: Path, settings: MapperSettings, max_off_px: float) -> P
     """Adjust, leave out what is off, adjust again; with a second term of distortion if it is there.
 
     Args:
-        folder: of a model of one camera; it is written back.
-        settings: of the robust adjustment; only a camera whose focal length may change gets a
+        folder: of a model; it is written back.
+        settings: of the robust adjustment; only where all focal lengths may change, cameras get a
             second term.
         max_off_px: errors that are not outliers, after a first adjustment.
 

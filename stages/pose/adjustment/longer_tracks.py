@@ -24,7 +24,7 @@ MAX_OFF = 1.5
 def lengthen_tracks(
     context: StageContext[PoseConfig], table: FrameTable, model: ColmapModel
 ) -> ColmapModel:
-    """The model after looking for its points in all images; itself for photos and many cameras.
+    """The model after looking for its points in all images; itself for photos.
 
     Args:
         context: of the stage.
@@ -32,12 +32,15 @@ def lengthen_tracks(
         model: in the mapper's world, of the images as they are stored.
     """
     options = context.config
-    cameras = {image.camera_id for image in model.images}
-    if not options.tracks.find_again or table.kind != "sequence" or len(cameras) != 1:
+    if not options.tracks.find_again or table.kind != "sequence":
         return model
     frames = {frame.name: frame for frame in table.key_frames}
-    prior = table.cameras[frames[Path(model.images[0].name).stem].camera]
-    largest_error_px = error_px(options.mapping.max_error, prior.camera)
+    priors = {
+        image.camera_id: table.cameras[frames[Path(image.name).stem].camera]
+        for image in model.images
+    }
+    first = priors[model.images[0].camera_id]
+    largest_error_px = error_px(options.mapping.max_error, first.camera)
     with single_opencv_thread():
         found = find_again(
             model,
@@ -48,15 +51,20 @@ def lengthen_tracks(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_model(found, folder)
-    is_given = prior.source == "given" and not options.mapping.refine_intrinsics
-    camera = model.cameras[model.images[0].camera_id]
     # Where the images did not tell a focal length, the mapper has left it as it was assumed.
-    is_assumed = math.isclose(camera.fx, prior.camera.fx, rel_tol=1e-9)
+    are_assumed = all(
+        math.isclose(model.cameras[camera_id].fx, prior.camera.fx, rel_tol=1e-9)
+        for camera_id, prior in priors.items()
+    )
     settings = MapperSettings(
         max_error_px=largest_error_px,
         robust_scale=options.mapping.robust_scale,
-        refine_focal=not is_assumed,
-        fixed_cameras=(model.images[0].camera_id - 1,) if is_given else (),
+        refine_focal=not are_assumed,
+        fixed_cameras=tuple(
+            camera_id - 1
+            for camera_id, prior in priors.items()
+            if prior.source == "given" and not options.mapping.refine_intrinsics
+        ),
         min_angle_deg=options.mapping.min_angle,
     )
     context.isolated(adjust_found, folder, settings, MAX_OFF * largest_error_px)

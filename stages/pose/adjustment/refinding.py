@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mvrecon.formats.colmap.model import NO_POINT, ColmapModel
+from mvrecon.geometry.camera import Camera
 from mvrecon.geometry.rigid import inverse_rigid, transform_points
 from stages.pose.tracks.patch_alignment import (
     RADIUS_PX,
@@ -57,7 +58,7 @@ def find_again(
     """The model with more observations of its points.
 
     Args:
-        model: of one camera, of the images as they are stored.
+        model: of the images as they are stored.
         load_grey: image (h, w) by the name of the model's image.
         load_kept: what a mask leaves (h, w) of it, or None.
     """
@@ -84,7 +85,10 @@ class _Search:
     def __init__(self, model: ColmapModel, load_grey: LoadGrey) -> None:
         self._model = model
         self._grey = lru_cache(MAX_IMAGES)(load_grey)
-        self._camera = model.cameras[model.images[0].camera_id]
+        self._camera_i = [model.cameras[image.camera_id] for image in model.images]
+        self._id_i = np.array([image.camera_id for image in model.images])
+        self._focal_i = np.array([camera.fx for camera in self._camera_i])
+        self._widest_rad = max(map(_field_rad, self._camera_i)) + MAX_ANGLE_RAD
         point_m, image_m, xy_m2 = model.observations()
         self._point_m, self._image_m, self._xy_m2 = point_m, image_m, xy_m2
         self._count_n = np.bincount(point_m, minlength=len(model.xyz_n3))
@@ -124,19 +128,15 @@ class _Search:
         far = np.maximum(self._far_i[row], self._far_i)
         near_i = np.linalg.norm(centre_i3 - centre_i3[row], axis=1) <= REACH * far
         # Two pictures share something only if their axes are less apart than a picture is wide.
-        size_2 = np.array(
-            [self._camera.width / self._camera.fx, self._camera.height / self._camera.fy]
-        )
-        widest_rad = 2 * np.arctan(FIELD * np.linalg.norm(size_2) / 2) + MAX_ANGLE_RAD
         axis_i3 = self._cam_from_world[:, 2, :3]
-        near_i &= axis_i3 @ axis_i3[row] > np.cos(min(widest_rad, np.pi))
+        near_i &= axis_i3 @ axis_i3[row] > np.cos(min(self._widest_rad, np.pi))
         near = np.flatnonzero(near_i)
         evenly = np.linspace(0, len(near) - 1, min(len(near), MAX_IMAGES))
         return near[np.round(evenly).astype(np.int64)]
 
     def _expected(self, row: int, seen_m: IntArray) -> tuple[IntArray, FloatArray, FloatArray]:
         """Points that an image may show but is not known to, their pixels and depths."""
-        camera, image = self._camera, self._model.images[row]
+        camera, image = self._camera_i[row], self._model.images[row]
         sought_n = np.zeros(len(self._count_n), bool)
         sought_n[self._point_m[seen_m]] = True
         sought_n[image.point_k[image.point_k != NO_POINT]] = False
@@ -162,7 +162,9 @@ class _Search:
         here_k3 = _unit(self._world_from_cam[row, :3, 3] - self._model.xyz_n3[point_k])
         cosine_m = np.einsum("mj,mj->m", self._from_point_m3[seen_m], here_k3[which_m])
         angle_m = np.arccos(np.clip(cosine_m, -1.0, 1.0))
-        scale_m = np.abs(np.log(np.maximum(self._depth_m[seen_m], 1e-9) / depth_k[which_m]))
+        nearer_m = np.maximum(self._depth_m[seen_m], 1e-9) / depth_k[which_m]
+        larger_m = self._focal_i[row] / self._focal_i[self._image_m[seen_m]]
+        scale_m = np.abs(np.log(nearer_m * larger_m))
         alike = np.flatnonzero((angle_m < MAX_ANGLE_RAD) & (scale_m < np.log(MAX_SCALE)))
         alike = alike[np.lexsort(((angle_m + scale_m)[alike], which_m[alike]))]
         best = alike[np.diff(which_m[alike], prepend=-1) > 0]
@@ -184,28 +186,33 @@ class _Search:
     def _warps(self, row: int, seen_k: IntArray) -> NDArray[np.float32]:
         """Linear parts (k, 2, 2) of the way there of small planes that face the observation."""
         other_k = self._image_m[seen_k]
-        there_from_cam = self._cam_from_world[row] @ self._world_from_cam[other_k]
-        columns = []
-        for step_2 in WARP_REACH_PX * np.eye(2):
-            ends = [
-                self._carried(there_from_cam, self._xy_m2[seen_k] + step, self._depth_m[seen_k])
-                for step in (step_2, -step_2)
-            ]
-            columns.append((ends[0] - ends[1]) / (2 * WARP_REACH_PX))
-        warp_k22 = np.stack(columns, axis=-1)
+        warp_k22 = np.zeros((len(seen_k), 2, 2))
+        for step in range(2):
+            step_2 = WARP_REACH_PX * np.eye(2)[step]
+            for camera_id in np.unique(self._id_i[other_k]):
+                here = self._id_i[other_k] == camera_id
+                ends = [self._carried(row, seen_k[here], step_2 * sign) for sign in (1, -1)]
+                warp_k22[here, :, step] = (ends[0] - ends[1]) / (2 * WARP_REACH_PX)
         # What nearly vanishes cannot be undone; the identity will not correlate.
         plain_k = np.abs(np.linalg.det(warp_k22)) > 1 / MAX_SCALE**4
         return np.where(plain_k[:, None, None], warp_k22, np.eye(2)).astype(np.float32)
 
-    def _carried(
-        self, there_from_cam_k44: FloatArray, xy_k2: FloatArray, depth_k: FloatArray
-    ) -> FloatArray:
-        rays_k3 = self._camera.rays(xy_k2)
-        points_k3 = rays_k3 * (depth_k / rays_k3[:, 2])[:, None]
+    def _carried(self, row: int, seen_k: IntArray, step_2: FloatArray) -> FloatArray:
+        """Where an image shows what lies a step beside observations of one camera, as far off."""
+        other_k = self._image_m[seen_k]
+        rays_k3 = self._camera_i[other_k[0]].rays(self._xy_m2[seen_k] + step_2)
+        points_k3 = rays_k3 * (self._depth_m[seen_k] / rays_k3[:, 2])[:, None]
+        there_from_cam_k44 = self._cam_from_world[row] @ self._world_from_cam[other_k]
         there_k3 = np.einsum("kij,kj->ki", there_from_cam_k44[:, :3, :3], points_k3)
         there_k3 += there_from_cam_k44[:, :3, 3]
         there_k3[:, 2] = np.maximum(there_k3[:, 2], 1e-6)
-        return self._camera.project(there_k3)
+        return self._camera_i[row].project(there_k3)
+
+
+def _field_rad(camera: Camera) -> float:
+    """Across the diagonal."""
+    size_2 = [camera.width / camera.fx, camera.height / camera.fy]
+    return float(2 * np.arctan(FIELD * np.linalg.norm(size_2) / 2))
 
 
 def _unit(vector_n3: FloatArray) -> FloatArray:

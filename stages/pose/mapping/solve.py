@@ -29,7 +29,7 @@ from stages.pose.solution import Solution
 
 # A camera outside these bounds is not believed: focal length in longer image sides, and the
 # first coefficient of radial distortion, which is less than half of it for real lenses.
-FOCAL_BOUNDS = (0.35, 4.0)
+FOCAL_BOUNDS = (0.3, 4.0)
 MAX_DISTORTION = 0.6
 
 

@@ -41,6 +41,17 @@ def judged(options=OPTIONS, **poor):
             ["intrinsics"],
             ["the intrinsics of a usual lens", GLOBAL],
         ),
+        (
+            {"pose": {"fisheye_field_deg": 119.6}},
+            ["lens"],
+            ["seeing through a fisheye of 120°"],
+        ),
+        # What is as wide as it is known to be has not strayed.
+        (
+            {"frames": {"focal_source": "exif", "focal_px": 224.0}, "pose": {"focal_px": 220.0}},
+            [],
+            [],
+        ),
         ({"pose": {"moving_percent": 60.0}}, ["moving"], [CLOSER, GLOBAL]),
         ({"pose": {"still_percent": 20.0}}, ["still"], [CLOSER, GLOBAL]),
         (
@@ -93,3 +104,8 @@ def test_worse_evidence_weighs_more():
         return penalty(findings({**GOOD, "pose": {**GOOD["pose"], **poor}}))
 
     assert 0 == of() < of(posed_frames=17) < of(posed_frames=12) < of(posed_frames=12, models=2)
+
+
+def test_a_projection_that_is_given_is_not_tried_otherwise():
+    options = {**OPTIONS, "frames": {**OPTIONS["frames"], "projection": "flat"}}
+    assert judged(options, pose={"fisheye_field_deg": 119.6}) == (["lens"], [])

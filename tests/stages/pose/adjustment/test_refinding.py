@@ -104,3 +104,16 @@ def test_images_of_another_place_are_not_opened(model: ColmapModel) -> None:
     images = [replace(i, cam_from_world=far) if i.name == "5.jpg" else i for i in model.images]
     near = {name: image for name, image in IMAGES.items() if name != "5.jpg"}
     find_again(replace(model, images=tuple(images)), near.__getitem__)
+
+
+def test_points_are_found_in_the_images_of_another_camera(model: ColmapModel) -> None:
+    """It sees a fifth larger, from the same places."""
+    larger = CAMERA.zoomed(1.2)
+    relief = Relief(camera=larger)
+    images = dict(IMAGES) | {"4.jpg": relief.image(POSES[4])}
+    two = [replace(i, camera_id=2) if i.name == "4.jpg" else i for i in model.images]
+    both = replace(model, cameras={1: CAMERA, 2: larger}, images=tuple(two))
+    image = find_again(both, images.__getitem__).images[4]
+    true_k2 = relief.project(POSES[4], both.xyz_n3[image.point_k])
+    assert len(image.point_k) > 0.4 * len(model.xyz_n3)
+    assert np.median(np.linalg.norm(image.xy_k2 - true_k2, axis=1)) < 0.05
