@@ -27,6 +27,14 @@ class DepthOptions(OptionGroup):
         "0 = none [diagonals of the depth map]",
         json_schema_extra=ADVANCED,
     )
+    own_within: float = Field(
+        0.03,
+        ge=0,
+        le=0.5,
+        description="relative difference of fused depth to what the view itself measured, up to "
+        "which the latter is built: the volume averages the views once more; 0 = fused depth only",
+        json_schema_extra=ADVANCED,
+    )
     completed: bool = Field(
         False,
         description="also build what the fusion stage guessed where no view measured "

@@ -37,7 +37,8 @@ class SurfaceInputs:
 
     Attributes:
         frames: posed frames with a depth map.
-        load_depth: depth map of a frame, by name.
+        load_depth: depth map that is built of a frame, by name.
+        load_fused: what fusion says of it: how well these agree tells how fine to build.
         load_image: RGB image (h, w, 3) of a frame's pinhole camera, by name.
         load_moving: where things move by themselves in a frame (h, w), by name, if known.
         workers: number of threads; does not change the result.
@@ -46,6 +47,7 @@ class SurfaceInputs:
 
     frames: Sequence[PosedFrame]
     load_depth: DepthLoader
+    load_fused: DepthLoader
     load_image: ImageLoader
     load_moving: Callable[[str], NDArray[np.bool_] | None] = lambda name: None
     workers: int = 1
@@ -79,7 +81,7 @@ def reconstruct_surface(inputs: SurfaceInputs, config: SurfaceConfig) -> Surface
         )
     names = [frame.name for frame in inputs.frames]
     min_confidence = config.depth.min_confidence
-    scale, sights = survey(names, inputs.load_depth, min_confidence)
+    scale, sights = survey(names, inputs.load_fused, min_confidence)
     wanted = config.volume.voxel_size or scale.voxel_size(config.volume.resolution)
     voxel_size, keys_n3 = choose_voxel_size(names, inputs.load_depth, wanted, config)
     with ThreadPoolExecutor(inputs.workers) as pool:

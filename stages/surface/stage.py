@@ -17,7 +17,7 @@ STAGE = Stage(
     name="surface",
     version=5,
     config=SurfaceConfig,
-    needs=("frames", "pose", "fusion"),
+    needs=("frames", "pose", "depth", "fusion"),
     run=run,
     publishes={"mesh.ply": "mesh.ply", "mesh.glb": "mesh.glb", "cloud.ply": "cloud.ply"},
 )

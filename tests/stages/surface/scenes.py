@@ -59,6 +59,7 @@ def make_inputs(frames, maps=None, workers=1):
     return SurfaceInputs(
         frames=frames,
         load_depth=lambda name: maps[name],
+        load_fused=lambda name: maps[name],
         load_image=lambda name: make_image(by_name[name]),
         workers=workers,
     )

@@ -41,7 +41,7 @@ class Folder:
 class Context:
     def __init__(self, root, config):
         self.config = config
-        self.inputs = {name: Folder(root / name) for name in ("frames", "pose", "fusion")}
+        self.inputs = {name: Folder(root / name) for name in STAGE.needs}
         self.out = PartialArtifact(root / "surface")
         self.workers = 2
 
@@ -54,13 +54,15 @@ def context(tmp_path):
     """Eight posed frames, the last of which has no depth map."""
     frames = make_frames()
     (tmp_path / "pose" / "images").mkdir(parents=True)
-    (tmp_path / "fusion" / "depth").mkdir(parents=True)
+    for stage in ("depth", "fusion"):
+        (tmp_path / stage / "depth").mkdir(parents=True)
     (tmp_path / "pose" / POSES_ITEM).write_text(poses_to_json(frames))
     for frame in frames:
         image = np.ascontiguousarray(make_image(frame)[..., ::-1])
         cv2.imwrite(str(tmp_path / "pose" / image_item(frame.name)), image)
     for frame in frames[:-1]:
-        depth_map(frame, exact_depth(frame)).save(tmp_path / "fusion" / depth_item(frame.name))
+        for stage in ("depth", "fusion"):
+            depth_map(frame, exact_depth(frame)).save(tmp_path / stage / depth_item(frame.name))
     return Context(tmp_path, SurfaceConfig(volume={"voxel_size": 0.06}))
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,7 @@ from stages.surface.views import (
     depth_noise,
     incidence,
     make_view,
+    with_own_depth,
     without_rims,
     world_points,
 )
@@ -22,6 +25,21 @@ def square_before_a_wall():
     depth_hw = np.full((CAMERA.height, CAMERA.width), 4.0, np.float32)
     depth_hw[20:50, 30:60] = 2.0
     return depth_hw
+
+
+def test_own_depth_stands_where_fusion_agrees_with_it():
+    frame = make_frames()[0]
+    fused = depth_map(frame, np.full((CAMERA.height, CAMERA.width), 2.0, np.float32))
+    fused.depth_hw[0, 3] = 0
+    own = replace(fused, depth_hw=fused.depth_hw.copy(), confidence_hw=0.1 * fused.confidence_hw)
+    own.depth_hw[0, :4] = [2.05, 2.2, 0.0, 2.0]
+    found = with_own_depth(fused, own, 0.03)
+    np.testing.assert_allclose(found.depth_hw[0, :5], [2.05, 2.0, 2.0, 0.0, 2.0])
+    np.testing.assert_array_equal(found.confidence_hw, fused.confidence_hw)
+    coarse = replace(
+        own, depth_hw=own.depth_hw[::2, ::2], confidence_hw=own.confidence_hw[::2, ::2]
+    )
+    assert with_own_depth(fused, coarse, 0.03) is fused
 
 
 def test_only_the_rim_of_what_is_in_front_is_ignored():
