@@ -67,7 +67,8 @@ def with_volumes(
         vertices_n3: of closed surfaces.
         faces_m3: of them.
         wanted_s: volume of each, in the order of `Surfaces`; below zero for cavities.
-        low_n3, high_n3: between which each vertex stays.
+        low_n3: what no vertex falls below, coordinate by coordinate.
+        high_n3: what none exceeds.
     """
     for _ in range(OFFSETS):
         surfaces = Surfaces.of(vertices_n3, faces_m3)

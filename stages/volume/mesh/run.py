@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 # Faces that are simplified at most, if the budget is lower: it takes 0.6 kB and 65 µs for each.
 MAX_SIMPLIFIED = 3_000_000
 FARTHEST_VOXELS = 0.5  # that a vertex is moved: the error of the surface stays below it
-# Of voxels, see `curved_volumes`: 1/24 for means over voxels, the rest for lines between them. Of balls
-# of 4 to 20 voxels' radius.
+# Of voxels, see `curved_volumes`: 1/24 for means over voxels, the rest for lines between them.
+# Measured on balls of 4 to 20 voxels' radius.
 CURVATURE_LOSS = 0.14
 CUT_VOXELS = 0.25  # beyond the outermost voxels' centres: there is nothing but caps
 PART_RGB = {"bone": (227, 218, 196), "skin": (222, 178, 150), "lung": (226, 160, 160)}

@@ -24,7 +24,8 @@ def smoothed(
         vertices_n3: in voxels.
         faces_m3: of a closed surface.
         passes: pairs of steps.
-        low_n3, high_n3: between which each vertex stays.
+        low_n3: what no vertex falls below, coordinate by coordinate.
+        high_n3: what none exceeds.
     """
     neighbours = _mean_of_neighbours(len(vertices_n3), faces_m3)
     moved_n3 = vertices_n3.copy()
