@@ -57,7 +57,7 @@ def cluster() -> Solid:
 
 
 def skull() -> Solid:
-    """That of Shepp and Logan's head, 1.2 to 2.3 mm thick, with what it encloses."""
+    """That of Shepp and Logan's head, 0.8 to 1.9 mm thick, with what it encloses."""
     half = SIDE / 2
     scaled = tuple(
         Ellipsoid(

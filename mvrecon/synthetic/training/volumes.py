@@ -72,7 +72,7 @@ def noise_like(volume_khw: Array, random: np.random.Generator) -> Array:
         blur = float(random.uniform(0.3, 0.8))
         noise_khw = ndimage.gaussian_filter(noise_khw, (0, blur, blur))
         noise_khw /= noise_khw.std()
-    return noise_khw * np.float32(0.2 * random.uniform(0.1, 1) ** 2)
+    return np.asarray(noise_khw * np.float32(0.2 * random.uniform(0.1, 1) ** 2), np.float32)
 
 
 def scene(shape: tuple[int, int, int], stretch: float, random: np.random.Generator) -> Array:
@@ -109,12 +109,13 @@ def scene(shape: tuple[int, int, int], stretch: float, random: np.random.Generat
 
 def covered(distance: Array) -> Array:
     """The share of voxels inside, for a surface that is flat at their scale."""
-    return np.clip(np.float32(0.5) - distance, 0, 1)
+    return np.asarray(np.clip(np.float32(0.5) - distance, 0, 1), np.float32)
 
 
 def waves(places: Places, extent_3: NDArray[np.float64], random: np.random.Generator) -> Array:
     """Where a sum of plane waves is high."""
-    value, slopes = np.float32(0), [np.float32(0)] * 3
+    value: Array = np.zeros((1, 1, 1), np.float32)
+    slopes: list[Array] = [value] * 3
     for _ in range(5):
         direction = random.standard_normal(3)
         length = math.exp(random.uniform(math.log(9), math.log(50)))
@@ -134,7 +135,8 @@ def torus(places: Places, extent_3: NDArray[np.float64], random: np.random.Gener
     """A ring."""
     a, b, c = turned(places, extent_3, random)
     ring, tube = random.uniform(5, 18), random.uniform(1.0, 5)
-    return np.hypot(np.hypot(a, b) - np.float32(ring), c) - np.float32(tube)
+    off = np.hypot(np.hypot(a, b) - np.float32(ring), c) - np.float32(tube)
+    return np.asarray(off, np.float32)
 
 
 def box(places: Places, extent_3: NDArray[np.float64], random: np.random.Generator) -> Array:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mvrecon.artifacts.volume import GRID_ITEM, VOLUME_ITEM, VolumeGrid
+from mvrecon.artifacts.volume import GRID_ITEM, NOT_FOR_DIAGNOSIS, VOLUME_ITEM, VolumeGrid
 from mvrecon.engine.stage import StageContext, Summary
 from mvrecon.formats.slabs import SlabFile, slab_ranges, write_slabs
 from stages.volume.denoise.config import SLICENET_WEIGHTS
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LEAST_NOISE = 1e-4
 # Thin slices to a thick one, at most: farther apart nothing is known of what lies between.
 MAX_FACTOR = 6
+GUESSED = f"A network put slices in between, which nobody measured. {NOT_FOR_DIAGNOSIS}"
 
 Array = NDArray[np.float32]
 
@@ -82,7 +83,7 @@ def run_denoise(context: StageContext[DenoiseConfig]) -> Summary:
     )
     if factor > 1:
         context.out.write_text(GRID_ITEM, thin_grid.to_json())
-    return Summary(numbers)
+    return Summary(numbers, [GUESSED] if learned else [])
 
 
 def slice_factor(grid: VolumeGrid) -> int:

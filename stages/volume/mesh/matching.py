@@ -33,7 +33,8 @@ def voxel_volumes(vertices_n3: Vertices, faces_m3: Faces) -> Volumes:
     normals_n3 = vertex_normals(vertices_n3, faces_m3)
     across_n3 = vertices_n3 != np.round(vertices_n3)
     signed_n = (np.sign(normals_n3) * vertices_n3 * across_n3).sum(axis=1, dtype=np.float64) / 3
-    return np.bincount(surfaces.of_vertex(faces_m3), signed_n, len(surfaces.volume_s))
+    count = len(surfaces.volume_s)
+    return np.bincount(surfaces.of_vertex(faces_m3), signed_n, count).astype(np.float64)
 
 
 def curved_volumes(vertices_n3: Vertices, faces_m3: Faces, loss: float, step: int) -> Volumes:

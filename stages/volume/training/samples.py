@@ -45,8 +45,12 @@ class SliceSample:
 
     def to(self, device: torch.device) -> SliceSample:
         """The same on another device."""
-        tensors = (self.thick_b1khw, self.noise_b, self.thin_bkhw)
-        return SliceSample(*(one.to(device) for one in tensors), self.factor)
+        return SliceSample(
+            self.thick_b1khw.to(device),
+            self.noise_b.to(device),
+            self.thin_bkhw.to(device),
+            self.factor,
+        )
 
 
 class VolumeSamples(Dataset[SliceSample]):

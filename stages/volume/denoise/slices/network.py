@@ -85,7 +85,7 @@ class SliceNet(nn.Module):
         """
         plain = F.interpolate(thick_b1khw, scale_factor=(factor, 1, 1), mode="trilinear")
         per_factor = thick_b1khw.new_tensor([1.0 / factor])
-        gains = 1.0 + self.gains(per_factor).unflatten(0, (len(self.blocks), -1))
+        gains = 1.0 + self.gains(per_factor).view(len(self.blocks), -1)
         x = self._differences(thick_b1khw, noise_b)
         for block, gain_c in zip(self.blocks, gains, strict=True):
             x = block(x, gain_c.to(x.dtype))
