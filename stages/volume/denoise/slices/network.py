@@ -70,9 +70,10 @@ class SliceNet(nn.Module):
         self.blocks = nn.ModuleList(Block(channels, d) for d in self.settings.dilations)
         gains = channels * len(self.blocks)
         self.gains = nn.Sequential(nn.Linear(1, hidden), nn.SiLU(), nn.Linear(hidden, gains))
-        self.places = nn.Sequential(nn.Linear(3, hidden), nn.SiLU(), nn.Linear(hidden, channels))
+        last = nn.Linear(hidden, channels)
         with torch.no_grad():
-            self.places[2].weight.mul_(0.1)
+            last.weight.mul_(0.1)
+        self.places = nn.Sequential(nn.Linear(3, hidden), nn.SiLU(), last)
         self.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
     def forward(self, thick_b1khw: Tensor, noise_b: Tensor, factor: int) -> Tensor:
