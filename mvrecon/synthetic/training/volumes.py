@@ -60,7 +60,7 @@ def averaging(slices: int, factor: int, thickness: float) -> Array:
     low = np.maximum(middles - thickness * factor / 2, edges)
     high = np.minimum(middles + thickness * factor / 2, edges + 1)
     overlap = np.maximum(high - low, 0)
-    return (overlap / overlap.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(overlap / overlap.sum(axis=1, keepdims=True), np.float32)
 
 
 def noise_like(volume_khw: Array, random: np.random.Generator) -> Array:
