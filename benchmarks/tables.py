@@ -13,6 +13,7 @@ from benchmarks.measures import (
     stereo,
     texture,
     variants,
+    volume_slices,
     volumes,
 )
 from benchmarks.measures.poses import cameras, comparison, growth, long_input, moving, options
@@ -32,6 +33,7 @@ TABLES: tuple[Table, ...] = (
     confidence.TABLE,
     *depth_parts.TABLES,
     *volumes.TABLES,
+    volume_slices.TABLE,
     growth.TABLE,
     long_input.TABLE,
 )

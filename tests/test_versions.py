@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mvrecon.engine.config import StageConfig, option_fields
 from mvrecon.engine.stage import Stage
 from stages.pipeline import PIPELINE
+from stages.volume.denoise.stage import STAGE as DENOISE
 from tests.conftest import REPOSITORY
 from tests.fingerprints import RECORD, current
 
@@ -40,9 +41,9 @@ def test_constants_change_with_the_version_of_their_stage() -> None:
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize("stage", PIPELINE, ids=lambda stage: stage.name)
+@pytest.mark.parametrize("stage", (*PIPELINE, DENOISE), ids=lambda stage: stage.name)
 def test_shipped_weights_are_part_of_the_key(stage: Stage[Any]) -> None:
-    folder = REPOSITORY / "stages" / stage.name / "weights"
+    folder = REPOSITORY / "stages" / ("volume" if stage is DENOISE else stage.name) / "weights"
     shipped = {path for path in folder.glob("*") if path.suffix not in EXPLANATIONS}
     in_keys = {Path(file) for config in _configs(stage) for file in stage.files(config).values()}
     assert shipped <= in_keys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,6 +62,17 @@ class VolumeGrid:
     def voxel_mm3(self) -> float:
         """Volume of a voxel."""
         return float(abs(np.linalg.det(self.ras_from_ijk_44[:3, :3])))
+
+    def with_thin_slices(self, factor: int) -> VolumeGrid:
+        """The grid with so many slices in the place of each, which fill the same space."""
+        slices, rows, columns = self.shape_kji
+        thick_from_thin_44 = np.diag([1.0, 1.0, 1.0 / factor, 1.0])
+        thick_from_thin_44[2, 3] = 0.5 / factor - 0.5
+        return replace(
+            self,
+            shape_kji=(slices * factor, rows, columns),
+            ras_from_ijk_44=self.ras_from_ijk_44 @ thick_from_thin_44,
+        )
 
     def to_json(self) -> str:
         """As text."""
@@ -155,6 +166,12 @@ def load_pieces(path: Path) -> tuple[list[Piece], Axes]:
 
 
 def values_of(load: StoredItems, denoise: StoredItems) -> SlabFile:
-    """The values, denoised where they were."""
+    """The values, denoised and with slices put in between where they were."""
     source = denoise if VOLUME_ITEM in denoise.names() else load
     return SlabFile(source.path(VOLUME_ITEM))
+
+
+def grid_of(load: StoredItems, denoise: StoredItems) -> VolumeGrid:
+    """The grid of `values_of`, and of what is segmented."""
+    source = denoise if GRID_ITEM in denoise.names() else load
+    return VolumeGrid.load(source.path(GRID_ITEM))

@@ -12,6 +12,7 @@ from stages.depth.config import DepthConfig
 from stages.depth.training.options import TrainDepthOptions
 from stages.flow.training.options import TrainFlowOptions
 from stages.fusion.training.options import TrainCompletionOptions, TrainFusionOptions
+from stages.volume.training.options import TrainSlicesOptions
 
 
 def add_commands(commands: Commands) -> None:
@@ -27,6 +28,7 @@ def add_commands(commands: Commands) -> None:
             TrainCompletionOptions,
             "prior over depth, on what was measured of clips or runs",
         ),
+        ("slices", _slices, TrainSlicesOptions, "thin slices of a volume from thick ones"),
     ):
         add_options(train.add(name, command, text), options)
 
@@ -62,6 +64,13 @@ def _completion(parsed: argparse.Namespace) -> int:
 
     figures = train_completion(options, depths_by_stage(DepthConfig()))
     return _show(figures, options.folder / WEIGHTS)
+
+
+def _slices(parsed: argparse.Namespace) -> int:
+    options = parse_options(TrainSlicesOptions, parsed)
+    from stages.volume.training.command import WEIGHTS, train_slices
+
+    return _show(train_slices(options), options.folder / WEIGHTS)
 
 
 def _show(validations: Iterable[Mapping[str, Any]], weights: Path) -> int:

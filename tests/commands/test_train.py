@@ -13,12 +13,14 @@ from stages.depth.training import command as depth
 from stages.flow.training import command as flow
 from stages.fusion.training import command as fusion
 from stages.fusion.training.completion import command as completion
+from stages.volume.training import command as slices
 
 PARTS = [
     ("flow", flow, ["--size", "64", "96", "--batch", "3"], {"size_hw": (64, 96), "batch": 3}),
     ("depth", depth, ["--renderer", "torch"], {"renderer": "torch", "count": 300}),
     ("fusion", fusion, ["--clips", "c", "--adversary", "0.5"], {"adversary": 0.5}),
     ("completion", completion, ["--runs", "a", "b"], {"runs": (Path("a"), Path("b"))}),
+    ("slices", slices, ["--steps", "9"], {"steps": 9}),
 ]
 
 

@@ -27,12 +27,14 @@ class LevelField:
         box_kji: first and last (exclusive) slice, row and column with a value above zero.
         read: gives the slices `start` to `stop`.
         step: voxels of the volume to one of the grid.
+        two_valued: whether it only tells inside from outside.
     """
 
     shape_kji: Shape
     box_kji: Box
     read: Callable[[int, int], Array]
     step: int = 1
+    two_valued: bool = False
 
     @classmethod
     def of(cls, part: Part, volume: SlabFile) -> LevelField:
@@ -44,7 +46,7 @@ class LevelField:
                 return values.astype(np.float32)
             return np.where(values == part.label, LABEL_LEVEL, -LABEL_LEVEL)
 
-        return cls(volume.shape, part.box_kji, read)
+        return cls(volume.shape, part.box_kji, read, two_valued=part.label is not None)
 
     def coarser(self) -> LevelField:
         """The means of blocks of 2 × 2 × 2 voxels."""

@@ -52,6 +52,12 @@ class Surfaces:
             area_s += np.bincount(of_face_m[chunk], np.linalg.norm(normals, axis=1) / 2, number)
         return cls(of_face_m, volume_s, area_s)
 
+    def of_vertex(self, faces_m3: Faces) -> NDArray[np.int32]:
+        """Which one a vertex belongs to."""
+        of_vertex_n = np.zeros(int(faces_m3.max()) + 1, np.int32)
+        of_vertex_n[faces_m3] = self.of_face_m[:, None]
+        return of_vertex_n
+
 
 def without_small(
     vertices_n3: Vertices, faces_m3: Faces, min_fraction: float

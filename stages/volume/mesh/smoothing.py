@@ -11,25 +11,23 @@ Faces = NDArray[np.int32]
 
 # Taubin's own pair (SIGGRAPH 1995): a step inwards, then one outwards, so that nothing shrinks.
 INWARDS, OUTWARDS = 0.5, -0.53
-FARTHEST_VOXELS = 0.5
 
 
-def smoothed(vertices_n3: Vertices, faces_m3: Faces, passes: int, step: int) -> Vertices:
-    """Vertices after passes of Taubin's smoothing, none farther than half a voxel from its place.
+def smoothed(
+    vertices_n3: Vertices, faces_m3: Faces, passes: int, low_n3: Vertices, high_n3: Vertices
+) -> Vertices:
+    """Vertices after passes of Taubin's smoothing.
 
-    With that bound thin things stay, as they do with surface nets (Gibson 1998), and the error of
-    the surface stays below half a voxel.
+    With bounds of half a voxel thin things stay, as they do with surface nets (Gibson 1998).
 
     Args:
         vertices_n3: in voxels.
         faces_m3: of a closed surface.
         passes: pairs of steps.
-        step: voxels of the volume to one of the grid that the surface was found on.
+        low_n3: what no vertex falls below, coordinate by coordinate.
+        high_n3: what none exceeds.
     """
-    if passes == 0:
-        return vertices_n3
     neighbours = _mean_of_neighbours(len(vertices_n3), faces_m3)
-    low_n3, high_n3 = vertices_n3 - FARTHEST_VOXELS * step, vertices_n3 + FARTHEST_VOXELS * step
     moved_n3 = vertices_n3.copy()
     for _ in range(passes):
         for weight in (INWARDS, OUTWARDS):

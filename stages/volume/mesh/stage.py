@@ -15,9 +15,9 @@ def run(context: StageContext[MeshConfig]) -> Summary:
 
 STAGE = Stage(
     name="mesh",
-    version=2,
+    version=3,
     config=MeshConfig,
-    needs=("load", "segment"),
+    needs=("load", "denoise", "segment"),
     run=run,
     publishes={
         "mesh.ply": "mesh.ply",

@@ -94,7 +94,7 @@ def test_smoothing_keeps_volume_and_bound(tmp_path: Path) -> None:
     middle = np.array([6.5, 7, 7.5])[:, None, None, None]
     inside = np.linalg.norm(np.mgrid[:14, :15, :16] - middle, axis=0) < 5.5
     vertices, faces = extract(field(tmp_path, np.where(inside, 1, -1)))
-    moved = smoothed(vertices, faces, 10, 1)
+    moved = smoothed(vertices, faces, 10, vertices - 0.5, vertices + 0.5)
     assert np.abs(moved - vertices).max() <= 0.5 + 1e-5
     rough, smooth = Surfaces.of(vertices, faces), Surfaces.of(moved, faces)
     assert smooth.volume_s[0] == pytest.approx(rough.volume_s[0], rel=0.015)

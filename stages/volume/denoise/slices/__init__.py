@@ -1,0 +1,1 @@
+"""Slices put between thick ones."""
