@@ -6,6 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.resources import files
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -30,6 +31,21 @@ def presets_dir() -> Path:
 def preset_names() -> list[str]:
     """Names that `--preset` takes."""
     return sorted(path.stem for path in presets_dir().glob("*.toml"))
+
+
+def preset_help() -> str:
+    """What each preset is for, as its file says in the comment on top."""
+    said = []
+    for name in preset_names():
+        lines = (presets_dir() / f"{name}.toml").read_text().splitlines()
+        comment = [line.removeprefix("#").strip() for line in takewhile(is_comment, lines)]
+        said.append(f"{name}: {' '.join(comment)}")
+    return " | ".join(said)
+
+
+def is_comment(line: str) -> bool:
+    """Whether a line of TOML says something to people only."""
+    return line.startswith("#")
 
 
 def load_preset(name: str) -> Options:

@@ -8,7 +8,13 @@ from typing import ClassVar
 import pytest
 from pydantic import Field
 
-from mvrecon.config import build_configs, load_preset, preset_names, upgraded_options
+from mvrecon.config import (
+    build_configs,
+    load_preset,
+    preset_help,
+    preset_names,
+    upgraded_options,
+)
 from mvrecon.engine.config import ADVANCED, ContentFile, ContentPath, OptionGroup, StageConfig
 from mvrecon.errors import UsageError
 from mvrecon.options import Parser, add_stage_options, overrides, refuse
@@ -185,3 +191,9 @@ def test_advanced_options_are_told_when_all_are_asked_for(
         out = capsys.readouterr().out
         assert ("--stage.first.seed" in out) is told
         assert "--stage.first.updates" in out
+
+
+def test_help_says_what_each_preset_is_for() -> None:
+    said = dict(part.split(": ", 1) for part in preset_help().split(" | "))
+    assert list(said) == preset_names()
+    assert all(len(words.split()) > 5 for words in said.values())

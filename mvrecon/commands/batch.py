@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mvrecon.commands.pipelines import PIPELINES, RUN
-from mvrecon.config import preset_names
+from mvrecon.config import preset_help
 from mvrecon.errors import UsageError
 from mvrecon.options import Commands, add_stage_options, overrides
 from stages.pipeline import STAGE_NAMES
@@ -45,7 +45,7 @@ def add_commands(commands: Commands) -> None:
     batch.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster; workers here if none is named"
     )
-    batch.add_argument("--preset", default="default", help=f"one of {', '.join(preset_names())}")
+    batch.add_argument("--preset", default="default", help=preset_help().replace("%", "%%"))
     batch.add_argument("--until", choices=STAGE_NAMES, default=STAGE_NAMES[-1])
     batch.add_argument(
         "--again", action="store_true", help="also what an earlier batch here finished"

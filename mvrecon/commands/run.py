@@ -21,7 +21,7 @@ from mvrecon.commands.running import (
     prepare,
     refresh_report,
 )
-from mvrecon.config import Options, load_preset, merge_options, preset_names
+from mvrecon.config import Options, load_preset, merge_options, preset_help
 from mvrecon.engine.processes.memory import limit_memory
 from mvrecon.engine.runner import STORE, StageStatus
 from mvrecon.engine.store import Store
@@ -75,7 +75,7 @@ def add_run_options(run: Parser) -> None:
         metavar="INPUT",
         help="a video file or an image folder; several of one scene become one model",
     )
-    run.add_argument("--preset", default="default", help=f"one of {', '.join(preset_names())}")
+    run.add_argument("--preset", default="default", help=preset_help().replace("%", "%%"))
     run.add_argument(
         "--camera",
         dest="frames.camera",
