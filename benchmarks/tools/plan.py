@@ -3,8 +3,8 @@
 python -m benchmarks.tools.plan --runs DIR --fit     constants of finished runs → costs.json
 python -m benchmarks.tools.plan --runs DIR           planned and measured → plan.md
 
-The runs are made by `mvrecon run INPUT -o DIR/NAME --workers 1`, whatever else the machine does:
-processor time is compared, not elapsed time.
+The runs are those of `make benchmarks` (`runs/benchmarks/clips`) or made by `mvrecon run INPUT -o
+DIR/NAME`, whatever else the machine does: processor time is compared, not elapsed time.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ VARIANTS: dict[str, float] = {}
 
 HEADER = """# What a run takes, and what was planned
 
-Made by `python -m benchmarks.tools.plan --runs DIR`, of runs with the default preset and one
-thread. *planned* / *measured*: by `mvrecon plan`, and by the run's manifests. Time is processor
+Made by `python -m benchmarks.tools.plan --runs DIR`, of runs with the default preset and two
+threads. *planned* / *measured*: by `mvrecon plan`, and by the run's manifests. Time is processor
 time. The constants (`stages/planning/costs.json`) were fitted to the runs marked *fitted*, not to
 the others.
 
