@@ -29,7 +29,7 @@ class Costs:
         round_s: processor time of `measure_round` there.
         cpu_s: processor seconds.
         disk_bytes: that a stage's results take.
-        peak_bytes: largest memory of a stage with one thread.
+        peak_bytes: largest memory of a stage with two threads.
         thread_bytes: more memory for each further thread, by what it grows with per image.
         variants: option (`depth.model=learned`) → its stage's time relative to the default's.
     """
